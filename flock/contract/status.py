@@ -1,0 +1,48 @@
+"""The daemon as a whole: what runs, where it answers, on which machine."""
+
+from dataclasses import dataclass
+
+from flock.contract.engines import Engine
+from flock.contract.models import Model
+from flock.contract.op import Op, Scope, operation
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the daemon runs on; sizes in bytes."""
+
+    hostname: str
+    os: str
+    arch: str
+    cpu: str
+    cores: int
+    memory_bytes: int
+    gpus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A running daemon; times RFC 3339 UTC, durations in seconds, URLs without a trailing slash."""
+
+    version: str
+    pid: int
+    started_at: str
+    uptime_seconds: float
+    home: str
+    socket: str
+    api_url: str
+    health_url: str
+    admin_key_file: str
+    require_keys: bool
+    draining: bool
+    default_model: str
+    machine: Machine
+    engines: tuple[Engine, ...]
+    models: tuple[Model, ...]
+    requests_running: int
+    requests_total: int
+
+
+@operation("status.show", "status", "GET /admin/v1/status", scope=Scope.ADMIN, examples=("status", "status --json"))
+class ShowStatus(Op[Status]):
+    """Show what runs: the daemon, its engines, its models."""

@@ -1,0 +1,191 @@
+"""Every error a user can meet: a permanent code, a sentence, a hint, an HTTP status and an exit code.
+
+Owns the table `BY_CODE` from which a client rebuilds the class the daemon raised. Refuses to know about any dialect:
+each dialect spells a FlockError in its own words. Raised everywhere; caught at the doors.
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 daemon unreachable, 4 not allowed, 5 not found, 6 would have had to ask,
+75 try again (EX_TEMPFAIL), 130 interrupted.
+"""
+
+from typing import Any, ClassVar
+
+
+class FlockError(Exception):
+    """What happened, in one sentence with the user's own words in it, and what to do next.
+
+    `hint` is a command that runs as it stands, or a short clause when no command helps. `details` holds JSON values
+    that a program may read (for example `{"nearest": ["qwen3-8b"]}`).
+    """
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, sentence: str, *, hint: str = "", details: dict[str, Any] | None = None) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.hint = hint
+        self.details: dict[str, Any] = details or {}
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the error as a JSON object: code, message, hint and details where there are any."""
+        plain: dict[str, Any] = {"code": self.code, "message": self.sentence}
+        if self.hint:
+            plain["hint"] = self.hint
+        if self.details:
+            plain["details"] = self.details
+        return plain
+
+
+class InternalError(FlockError):
+    """Something in flock itself went wrong; the log has the traceback."""
+
+
+class UsageError(FlockError):
+    """The command line does not make sense as given."""
+
+    code, status, exit_code = "usage_error", 400, 2
+
+
+class InvalidRequest(FlockError):
+    """The request's body or parameters are wrong."""
+
+    code, status, exit_code = "invalid_request", 400, 2
+
+
+class ConfigInvalid(FlockError):
+    """A configuration key or value is wrong."""
+
+    code, status, exit_code = "config_invalid", 400, 2
+
+
+class MissingKey(FlockError):
+    """No API key came with the request."""
+
+    code, status, exit_code = "missing_api_key", 401, 4
+
+
+class InvalidKey(FlockError):
+    """The API key is unknown, revoked or expired."""
+
+    code, status, exit_code = "invalid_api_key", 401, 4
+
+
+class KeyRevoked(FlockError):
+    """The key was revoked while its request was running."""
+
+    code, status, exit_code = "key_revoked", 401, 4
+
+
+class NotAllowed(FlockError):
+    """The key's scope, or the machine's owner, does not permit this."""
+
+    code, status, exit_code = "forbidden", 403, 4
+
+
+class NotFound(FlockError):
+    """No such thing (token, engine, request, job, path)."""
+
+    code, status, exit_code = "not_found", 404, 5
+
+
+class ModelNotFound(FlockError):
+    """No engine serves a model of that id."""
+
+    code, status, exit_code = "model_not_found", 404, 5
+
+
+class MethodNotAllowed(FlockError):
+    """The path exists, the method on it does not."""
+
+    code, status, exit_code = "method_not_allowed", 405, 2
+
+
+class Conflict(FlockError):
+    """The thing exists already, or is in a state that forbids this."""
+
+    code, status, exit_code = "conflict", 409, 1
+
+
+class RequestTooLarge(FlockError):
+    """The body is larger than `max_body_bytes`."""
+
+    code, status, exit_code = "request_too_large", 413, 2
+
+
+class WouldAsk(FlockError):
+    """A question would be needed and there is nobody to ask."""
+
+    code, status, exit_code = "confirmation_required", 400, 6
+
+
+class DaemonUnreachable(FlockError):
+    """No daemon answers on this machine's socket."""
+
+    code, status, exit_code = "daemon_unreachable", 503, 3
+
+
+class StartFailed(FlockError):
+    """The daemon could not start."""
+
+    code, status, exit_code = "start_failed", 500, 1
+
+
+class StorageFailed(FlockError):
+    """A file or the database could not be read or written (disk full, permissions)."""
+
+    code, status, exit_code = "storage_failed", 507, 1
+
+
+class EngineUnreachable(FlockError):
+    """The engine that should answer does not."""
+
+    code, status, exit_code = "engine_unreachable", 502, 75
+
+
+class EngineFailed(FlockError):
+    """The engine cannot start; the sentence carries its last lines."""
+
+    code, status, exit_code = "engine_failed", 503, 1
+
+
+class UpstreamError(FlockError):
+    """The engine answered with a failure of its own."""
+
+    code, status, exit_code = "upstream_error", 502, 1
+
+
+class UpstreamStalled(FlockError):
+    """The engine fell silent for longer than the limit."""
+
+    code, status, exit_code = "upstream_stalled", 504, 75
+
+
+class Draining(FlockError):
+    """The daemon is going down and takes no new requests."""
+
+    code, status, exit_code = "draining", 503, 75
+
+
+class Cancelled(FlockError):
+    """The job or request was cancelled."""
+
+    code, status, exit_code = "cancelled", 499, 130
+
+
+def _all_errors(root: type[FlockError]) -> dict[str, type[FlockError]]:
+    found = {root.code: root}
+    for child in root.__subclasses__():
+        found |= _all_errors(child)
+    return found
+
+
+BY_CODE: dict[str, type[FlockError]] = _all_errors(FlockError) | {"internal_error": InternalError}
+
+
+def from_plain(plain: dict[str, Any]) -> FlockError:
+    """Rebuild the error from its JSON object; an unknown code becomes a plain FlockError with the same words."""
+    kind = BY_CODE.get(str(plain.get("code")), InternalError)
+    return kind(
+        str(plain.get("message", "")), hint=str(plain.get("hint", "")), details=dict(plain.get("details") or {})
+    )

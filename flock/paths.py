@@ -1,0 +1,180 @@
+"""Where configuration, data, logs and the socket lie, and with which modes.
+
+Owns every path and file name flock uses on a machine. `FLOCK_HOME` puts everything under one directory; without it
+the platform's directories apply. Refuses to create anything but directories it was asked for, and only private ones.
+"""
+
+import hashlib
+import os
+import pwd
+import stat
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from flock.errors import NotAllowed, StorageFailed
+
+# sun_path is 108 bytes on Linux and 104 on macOS, the final NUL included (unix(7), sys/un.h)
+SOCKET_PATH_MAX = 103 if sys.platform == "darwin" else 107
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The directories of one flock; every file is a property of one of them."""
+
+    config: Path
+    data: Path
+    logs: Path
+    run: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The user's configuration."""
+        return self.config / "config.yaml"
+
+    @property
+    def admin_key(self) -> Path:
+        """The first admin key, 0600, written once."""
+        return self.config / "admin.key"
+
+    @property
+    def secrets(self) -> Path:
+        """Keys of adopted engines, 0600."""
+        return self.config / "secrets.json"
+
+    @property
+    def database(self) -> Path:
+        """Keys, usage, audit: the store."""
+        return self.data / "flock.db"
+
+    @property
+    def log_file(self) -> Path:
+        """What the daemon says."""
+        return self.logs / "flock.log"
+
+    @property
+    def engine_logs(self) -> Path:
+        """One file per engine child, overwritten at each start of it."""
+        return self.logs / "engines"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the running daemon for as long as it lives; its text is the daemon's pid."""
+        return self.run / "daemon.lock"
+
+    @property
+    def children(self) -> Path:
+        """The processes the daemon started: pid, start time, what for."""
+        return self.run / "children.json"
+
+    @property
+    def completions(self) -> Path:
+        """Lists of ids for shell completion, kept current by the daemon, read without starting Python."""
+        return self.run / "ids"
+
+    @property
+    def socket(self) -> Path:
+        """The private door. A path too long for a socket falls back to a short one that `private_dir` must check."""
+        path = self.run / "flock.sock"
+        if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
+            return path
+        short = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
+        return Path(f"/tmp/flock-{os.getuid()}-{short}") / "flock.sock"
+
+
+def home_directory() -> Path:
+    """Return the user's home: $HOME, else the password database's (cron and systemd may set none)."""
+    return Path(os.environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir)
+
+
+def find_home(data_dir: str = "") -> Home:
+    """Return this user's flock directories; `data_dir` is the configuration's wish and moves data only.
+
+    The run directory (socket, lock) depends on FLOCK_HOME, FLOCK_DATA_DIR or the home directory alone, never on XDG
+    variables or TMPDIR: cron, a login shell, ssh and systemd must find the same socket.
+    """
+    if root := os.environ.get("FLOCK_HOME"):
+        top = Path(os.path.abspath(os.path.expanduser(root)))
+        return Home(config=top, data=_moved(data_dir, top / "data"), logs=top / "logs", run=top / "run")
+    user = home_directory()
+    if sys.platform == "darwin":
+        support = user / "Library" / "Application Support" / "flock"
+        config, data, logs, run = support, support, user / "Library" / "Logs" / "flock", support / "run"
+    else:
+        config = _xdg("XDG_CONFIG_HOME", user / ".config") / "flock"
+        data = _xdg("XDG_DATA_HOME", user / ".local/share") / "flock"
+        logs = _xdg("XDG_STATE_HOME", user / ".local/state") / "flock" / "log"
+        run = user / ".local/share/flock/run"
+    if wish := os.environ.get("FLOCK_DATA_DIR"):
+        data = Path(os.path.abspath(os.path.expanduser(wish)))
+        run = data / "run"
+        return Home(config=config, data=data, logs=logs, run=run)
+    return Home(config=config, data=_moved(data_dir, data), logs=logs, run=run)
+
+
+def _moved(wish: str, otherwise: Path) -> Path:
+    return Path(os.path.abspath(os.path.expanduser(wish))) if wish else otherwise
+
+
+def _xdg(variable: str, otherwise: Path) -> Path:
+    # the specification says that relative paths must be ignored
+    value = os.environ.get(variable, "")
+    return Path(value) if os.path.isabs(value) else otherwise
+
+
+def private_dir(path: Path) -> Path:
+    """Create a 0700 directory of ours, or check that the one that stands there is.
+
+    Raises NotAllowed when it belongs to somebody else or is a link; StorageFailed when it cannot be made.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = os.lstat(path)
+    except OSError as error:
+        raise StorageFailed(
+            f"cannot create the directory {path}: {error.strerror}",
+            hint=f"make {path.parent} writable for {user_name()}, or set FLOCK_HOME to a directory that is",
+        ) from None
+    if stat.S_ISLNK(found.st_mode):
+        found = os.stat(path)
+    if found.st_uid != os.getuid():
+        raise NotAllowed(
+            f"{path} belongs to user {user_name(found.st_uid)}, and this is {user_name()}",
+            hint=f"run it as {user_name(found.st_uid)}, without sudo, or set FLOCK_HOME to a directory of your own",
+        )
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        os.chmod(path, 0o700)
+    return path
+
+
+def check_owner(home: Home) -> None:
+    """Refuse to work in another user's place (`sudo flock`), before anything is created there.
+
+    Raises NotAllowed naming the directory and its owner.
+    """
+    for path in (home.run, home.data, home.config):
+        nearest = path
+        while not nearest.exists() and nearest != nearest.parent:
+            nearest = nearest.parent
+        owner = nearest.stat().st_uid
+        # a directory of root above ours (/, /home) says nothing; one of another user does
+        if owner != os.getuid() and (owner != 0 or nearest == path):
+            raise NotAllowed(
+                f"{nearest} belongs to user {user_name(owner)}, and this is {user_name()}",
+                hint=f"run flock as {user_name(owner)}, without sudo, or set FLOCK_HOME to a directory of your own",
+            )
+
+
+def user_name(uid: int | None = None) -> str:
+    """Return the name of a user, "uid N" where it has none."""
+    number = os.getuid() if uid is None else uid
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"uid {number}"
+
+
+def short(path: Path | str) -> str:
+    """Return a path as people write it: "~" for the home directory."""
+    text, user = str(path), str(home_directory())
+    return "~" + text[len(user) :] if text == user or text.startswith(user.rstrip("/") + "/") else text
