@@ -155,6 +155,12 @@ class UpstreamError(FlockError):
     code, status, exit_code = "upstream_error", 502, 1
 
 
+class EngineRefused(FlockError):
+    """The engine refuses this request, in a shape that is not the client's dialect."""
+
+    code, status, exit_code = "engine_refused", 400, 2
+
+
 class UpstreamStalled(FlockError):
     """The engine fell silent for longer than the limit."""
 

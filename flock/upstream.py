@@ -29,3 +29,20 @@ class Upstream:
         """The base URL without `/v1`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}{self.prefix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A model on an engine, as the routing table holds it.
+
+    `state` is ready, starting, stopping, stopped, failed or unreachable; `upstream` is None while an engine of ours is
+    not ready; `context` is the window in tokens, None when unknown.
+    """
+
+    model: str
+    name: str
+    engine: str
+    own: bool
+    state: str
+    upstream: Upstream | None
+    context: int | None = None

@@ -5,12 +5,13 @@ Reading is tolerant of unknown fields and strict about types; every complaint na
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 from flock.contract.op import hints
 from flock.errors import InvalidRequest
+from flock.plain import is_array, is_object
 
 T = TypeVar("T")
 
@@ -22,9 +23,9 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
-        return {str(k): to_plain(v) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return {str(k): to_plain(v) for k, v in cast("Mapping[Any, Any]", value).items()}
     if isinstance(value, list | tuple):
-        return [to_plain(v) for v in value]  # pyright: ignore[reportUnknownVariableType]
+        return [to_plain(v) for v in cast("Sequence[Any]", value)]
     return value
 
 
@@ -58,9 +59,9 @@ def from_plain(kind: Any, plain: Any, path: str = "") -> Any:
     if origin in (list, tuple):
         return _array(kind, origin, plain, path)
     if origin is dict:
-        if not isinstance(plain, dict):
+        if not is_object(plain):
             raise _wrong(path, "an object", plain)
-        return {str(k): from_plain(get_args(kind)[1], v, f"{path}.{k}") for k, v in plain.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return {k: from_plain(get_args(kind)[1], v, f"{path}.{k}") for k, v in plain.items()}
     choices = get_args(kind)
     if choices:
         return _one_of(choices, plain, path)
@@ -68,7 +69,7 @@ def from_plain(kind: Any, plain: Any, path: str = "") -> Any:
 
 
 def _object(kind: Any, plain: Any, path: str) -> Any:
-    if not isinstance(plain, dict):
+    if not is_object(plain):
         raise _wrong(path, "an object", plain)
     known = hints(kind)
     values: dict[str, Any] = {}
@@ -81,10 +82,10 @@ def _object(kind: Any, plain: Any, path: str) -> Any:
 
 
 def _array(kind: Any, origin: Any, plain: Any, path: str) -> Any:
-    if not isinstance(plain, list):
+    if not is_array(plain):
         raise _wrong(path, "an array", plain)
     inside = get_args(kind)[0]
-    return origin(from_plain(inside, v, f"{path}[{i}]") for i, v in enumerate(plain))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return origin(from_plain(inside, v, f"{path}[{i}]") for i, v in enumerate(plain))
 
 
 def _one_of(choices: tuple[Any, ...], plain: Any, path: str) -> Any:

@@ -41,6 +41,7 @@ class Status:
     models: tuple[Model, ...]
     requests_running: int
     requests_total: int
+    warning: str = ""
 
 
 @operation("status.show", "status", "GET /admin/v1/status", scope=Scope.ADMIN, examples=("status", "status --json"))

@@ -1,0 +1,104 @@
+"""Reading what was recorded: usage, audit, requests and their explanations."""
+
+import difflib
+
+from flock.contract import codec
+from flock.contract.audit import AuditRow, RecentAudit
+from flock.contract.requests import (
+    ExplainRequest,
+    Explanation,
+    ListRequests,
+    RequestRow,
+    ShowRequest,
+)
+from flock.contract.usage import RecentUsage, UsageRow
+from flock.core.context import Actor, Context
+from flock.core.operations import handles
+from flock.errors import InvalidRequest, NotFound
+
+MOST_ROWS = 10_000
+
+
+def _limit(limit: int) -> int:
+    if not 1 <= limit <= MOST_ROWS:
+        raise InvalidRequest(f"--limit is 1 to {MOST_ROWS}, not {limit}", hint="--limit 50")
+    return limit
+
+
+@handles(RecentUsage)
+async def recent_usage(context: Context, op: RecentUsage, _actor: Actor) -> list[UsageRow]:
+    """Return the newest rows, those still in the writer's buffer included."""
+    limit = _limit(op.limit)
+    await context.store.writer.flush()
+    return await context.store.usage.recent(limit, op.user)
+
+
+@handles(RecentAudit)
+async def recent_audit(context: Context, op: RecentAudit, _actor: Actor) -> list[AuditRow]:
+    """Return the newest rows, those still in the writer's buffer included."""
+    limit = _limit(op.limit)
+    await context.store.writer.flush()
+    return await context.store.audit.recent(limit, op.actor)
+
+
+@handles(ListRequests)
+async def list_requests(context: Context, op: ListRequests, _actor: Actor) -> list[RequestRow]:
+    """Return running requests, then ended ones, newest first."""
+    limit = _limit(op.limit)
+    now = context.clock.monotonic()
+    rows = [r.row(now) for r in reversed(context.inference.running.values())][:limit]
+    if op.running or len(rows) >= limit:
+        return rows
+    await context.store.writer.flush()
+    return rows + [_row(e) for e in await _latest(context, limit - len(rows))]
+
+
+@handles(ShowRequest)
+async def show_request(context: Context, op: ShowRequest, _actor: Actor) -> RequestRow:
+    """Return one request in brief."""
+    running = context.inference.running.get(op.id)
+    return running.row(context.clock.monotonic()) if running else _row(await _explanation(context, op.id))
+
+
+@handles(ExplainRequest)
+async def explain_request(context: Context, op: ExplainRequest, _actor: Actor) -> Explanation:
+    """Return one request's whole record; `last` is the one that ended last."""
+    running = context.inference.running.get(op.id)
+    return running.explanation() if running else await _explanation(context, op.id)
+
+
+async def _latest(context: Context, limit: int) -> list[Explanation]:
+    return [codec.loads(Explanation, d) for d in await context.store.decisions.latest(limit)]
+
+
+async def _explanation(context: Context, request_id: str) -> Explanation:
+    await context.store.writer.flush()
+    if request_id == "last":
+        latest = await _latest(context, 1)
+        if latest:
+            return latest[0]
+        raise NotFound("no request has been served yet", hint="flock status")
+    found = await context.store.decisions.get(request_id)
+    if found is None:
+        recent = [e.id for e in await _latest(context, 50)]
+        nearest = difflib.get_close_matches(request_id, recent, n=3, cutoff=0.6)
+        raise NotFound(
+            f"there is no request {request_id!r} on record", hint="flock request ls", details={"nearest": nearest}
+        )
+    return codec.loads(Explanation, found)
+
+
+def _row(record: Explanation) -> RequestRow:
+    last = record.spans[-1] if record.spans else None
+    return RequestRow(
+        id=record.id,
+        at=record.at,
+        user=record.user,
+        model=record.model or record.requested_model,
+        endpoint=record.endpoint,
+        engine=record.engine,
+        stage=record.stage,
+        outcome=record.outcome,
+        output_tokens=record.output_tokens,
+        elapsed_ms=round(last.start_ms + last.duration_ms, 2) if last else 0.0,
+    )

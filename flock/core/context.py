@@ -1,0 +1,49 @@
+"""The wired objects of a running daemon: explicit fields, no lookup by name. Made by daemon/serve.py, read by every
+handler of an operation.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import aiohttp
+
+from flock.clock import Clock
+from flock.config import Config
+from flock.contract.op import Scope
+from flock.core.inference import Inference
+from flock.core.jobs import Jobs
+from flock.core.metrics import Metrics
+from flock.engines.registry import Registry
+from flock.outbound.pool import Pools
+from flock.paths import Home
+from flock.policy.keys import Keys
+from flock.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who performs an operation: a key's name or the local user, and the scope they act with."""
+
+    name: str
+    scope: Scope
+
+
+@dataclass(slots=True)
+class Context:
+    """Everything a handler may need. `stop` begins the shutdown with a grace in seconds; times are epoch seconds."""
+
+    home: Home
+    config: Config
+    clock: Clock
+    store: Store
+    keys: Keys
+    registry: Registry
+    pools: Pools
+    inference: Inference
+    metrics: Metrics
+    jobs: Jobs
+    session: aiohttp.ClientSession
+    instance_id: str
+    started_at: float
+    api_url: str
+    stop: Callable[[float], None]

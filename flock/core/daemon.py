@@ -1,0 +1,108 @@
+"""The daemon about itself: status, shutdown, jobs and settings."""
+
+import platform
+import socket
+
+import psutil
+
+from flock import __version__
+from flock.clock import rfc3339
+from flock.contract.jobs import Job, ListJobs, ShowJob
+from flock.contract.lifecycle import Down, Stopped
+from flock.contract.settings import GetConfig, SetConfig, Setting, SettingChanged, ShowConfig, UnsetConfig
+from flock.contract.status import Machine, ShowStatus, Status
+from flock.core.context import Actor, Context
+from flock.core.operations import handles
+from flock.errors import InvalidRequest
+
+
+@handles(ShowStatus)
+async def show_status(context: Context, _op: ShowStatus, _actor: Actor) -> Status:
+    """Return what runs."""
+    now = context.clock.now()
+    models = tuple(context.registry.models())
+    return Status(
+        version=__version__,
+        pid=psutil.Process().pid,
+        started_at=rfc3339(context.started_at),
+        uptime_seconds=round(now - context.started_at, 1),
+        home=str(context.home.config),
+        socket=str(context.home.socket),
+        api_url=f"{context.api_url}/v1",
+        health_url=f"{context.api_url}/healthz",
+        admin_key_file=str(context.home.admin_key),
+        require_keys=context.keys.required,
+        draining=context.inference.draining,
+        default_model=next((m.id for m in models if m.default), ""),
+        machine=machine(),
+        engines=tuple(context.registry.engines()),
+        models=models,
+        requests_running=len(context.inference.running),
+        requests_total=context.inference.total,
+        warning=context.store.writer.failing,
+    )
+
+
+def machine() -> Machine:
+    """Return what this machine is; the CPU's name as the system gives it."""
+    return Machine(
+        hostname=socket.gethostname(),
+        os=f"{platform.system()} {platform.release()}",
+        arch=platform.machine(),
+        cpu=_cpu(),
+        cores=psutil.cpu_count() or 1,
+        memory_bytes=psutil.virtual_memory().total,
+    )
+
+
+def _cpu() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            return next((x.split(":", 1)[1].strip() for x in lines if x.startswith("model name")), "")
+    except OSError:
+        return platform.processor()
+
+
+@handles(Down)
+async def down(context: Context, op: Down, _actor: Actor) -> Stopped:
+    """Begin the shutdown and answer at once; the process ends when the last request has, or after the grace."""
+    if not 0 <= op.grace_seconds <= 3600:
+        raise InvalidRequest(f"--grace is 0 to 3600 seconds, not {op.grace_seconds:g}", hint="flock down --grace 10")
+    context.stop(op.grace_seconds)
+    return Stopped(running=True, pid=psutil.Process().pid)
+
+
+@handles(ListJobs)
+async def list_jobs(context: Context, _op: ListJobs, _actor: Actor) -> list[Job]:
+    """Return every job, newest first."""
+    return context.jobs.all()
+
+
+@handles(ShowJob)
+async def show_job(context: Context, op: ShowJob, _actor: Actor) -> Job:
+    """Return one job, when asked to after its next change."""
+    return await context.jobs.watch(op.id, op.after, op.wait_seconds)
+
+
+@handles(ShowConfig)
+async def show_config(context: Context, _op: ShowConfig, _actor: Actor) -> list[Setting]:
+    """Return the settings in force and their layers."""
+    return context.config.settings()
+
+
+@handles(GetConfig)
+async def get_config(context: Context, op: GetConfig, _actor: Actor) -> Setting:
+    """Return one setting in force."""
+    return context.config.setting(op.key)
+
+
+@handles(SetConfig)
+async def set_config(context: Context, op: SetConfig, _actor: Actor) -> SettingChanged:
+    """Write one value into the file; it holds from the next start on."""
+    return context.config.set_in_file(op.key, op.value)
+
+
+@handles(UnsetConfig)
+async def unset_config(context: Context, op: UnsetConfig, _actor: Actor) -> SettingChanged:
+    """Remove one value from the file; the default holds from the next start on."""
+    return context.config.unset_in_file(op.key)

@@ -1,0 +1,42 @@
+"""Listing, adding and removing models."""
+
+from pathlib import Path
+
+from flock.contract.jobs import Job
+from flock.contract.models import AddModel, ListModels, Model, RemoveModel
+from flock.core.context import Actor, Context
+from flock.core.jobs import Report
+from flock.core.operations import handles
+from flock.errors import InvalidRequest
+
+
+@handles(ListModels)
+async def list_models(context: Context, _op: ListModels, _actor: Actor) -> list[Model]:
+    """Return the models, the default first."""
+    return context.registry.models()
+
+
+@handles(AddModel)
+async def add_model(context: Context, op: AddModel, _actor: Actor) -> Job:
+    """Validate the file, then register and load it in a job."""
+    scheme, colon, rest = op.source.partition(":")
+    if not colon or scheme != "file" or not rest:
+        raise InvalidRequest(
+            f"{op.source!r} is no source this version can add from: it knows file:PATH.gguf",
+            hint=f"flock model add file:{op.source}" if op.source.endswith(".gguf") else "flock model add --help",
+        )
+    path = Path(rest).expanduser()
+    if not path.is_absolute():
+        raise InvalidRequest(f"{rest!r} is not an absolute path", hint=f"flock model add file:$PWD/{rest}")
+    context.registry.validate_file(path, op.name)
+
+    async def work(report: Report) -> None:
+        await context.registry.add_file(path, op.name, report)
+
+    return context.jobs.start("model.add", str(path), work)
+
+
+@handles(RemoveModel)
+async def remove_model(context: Context, op: RemoveModel, _actor: Actor) -> Model:
+    """Stop the model's engine and forget the model; its file stays."""
+    return await context.registry.remove(op.id)

@@ -1,0 +1,79 @@
+"""Carrying out operations: which handler belongs to which, and the audit row each act leaves.
+
+Owns the dispatch table of the daemon's operations. Refuses to know about HTTP or terminals. Called by
+daemon/control.py; handlers register themselves on import.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from flock.contract.op import OPERATIONS, Op, Risk, Where
+from flock.core.context import Actor, Context
+from flock.errors import FlockError
+from flock.policy.keys import Key, require
+
+log = logging.getLogger(__name__)
+
+Out = TypeVar("Out")
+HANDLERS: dict[type[Op[Any]], Callable[[Context, Any, Actor], Awaitable[Any]]] = {}
+
+
+def handles(
+    kind: type[Op[Out]],
+) -> Callable[[Callable[[Context, Any, Actor], Awaitable[Out]]], Callable[[Context, Any, Actor], Awaitable[Out]]]:
+    """Register the handler of an operation. Raises ValueError when it has one."""
+
+    def register(
+        handler: Callable[[Context, Any, Actor], Awaitable[Out]],
+    ) -> Callable[[Context, Any, Actor], Awaitable[Out]]:
+        if kind in HANDLERS:
+            raise ValueError(f"{kind.__name__} has two handlers")
+        HANDLERS[kind] = handler
+        return handler
+
+    return register
+
+
+def unhandled() -> list[str]:
+    """Return the names of daemon operations without a handler; a test keeps this empty."""
+    return [n for n, o in OPERATIONS.items() if o.spec.where is not Where.LOCAL and o not in HANDLERS]
+
+
+async def perform(context: Context, op: Op[Out], actor: Actor) -> Out:
+    """Carry out an operation after the scope check; every act that changes something leaves an audit row.
+
+    Raises NotAllowed for a scope too small, and whatever the handler raises.
+    """
+    spec = op.spec
+    try:
+        require(Key(id="", name=actor.name, scope=actor.scope, digest=b""), spec.scope)
+        answer = await HANDLERS[type(op)](context, op, actor)
+    except FlockError as error:
+        if spec.risk is not Risk.READ or error.status == 403:
+            _audit(context, op, actor, error.code)
+        raise
+    if spec.risk is not Risk.READ:
+        _audit(context, op, actor, "ok")
+        log.info("%s: %s %s", actor.name, spec.name, _target(op))
+    return answer
+
+
+def _audit(context: Context, op: Op[Any], actor: Actor, outcome: str) -> None:
+    context.store.writer.audit(actor.name, op.spec.name, _target(op), outcome, _details(op))
+
+
+def _fields(op: Op[Any]) -> "tuple[dataclasses.Field[Any], ...]":
+    return dataclasses.fields(op)  # pyright: ignore[reportArgumentType]
+
+
+def _target(op: Op[Any]) -> str:
+    return next((str(getattr(op, f.name)) for f in _fields(op) if f.metadata.get("kind") == "arg"), "")
+
+
+def _details(op: Op[Any]) -> dict[str, Any]:
+    """Return the options that differ from their defaults; secrets never."""
+    values = {f.name: getattr(op, f.name) for f in _fields(op) if f.metadata.get("kind") == "flag"}
+    defaults = {f.name: f.default for f in _fields(op)}
+    return {k: v for k, v in values.items() if v != defaults[k]}

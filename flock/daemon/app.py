@@ -1,0 +1,127 @@
+"""The two doors as aiohttp applications: which paths stand behind which, and who is let in.
+
+The public door (TCP) takes API keys; the private door (Unix socket) takes the peer's user id. Owns health and metrics
+routes. Called by daemon/serve.py.
+"""
+
+import os
+import socket
+import struct
+import sys
+
+from aiohttp import web
+
+from flock import __version__
+from flock.contract import codec
+from flock.contract.op import Scope
+from flock.core.context import Actor, Context
+from flock.daemon import control, gateway
+from flock.daemon.forward import SERVER
+from flock.errors import FlockError, NotAllowed
+from flock.paths import user_name
+
+# An admin body is a handful of fields; nobody needs more.
+ADMIN_BODY_BYTES = 1_000_000
+# Codex sends a kilobyte of metadata in one header, proxies add theirs; aiohttp's default is 8190.
+HEADER_BYTES = 32 * 1024
+
+
+def public(context: Context) -> web.Application:
+    """Return the application behind the TCP port."""
+    app = web.Application(client_max_size=context.config.max_body_bytes)
+    doors = gateway.Gateway(context)
+    _health(app, context)
+    known: set[str] = set()
+    for method, path, handle in doors.routes():
+        app.router.add_route(method, path, handle)
+        known.add(path)
+    _admin(app, context, lambda request: _key_actor(context, request))
+
+    async def elsewhere(request: web.Request) -> web.StreamResponse:
+        return gateway.not_found(request, known)
+
+    app.router.add_route("*", "/{tail:.*}", elsewhere)
+    return app
+
+
+def private(context: Context) -> web.Application:
+    """Return the application behind the Unix socket."""
+    app = web.Application(client_max_size=ADMIN_BODY_BYTES)
+    _health(app, context)
+    _admin(app, context, _peer_actor)
+
+    async def elsewhere(request: web.Request) -> web.StreamResponse:
+        return gateway.not_found(request, set())
+
+    app.router.add_route("*", "/{tail:.*}", elsewhere)
+    return app
+
+
+def _admin(app: web.Application, context: Context, authenticate: control.Authenticate) -> None:
+    for method, path, op in control.routes():
+        app.router.add_route(method, path, control.handler(context, op, authenticate))
+
+
+def _key_actor(context: Context, request: web.Request) -> Actor:
+    key = context.keys.authenticate(gateway.secret_of(request))
+    return Actor(key.name, key.scope)
+
+
+def _peer_actor(request: web.Request) -> Actor:
+    """Return the local user behind a connection to the socket.
+
+    Raises NotAllowed for another user, and for a browser: a page must not reach the socket through any relay.
+    """
+    if "Origin" in request.headers or "Referer" in request.headers:
+        raise NotAllowed("the private door is not for browsers", hint="use the public URL with an API key")
+    uid = peer_uid(request)
+    if uid not in (os.getuid(), 0):
+        raise NotAllowed(
+            f"this flock belongs to {user_name()}, and you are {user_name(uid)}", hint=f"run it as {user_name()}"
+        )
+    return Actor(user_name(uid), Scope.ADMIN)
+
+
+def peer_uid(request: web.Request) -> int:
+    """Return the user id at the other end of a Unix socket (SO_PEERCRED; LOCAL_PEERCRED on macOS)."""
+    transport = request.transport
+    if transport is None:
+        raise NotAllowed("the connection has closed", hint="try again")
+    peer: socket.socket = transport.get_extra_info("socket")
+    if sys.platform == "darwin":
+        # struct xucred: u_int cr_version; uid_t cr_uid; … (sys/ucred.h); SOL_LOCAL is 0, LOCAL_PEERCRED is 1
+        return struct.unpack("II", peer.getsockopt(0, 1, 8))[1]
+    return struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
+
+
+def _health(app: web.Application, context: Context) -> None:
+    async def healthz(_request: web.Request) -> web.Response:
+        """The daemon answers: nothing more."""
+        response = control.answer(200, codec.dumps({"status": "ok", "version": __version__, "pid": os.getpid()}))
+        response.headers["X-Flock-Instance"] = context.instance_id
+        response.headers["Server"] = SERVER
+        return response
+
+    async def readyz(_request: web.Request) -> web.Response:
+        """A model answers, or would after a start; while draining nothing new is taken."""
+        models = context.registry.models()
+        states = {m.id: m.state for m in models}
+        ready = any(s in ("ready", "stopped", "starting") for s in states.values())
+        status = "draining" if context.inference.draining else "ready" if ready else "degraded"
+        body = codec.dumps({"status": status, "models": states})
+        return control.answer(200 if status == "ready" else 503, body)
+
+    async def metrics(request: web.Request) -> web.Response:
+        """Figures for Prometheus; open on loopback, behind a key elsewhere."""
+        try:
+            if not context.config.listen.loopback:
+                context.keys.authenticate(gateway.secret_of(request))
+        except FlockError as error:
+            return gateway.fault(error)
+        ready = {m.id: m.state == "ready" for m in context.registry.models()}
+        body = context.metrics.exposition(len(context.inference.running), ready)
+        return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics)

@@ -1,0 +1,294 @@
+"""Moving response bytes to the client: the only loops that do.
+
+Owns the client's side of an answer: headers, one transport write per upstream read, back-pressure, keep-alive comments
+while an engine is silent, and how a stream ends. Refuses to choose or to retry (core/inference.py does). Called by
+daemon/gateway.py; `tick` by the watch over running requests.
+
+Invariants (tests/e2e/test_streams.py): a broken upstream never ends in `[DONE]` or a clean end without an error; a
+client that leaves makes the engine stop; a slow client never makes flock buffer more than one high-water mark.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import HttpVersion11
+
+from flock import __version__
+from flock.core.inference import Answer
+from flock.core.record import Record
+from flock.dialects.openai.server import stream_fault
+from flock.errors import FlockError, UpstreamError, UpstreamStalled
+from flock.wire.sse import KEEPALIVE
+
+Tick = Callable[[Record, float], None]
+
+# asyncio pauses writing above 64 KiB by default; above the same mark the engine is not read any further
+HIGH_WATER = 64 * 1024
+# A stream whose engine is silent for this long gets its headers and a comment; sooner errors keep their status
+FIRST_WORD_SECONDS = 1.0
+
+
+def headers_of(record: Record) -> dict[str, str]:
+    """Return flock's own response headers: request id, path taken, and where the time went so far."""
+    timing = f"queue;dur={(record.chosen - record.arrived) * 1000:.1f}" if record.chosen else "queue"
+    if record.sent:
+        timing += f", load;dur={(record.loaded - record.chosen) * 1000:.1f}"
+    if record.first:
+        timing += f", engine;dur={(record.first - record.sent) * 1000:.1f}"
+    found = {"X-Flock-Request-Id": record.id, "Server-Timing": timing, "Server": SERVER}
+    if record.plan:
+        found["X-Flock-Path"] = record.plan
+    return found
+
+
+SERVER = f"flock/{__version__}"
+
+
+class Reply:
+    """The client's side of one request."""
+
+    __slots__ = (
+        "_answer",
+        "_between_frames",
+        "_chunked",
+        "_comment",
+        "_draining",
+        "_end_error",
+        "_ended",
+        "_last",
+        "_loop",
+        "_request",
+        "_response",
+        "_task",
+        "_transport",
+        "_wake",
+        "_writer",
+        "interrupted",
+        "last_write",
+        "progress",
+        "record",
+    )
+
+    def __init__(self, request: web.Request, record: Record) -> None:
+        self._request = request
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._response: web.StreamResponse | None = None
+        self._writer: AbstractStreamWriter | None = None
+        self._transport: asyncio.Transport | None = None
+        self._chunked = True
+        self._answer: Answer | None = None
+        self._wake: asyncio.Future[None] | None = None
+        self._ended = False
+        self._end_error: Exception | None = None
+        self._last = b""
+        self._between_frames = True
+        self._draining = False
+        self._comment: asyncio.Task[None] | None = None
+        self.progress = ""
+        self.record = record
+        self.interrupted: FlockError | None = None
+        self.last_write = record.arrived
+        record.interrupt = self.interrupt
+
+    # -- whole answers
+
+    def whole(self, answer: Answer) -> web.Response:
+        """Return the response of a plain answer and give the connection back."""
+        record = self.record
+        body = answer.body or b""
+        answer.exchange.release()
+        record.status, record.bytes_out = answer.status, len(body)
+        record.outcome = "ok" if answer.status < 400 else "error"
+        headers = headers_of(record)
+        headers["Content-Type"] = answer.content_type
+        if answer.retry_after:
+            headers["Retry-After"] = answer.retry_after
+        return web.Response(status=answer.status, body=body, headers=headers)
+
+    # -- streams
+
+    async def start(self) -> None:
+        """Send the headers of a stream. Nothing inside suspends, so watch and handler cannot interleave here."""
+        if self._response is not None:
+            return
+        headers = headers_of(self.record)
+        headers["Content-Type"] = "text/event-stream; charset=utf-8"
+        headers["Cache-Control"] = "no-cache"
+        headers["X-Accel-Buffering"] = "no"
+        response = self._response = web.StreamResponse(headers=headers)
+        self._chunked = self._request.version >= HttpVersion11
+        if self._chunked:
+            response.enable_chunked_encoding()
+        self._writer = await response.prepare(self._request)
+        transport = self._request.transport
+        if transport is None:
+            raise ConnectionResetError("the client left")
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self.record.status = 200
+
+    @property
+    def started(self) -> bool:
+        """Whether headers of a stream have gone out: errors must then travel inside it."""
+        return self._response is not None
+
+    def warm(self) -> None:
+        """Send a keep-alive comment, with the headers first if they have not gone out."""
+        self._comment = self._loop.create_task(self._send_comment())
+
+    async def _send_comment(self) -> None:
+        try:
+            await self.start()
+            if self._between_frames and not self._ended and not self._draining:
+                await self._write(f": {self.progress}\n\n".encode() if self.progress else KEEPALIVE)
+        except ConnectionError:
+            pass  # the client left; its handler hears of that by itself
+
+    async def stream(self, answer: Answer) -> web.StreamResponse:
+        """Pass a committed stream on to its end; raises CancelledError when the client leaves."""
+        assert answer.tap is not None
+        self._answer = answer
+        exchange, tap = answer.exchange, answer.tap
+        try:
+            await self.start()
+            await self._write(tap.feed(answer.head))
+            exchange.stream_to(self)
+            rest = exchange.taken()
+            if rest:
+                self.data(rest)
+            while not self._ended:
+                self._wake = self._loop.create_future()
+                await self._wake
+                if not self._ended:  # woken because the client does not keep up
+                    await self._drain()
+                    exchange.resume()
+            return await self._finish(answer)
+        finally:
+            self._account(answer)
+            exchange.release()
+
+    async def fault(self, error: FlockError) -> web.StreamResponse:
+        """End a stream that has begun with the dialect's in-stream error."""
+        await self.start()
+        assert self._response is not None
+        self.record.outcome = "partial" if self.record.first else "error"
+        self.record.error = error.code
+        await self._response.write_eof(stream_fault(error, self.record.id))
+        return self._response
+
+    # -- Sink: called by the upstream connection
+
+    def data(self, chunk: bytes) -> None:
+        """Pass one read on in one write; stop reading when the client's buffer is full."""
+        answer, transport = self._answer, self._transport
+        assert answer is not None
+        assert answer.tap is not None
+        out = answer.tap.feed(chunk)
+        now = self._loop.time()
+        self.record.last = now
+        if not out or transport is None or transport.is_closing():
+            return
+        if answer.exchange.complete:  # the end follows at once: one write for both
+            self._last = out
+            return
+        self.last_write = now
+        self.record.bytes_out += len(out)
+        self._between_frames = out[-1:] == b"\n"
+        transport.write(b"%x\r\n%b\r\n" % (len(out), out) if self._chunked else out)
+        if transport.get_write_buffer_size() > HIGH_WATER:
+            answer.exchange.pause()
+            self._wake_up()
+
+    def end(self, error: Exception | None) -> None:
+        """Take the end of the upstream's stream."""
+        self._ended, self._end_error = True, error
+        self._wake_up()
+
+    def interrupt(self, error: FlockError) -> None:
+        """End the request from outside (revoked key, stall, shutdown): typed, and within the loop's next turn."""
+        if self.interrupted is not None:
+            return
+        self.interrupted = error
+        if self._draining and self._transport is not None:
+            self._transport.abort()  # a client that reads nothing would not read an error either
+        elif self._answer is not None:
+            self.end(error)
+        elif self._task is not None:
+            self._task.cancel()
+
+    # -- inside
+
+    def _wake_up(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    async def _write(self, data: bytes) -> None:
+        if data:
+            assert self._writer is not None
+            self.record.bytes_out += len(data)
+            self.last_write = self._loop.time()
+            await self._writer.write(data)
+
+    async def _drain(self) -> None:
+        assert self._writer is not None
+        self._draining = True
+        await self._writer.drain()
+        self._draining = False
+
+    async def _finish(self, answer: Answer) -> web.StreamResponse:
+        assert self._response is not None
+        assert answer.tap is not None
+        record, tap = self.record, answer.tap
+        last = self._last + tap.close()
+        error = self.interrupted or self._broken(answer)
+        if error is not None and not (tap.finished and self.interrupted is None):
+            record.outcome, record.error = "partial", error.code
+            last += stream_fault(error, record.id)
+        elif tap.fault is not None:
+            record.outcome, record.error = "partial", UpstreamError.code
+        else:
+            record.outcome = "ok"
+        record.bytes_out += len(last)
+        await self._response.write_eof(last)
+        return self._response
+
+    def _broken(self, answer: Answer) -> FlockError | None:
+        assert answer.tap is not None
+        if self._end_error is None and (answer.tap.finished or answer.tap.fault is not None):
+            return None
+        why = f": {self._end_error}" if self._end_error is not None else ""
+        return UpstreamError(
+            f"{self.record.engine} broke off in the middle of its answer{why}", hint="send the request again"
+        )
+
+    def _account(self, answer: Answer) -> None:
+        """Take the stream's usage; without one, count the events and say that it is an estimate."""
+        assert answer.tap is not None
+        record, tap = self.record, answer.tap
+        record.usage = tap.usage()
+        if record.usage is None:
+            record.usage = tap.counted()
+            record.estimated = True
+        if not record.outcome:  # the client left; after the terminal event that is a success
+            record.outcome = "ok" if tap.finished else "cancelled"
+
+
+def tick(reply: Reply, now: float, *, keepalive: float, first_token: float, stall: float) -> None:
+    """Bound the silence of one running request and keep its connection warm; limits in seconds, 0 is none."""
+    record = reply.record
+    silent = now - record.last
+    limit = stall if record.first else first_token
+    if limit and record.sent and silent > limit:
+        reply.interrupt(
+            UpstreamStalled(
+                f"{record.engine} sent nothing for {silent:.0f} s",
+                hint="raise the limit: flock config set gateway.stall_seconds 0",
+            )
+        )
+        return
+    if record.stream and now - reply.last_write > (keepalive if reply.started else FIRST_WORD_SECONDS):
+        reply.last_write = now
+        reply.warm()

@@ -1,0 +1,36 @@
+"""One daemon per home: an advisory lock on a file that dies with its holder.
+
+The file's text is the holder's pid; the lock, never the text, decides. Called by daemon/serve.py.
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from flock.errors import Conflict, StorageFailed
+
+
+@contextlib.contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Hold the lock while the block runs. Raises Conflict naming the pid of the daemon that has it."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StorageFailed(f"cannot open {path}: {error.strerror}", hint="flock doctor") from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
+            raise Conflict(f"flock already runs here (pid {holder or 'unknown'})", hint="flock status") from None
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            raise StorageFailed(f"cannot write {path}: {error.strerror}", hint="free some space") from None
+        yield
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,248 @@
+"""Running the daemon: lock, store, engines, doors, signals, drain.
+
+Owns the order in which things start and stop, and what is said when one cannot. Refuses to daemonise: whoever wants it
+in the background starts it so (local/start.py). Called by cli/up.py.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import secrets
+import signal
+import stat
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from flock import __version__
+from flock.catalog import load_profiles
+from flock.clock import Clock, SystemClock
+from flock.config import Config, load
+from flock.contract.op import Scope
+from flock.core.context import Context
+from flock.core.inference import Inference, watch
+from flock.core.jobs import Jobs
+from flock.core.metrics import Metrics
+from flock.core.record import Record
+from flock.daemon import app, forward, listen, logs
+from flock.daemon.lock import hold
+from flock.engines.registry import Registry
+from flock.errors import Draining, FlockError, InternalError, KeyRevoked, StorageFailed
+from flock.outbound.pool import Pools
+from flock.outbound.session import open_session
+from flock.paths import Home, check_owner, find_home, private_dir
+from flock.policy.keys import Keys, new_entry, new_secret
+from flock.store.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def run(home: Home, ready_fd: int | None = None) -> int:
+    """Run the daemon until it is told to stop and return the exit code.
+
+    `ready_fd` gets one JSON line: {"ready": true, "first_key": …} or {"error": {…}}. Without it errors are raised.
+    """
+    try:
+        check_owner(home)
+        config = load(home, os.environ)
+        home = find_home(config.data_dir)
+        for path in (home.config, home.data, home.logs, home.run, home.socket.parent):
+            private_dir(path)
+        logs.set_up(home, config.log_level, to_file=ready_fd is not None)
+        with hold(home.lock):
+            asyncio.run(_main(home, config, ready_fd))
+    except FlockError as error:
+        if ready_fd is None:
+            raise
+        log.error("%s (hint: %s)", error.sentence, error.hint)
+        _tell(ready_fd, {"error": error.to_plain()})
+        return error.exit_code
+    except Exception:
+        if ready_fd is None:
+            raise
+        log.exception("the daemon failed")
+        error = InternalError("flock failed to start", hint="flock logs")
+        _tell(ready_fd, {"error": error.to_plain()})
+        return error.exit_code
+    return 0
+
+
+def _tell(ready_fd: int, message: dict[str, object]) -> None:
+    """Write the one line to whoever started us; who no longer listens needs none."""
+    with contextlib.suppress(OSError), os.fdopen(ready_fd, "w") as pipe:
+        pipe.write(json.dumps(message) + "\n")
+
+
+async def _main(home: Home, config: Config, ready_fd: int | None) -> None:
+    loop = asyncio.get_running_loop()
+    stopping: asyncio.Future[float] = loop.create_future()
+
+    def stop(grace: float) -> None:
+        if not stopping.done():
+            stopping.set_result(grace)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, 10.0)
+    tcp = listen.public_socket(config.listen, required=config.auth.require_keys)
+    try:
+        async with _wired(home, config, stop) as context:
+            first_key = await _first_key(context)
+            async with _doors(context, tcp):
+                await context.registry.start()
+                log.info("flock %s serves at %s", __version__, context.api_url)
+                if ready_fd is not None:
+                    _tell(ready_fd, {"ready": True, "first_key": first_key})
+                grace = await stopping
+                await _drain(context, grace)
+    finally:
+        tcp.close()
+
+
+@contextlib.asynccontextmanager
+async def _wired(home: Home, config: Config, stop: "listen.Stop") -> AsyncGenerator[Context]:
+    """Make every object of the daemon, and take them apart again in the opposite order."""
+    clock = SystemClock()
+    async with contextlib.AsyncExitStack() as stack:
+        store = await Store.open(home.database, clock)
+        stack.push_async_callback(store.close)
+        session = await stack.enter_async_context(open_session())
+        profiles, problems = load_profiles(config.catalog_dirs(home))
+        for problem in problems:
+            log.warning("%s", problem)
+        instance_id = secrets.token_hex(8)
+        registry = Registry(
+            home=home,
+            settings=config.engine_settings(os.environ),
+            profiles=profiles,
+            store=store,
+            session=session,
+            clock=clock,
+            instance_id=instance_id,
+        )
+        stack.push_async_callback(registry.stop)
+        pools = Pools(config.gateway.connect_seconds)
+        stack.callback(pools.close)
+        metrics = Metrics()
+        inference = Inference(places=registry, pools=pools, ledger=store.writer, metrics=metrics, clock=clock)
+        inference.default_model = config.router.default_model
+        keys = Keys(clock, required=config.auth.require_keys)
+        keys.load(await store.keys.all())
+        keys.on_revoked = lambda key_id: inference.interrupt_key(
+            key_id, KeyRevoked("this API key was revoked", hint="ask for a new one: flock token create")
+        )
+        store.writer.touches = keys.take_touched
+        jobs = Jobs(clock)
+        stack.push_async_callback(jobs.stop)
+        yield Context(
+            home=home,
+            config=config,
+            clock=clock,
+            store=store,
+            keys=keys,
+            registry=registry,
+            pools=pools,
+            inference=inference,
+            metrics=metrics,
+            jobs=jobs,
+            session=session,
+            instance_id=instance_id,
+            started_at=clock.now(),
+            api_url=config.external_url or config.listen.url,
+            stop=stop,
+        )
+
+
+async def _first_key(context: Context) -> bool:
+    """Make the admin key of a new installation and keep it in a 0600 file; return whether one was made.
+
+    The file is written before the row, so that a crash in between leaves a file that the next start replaces.
+    """
+    if context.keys.has_admin():
+        return False
+    secret = new_secret()
+    path = context.home.admin_key
+    try:
+        _write_key(path, secret)
+    except OSError as error:
+        raise StorageFailed(
+            f"cannot write the admin key to {path}: {error.strerror}", hint="free some space, then: flock up"
+        ) from None
+    entry = new_entry("admin", Scope.ADMIN, secret, context.clock.now())
+    await context.store.keys.insert(entry)
+    context.keys.add(entry)
+    return True
+
+
+def _write_key(path: Path, secret: str) -> None:
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR), "w") as file:
+        file.write(secret + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.asynccontextmanager
+async def _doors(context: Context, tcp: "listen.Socket") -> AsyncGenerator[None]:
+    """Open both doors and watch over running requests while they stand open."""
+    options: dict[str, Any] = {
+        "access_log": None,  # keys may stand in URLs; flock's own log names paths only
+        "handler_cancellation": True,  # a client that leaves must cancel the engine's work
+        "keepalive_timeout": 75.0,  # nginx's default; aiohttp's hour keeps dead connections
+        "max_line_size": app.HEADER_BYTES,
+        "max_field_size": app.HEADER_BYTES,
+        "shutdown_timeout": 1.0,  # the drain before has waited already
+    }
+    public = web.AppRunner(app.public(context), **options)
+    private = web.AppRunner(app.private(context), **options)
+    await public.setup()
+    await private.setup()
+    watching = asyncio.create_task(watch(context.inference, context.clock, _ticker(context)))
+    try:
+        await web.SockSite(public, tcp, backlog=listen.BACKLOG).start()
+        await web.SockSite(private, listen.private_socket(context.home.socket), backlog=listen.BACKLOG).start()
+        yield
+    finally:
+        watching.cancel()
+        await private.cleanup()
+        await public.cleanup()
+        context.home.socket.unlink(missing_ok=True)
+
+
+def _ticker(context: Context) -> forward.Tick:
+    limits = context.config.gateway
+
+    def tick(record: Record, now: float) -> None:
+        reply = getattr(record.interrupt, "__self__", None)
+        if isinstance(reply, forward.Reply):
+            forward.tick(
+                reply,
+                now,
+                keepalive=limits.keepalive_seconds,
+                first_token=limits.first_token_seconds,
+                stall=limits.stall_seconds,
+            )
+
+    return tick
+
+
+async def _drain(context: Context, grace: float) -> None:
+    """Refuse new requests, let running ones end within the grace, then end the rest with a typed error."""
+    inference = context.inference
+    inference.draining = True
+    deadline = context.clock.monotonic() + grace
+    log.info("going down; %d requests are running", len(inference.running))
+    await _until_idle(inference, context.clock, deadline)
+    for record in list(inference.running.values()):
+        if record.interrupt is not None:
+            record.interrupt(Draining("flock went down before the answer was complete", hint="send it again"))
+    await _until_idle(inference, context.clock, context.clock.monotonic() + 1.0)
+
+
+async def _until_idle(inference: Inference, clock: Clock, deadline: float) -> None:
+    # looked at 20 times a second, once in the daemon's life: an event per request would cost every request
+    while inference.running and clock.monotonic() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)

@@ -1,0 +1,281 @@
+"""A process that speaks the OpenAI dialect, with faults: the engine that cannot be had on demand.
+
+The model's name chooses the behaviour (FAULTS below). Prints "PORT n" once it listens; `GET /seen` returns what it saw
+(requests, the bodies, connections that the client closed) so that tests look at facts instead of waiting.
+usage: python -m tests.fakes.upstream [--port N] [--key SECRET]
+"""
+
+import argparse
+import asyncio
+import json
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+
+Write = asyncio.StreamWriter
+SEEN: dict[str, object] = {"requests": 0, "closed_early": 0, "bodies": [], "headers": []}
+HEAD_SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def chunk(delta: dict[str, object], finish: str | None = None) -> bytes:
+    """Return one event of a chat stream."""
+    event = {
+        "id": "chatcmpl-fake",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "fake",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+    }
+    return b"data: " + json.dumps(event, ensure_ascii=False).encode() + b"\n\n"
+
+
+USAGE = (
+    b'data: {"id":"chatcmpl-fake","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":5,"total_tokens":12}}\n\n'
+)
+DONE = b"data: [DONE]\n\n"
+WORDS = ["Hel", "lo ", "wör", "ld", "!"]
+
+
+class Fake:
+    """One exchange with the gateway."""
+
+    def __init__(self, writer: Write, body: dict[str, object]) -> None:
+        self.writer = writer
+        self.body = body
+        options = body.get("stream_options")
+        self.usage = isinstance(options, dict) and options.get("include_usage") is True
+
+    async def raw(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def send(self, data: bytes) -> None:
+        await self.raw(b"%x\r\n%b\r\n" % (len(data), data))
+
+    async def begin(self) -> None:
+        await self.raw(HEAD_SSE)
+        await self.send(chunk({"role": "assistant", "content": ""}))
+
+    async def words(self, count: int) -> None:
+        for i in range(count):
+            await self.send(chunk({"content": WORDS[i % len(WORDS)]}))
+
+    async def finish(self) -> None:
+        tail = chunk({}, "stop") + (USAGE if self.usage else b"") + DONE
+        await self.send(tail)
+        await self.raw(b"0\r\n\r\n")
+
+    async def plain(self, status: int, body: object, kind: str = "application/json", extra: str = "") -> None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(data)}\r\n{extra}\r\n"
+        await self.raw(head.encode() + data)
+
+    def reset(self) -> None:
+        """Close with RST, as a killed process with unread data does."""
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+
+async def ok(fake: Fake) -> None:
+    if fake.body.get("stream"):
+        await fake.begin()
+        await fake.words(5)
+        await fake.finish()
+        return
+    message = {"role": "assistant", "content": "".join(WORDS)}
+    usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+    choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+    await fake.plain(200, {"id": "c", "object": "chat.completion", "choices": choices, "usage": usage})
+
+
+async def dies_before(fake: Fake) -> None:
+    fake.reset()
+
+
+async def dies_after_head(fake: Fake) -> None:
+    await fake.raw(HEAD_SSE)
+    fake.reset()
+
+
+async def dies_midway(fake: Fake) -> None:
+    await fake.begin()
+    await fake.words(3)
+    fake.reset()
+
+
+async def ends_early(fake: Fake) -> None:
+    await fake.begin()
+    await fake.words(3)
+    await fake.raw(b"0\r\n\r\n")
+
+
+async def ends_without_done(fake: Fake) -> None:
+    await fake.begin()
+    await fake.words(3)
+    await fake.send(chunk({}, "stop"))
+    await fake.raw(b"0\r\n\r\n")
+
+
+async def silent(fake: Fake) -> None:
+    await fake.raw(HEAD_SSE)
+    await asyncio.Event().wait()
+
+
+async def stalls(fake: Fake) -> None:
+    await fake.begin()
+    await fake.words(2)
+    await asyncio.Event().wait()
+
+
+async def error_first(fake: Fake) -> None:
+    await fake.raw(HEAD_SSE)
+    await fake.send(b'data: {"error":{"message":"slot is on fire","type":"server_error"}}\n\n')
+    await fake.raw(b"0\r\n\r\n")
+
+
+async def error_midway(fake: Fake) -> None:
+    await fake.begin()
+    await fake.words(2)
+    await fake.send(b'data: {"error":{"message":"out of memory","type":"server_error"}}\n\n')
+    await fake.raw(b"0\r\n\r\n")
+
+
+async def status_500(fake: Fake) -> None:
+    await fake.plain(500, {"error": {"message": "boom", "type": "server_error"}})
+
+
+async def status_401(fake: Fake) -> None:
+    await fake.plain(401, {"error": {"message": "wrong key", "type": "authentication_error"}})
+
+
+async def status_400(fake: Fake) -> None:
+    await fake.plain(400, {"error": {"message": "max_tokens too large", "type": "invalid_request_error", "code": "x"}})
+
+
+async def status_422(fake: Fake) -> None:
+    await fake.plain(422, {"detail": "field required"})
+
+
+async def garbage(fake: Fake) -> None:
+    await fake.raw(b"\x00\x01\x02 this is not HTTP\r\n\r\n")
+
+
+async def bad_utf8(fake: Fake) -> None:
+    await fake.begin()
+    await fake.send(b'data: {"choices":[{"index":0,"delta":{"content":"\xff\xfe"},"finish_reason":null}]}\n\n')
+    await fake.finish()
+
+
+async def cut(fake: Fake) -> None:
+    """Every byte in a read of its own: frames and characters are cut anywhere."""
+    await fake.raw(HEAD_SSE)
+    whole = chunk({"role": "assistant", "content": ""}) + b"".join(chunk({"content": w}) for w in WORDS)
+    whole += chunk({}, "stop") + (USAGE if fake.usage else b"") + DONE
+    for i in range(len(whole)):
+        await fake.send(whole[i : i + 1])
+        await asyncio.sleep(0)
+    await fake.raw(b"0\r\n\r\n")
+
+
+async def flood(fake: Fake) -> None:
+    """As much as the connection takes, for ever."""
+    await fake.begin()
+    data = chunk({"content": "x" * 4000})
+    while True:
+        await fake.send(data)
+        SEEN["flooded"] = int(str(SEEN.get("flooded", 0))) + len(data)
+
+
+async def http10(fake: Fake) -> None:
+    """As MLX-LM does: HTTP/1.0, no length, comments first, ended by close."""
+    await fake.raw(b"HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: keepalive 1/5\n\n")
+    await fake.raw(chunk({"role": "assistant", "content": "hi"}) + chunk({}, "stop") + DONE)
+    fake.writer.close()
+
+
+FAULTS: dict[str, Callable[[Fake], Awaitable[None]]] = {
+    f.__name__.replace("_", "-"): f
+    for f in (
+        ok,
+        dies_before,
+        dies_after_head,
+        dies_midway,
+        ends_early,
+        ends_without_done,
+        silent,
+        stalls,
+        error_first,
+        error_midway,
+        status_500,
+        status_401,
+        status_400,
+        status_422,
+        garbage,
+        bad_utf8,
+        cut,
+        flood,
+        http10,
+    )
+}
+
+
+async def read_request(reader: asyncio.StreamReader) -> tuple[str, dict[str, str], bytes]:
+    """Return (request line, headers in lower case, body)."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in head[1:] if line)}
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return head[0], headers, body
+
+
+async def watch_close(reader: asyncio.StreamReader, working: asyncio.Task[None]) -> None:
+    """Stop working when the gateway closes the connection, and remember it."""
+    data = await reader.read(1)
+    if not data and not working.done():
+        SEEN["closed_early"] = int(str(SEEN["closed_early"])) + 1
+        working.cancel()
+
+
+async def serve(reader: asyncio.StreamReader, writer: Write, key: str) -> None:
+    """Answer one connection's requests."""
+    try:
+        while True:
+            line, headers, body = await read_request(reader)
+            path = line.split()[1]
+            fake = Fake(writer, {})
+            if key and headers.get("authorization") != f"Bearer {key}":
+                await status_401(fake)
+            elif path == "/seen":
+                await fake.plain(200, SEEN)
+            elif path.endswith("/models"):
+                await fake.plain(200, {"object": "list", "data": [{"id": m, "object": "model"} for m in FAULTS]})
+            elif line.startswith("POST"):
+                fake.body = json.loads(body)
+                SEEN["requests"] = int(str(SEEN["requests"])) + 1
+                SEEN["bodies"] = [fake.body]
+                SEEN["headers"] = [headers]
+                working = asyncio.ensure_future(FAULTS[str(fake.body["model"])](fake))
+                watching = asyncio.ensure_future(watch_close(reader, working))
+                await asyncio.wait([working])
+                watching.cancel()
+            else:
+                await fake.plain(404, {"error": {"message": f"no {path}"}})
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass
+    finally:
+        writer.close()
+
+
+async def main() -> None:
+    """Listen until killed."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--key", default="")
+    options = parser.parse_args()
+    server = await asyncio.start_server(lambda r, w: serve(r, w, options.key), "127.0.0.1", options.port, backlog=512)
+    print("PORT", server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,126 @@
+"""The pooled connections, against a real process that misbehaves on demand."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from flock.outbound.pool import Pool
+from flock.profile import Profile
+from flock.upstream import Upstream
+
+PROFILE = Profile(kind="x", title="X", dialects=frozenset({"openai"}))
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    fake = subprocess.Popen([sys.executable, "-m", "tests.fakes.upstream"], stdout=subprocess.PIPE, text=True)
+    assert fake.stdout is not None
+    yield int(fake.stdout.readline().split()[1])
+    fake.kill()
+    fake.wait()
+    fake.stdout.close()
+
+
+def pool(port: int) -> Pool:
+    return Pool(Upstream(name="f", engine="f", host="127.0.0.1", port=port, profile=PROFILE, own=False), 3.0)
+
+
+def request(model: str, stream: bool = False) -> bytes:
+    body = json.dumps({"model": model, "stream": stream}).encode()
+    return b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+async def whole(exchange, data: bytes) -> bytes:
+    await exchange.send(data)
+    return await exchange.body()
+
+
+async def test_a_connection_is_used_again_newest_first(port: int) -> None:
+    connections = pool(port)
+    first = await connections.get()
+    assert json.loads(await whole(first, request("ok")))["object"] == "chat.completion"
+    first.release()
+    again = await connections.get()
+    assert again is first
+    assert again.reused
+    await whole(again, request("ok"))
+    again.release()
+    connections.close()
+
+
+async def test_status_and_type_are_there_before_the_body(port: int) -> None:
+    exchange = await pool(port).get()
+    await exchange.send(request("status-500"))
+    assert (exchange.status, exchange.content_type) == (500, b"application/json")
+    assert b"boom" in await exchange.body()
+    exchange.release()
+
+
+class Taker:
+    def __init__(self) -> None:
+        self.got = b""
+        self.ended: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+
+    def data(self, chunk: bytes) -> None:
+        self.got += chunk
+
+    def end(self, error: Exception | None) -> None:
+        self.ended.set_result(error)
+
+
+@pytest.mark.parametrize("model", ["ok", "cut", "http10", "bad-utf8", "ends-without-done"])
+async def test_streams_reach_the_sink_whole(port: int, model: str) -> None:
+    exchange, taker = await pool(port).get(), Taker()
+    await exchange.send(request(model, stream=True))
+    start = await exchange.more()
+    exchange.stream_to(taker)
+    assert await taker.ended is None
+    assert start + taker.got
+    if model != "ends-without-done":
+        assert (start + taker.got).endswith(b"data: [DONE]\n\n")
+    exchange.release()
+
+
+async def test_a_reset_midway_is_an_error(port: int) -> None:
+    exchange, taker = await pool(port).get(), Taker()
+    await exchange.send(request("dies-midway", stream=True))
+    exchange.stream_to(taker)
+    assert isinstance(await taker.ended, ConnectionError)
+    exchange.release()
+
+
+@pytest.mark.parametrize("model", ["dies-before", "garbage"])
+async def test_no_head_is_a_connection_error(port: int, model: str) -> None:
+    exchange = await pool(port).get()
+    with pytest.raises(ConnectionError):
+        await exchange.send(request(model))
+    assert not exchange.untouched
+    exchange.release()
+
+
+async def test_releasing_midway_closes_the_connection(port: int) -> None:
+    connections = pool(port)
+    exchange = await connections.get()
+    await exchange.send(request("stalls", stream=True))
+    before = await seen(connections)
+    exchange.release()
+    after = before
+    while after["closed_early"] == before["closed_early"]:  # a state, not a time: the test's limit bounds it
+        after = await seen(connections)
+    assert after["closed_early"] == before["closed_early"] + 1
+
+
+async def seen(connections: Pool) -> dict[str, int]:
+    exchange = await connections.get(fresh=True)
+    found = json.loads(await whole(exchange, b"GET /seen HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+    exchange.release()
+    return found
+
+
+async def test_a_refused_connection_is_an_os_error() -> None:
+    with pytest.raises(OSError, match="Connect call failed"):
+        await pool(9).get()
