@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -25,8 +25,17 @@ def port() -> Iterator[int]:
     fake.stdout.close()
 
 
-def pool(port: int) -> Pool:
-    return Pool(Upstream(name="f", engine="f", host="127.0.0.1", port=port, profile=PROFILE, own=False), 3.0)
+def upstream(port: int) -> Upstream:
+    return Upstream(name="f", engine="f", host="127.0.0.1", port=port, profile=PROFILE, own=False)
+
+
+@pytest.fixture
+async def connections(port: int) -> AsyncIterator[Pool]:
+    pool = Pool(upstream(port), 3.0)
+    yield pool
+    pool.close()
+    for _ in range(3):  # transports report their loss in the loop's next turns
+        await asyncio.sleep(0)
 
 
 def request(model: str, stream: bool = False) -> bytes:
@@ -39,8 +48,7 @@ async def whole(exchange, data: bytes) -> bytes:
     return await exchange.body()
 
 
-async def test_a_connection_is_used_again_newest_first(port: int) -> None:
-    connections = pool(port)
+async def test_a_connection_is_used_again_newest_first(connections: Pool) -> None:
     first = await connections.get()
     assert json.loads(await whole(first, request("ok")))["object"] == "chat.completion"
     first.release()
@@ -49,11 +57,10 @@ async def test_a_connection_is_used_again_newest_first(port: int) -> None:
     assert again.reused
     await whole(again, request("ok"))
     again.release()
-    connections.close()
 
 
-async def test_status_and_type_are_there_before_the_body(port: int) -> None:
-    exchange = await pool(port).get()
+async def test_status_and_type_are_there_before_the_body(connections: Pool) -> None:
+    exchange = await connections.get()
     await exchange.send(request("status-500"))
     assert (exchange.status, exchange.content_type) == (500, b"application/json")
     assert b"boom" in await exchange.body()
@@ -73,8 +80,8 @@ class Taker:
 
 
 @pytest.mark.parametrize("model", ["ok", "cut", "http10", "bad-utf8", "ends-without-done"])
-async def test_streams_reach_the_sink_whole(port: int, model: str) -> None:
-    exchange, taker = await pool(port).get(), Taker()
+async def test_streams_reach_the_sink_whole(connections: Pool, model: str) -> None:
+    exchange, taker = await connections.get(), Taker()
     await exchange.send(request(model, stream=True))
     start = await exchange.more()
     exchange.stream_to(taker)
@@ -85,8 +92,8 @@ async def test_streams_reach_the_sink_whole(port: int, model: str) -> None:
     exchange.release()
 
 
-async def test_a_reset_midway_is_an_error(port: int) -> None:
-    exchange, taker = await pool(port).get(), Taker()
+async def test_a_reset_midway_is_an_error(connections: Pool) -> None:
+    exchange, taker = await connections.get(), Taker()
     await exchange.send(request("dies-midway", stream=True))
     exchange.stream_to(taker)
     assert isinstance(await taker.ended, ConnectionError)
@@ -94,16 +101,15 @@ async def test_a_reset_midway_is_an_error(port: int) -> None:
 
 
 @pytest.mark.parametrize("model", ["dies-before", "garbage"])
-async def test_no_head_is_a_connection_error(port: int, model: str) -> None:
-    exchange = await pool(port).get()
+async def test_no_head_is_a_connection_error(connections: Pool, model: str) -> None:
+    exchange = await connections.get()
     with pytest.raises(ConnectionError):
         await exchange.send(request(model))
     assert not exchange.untouched
     exchange.release()
 
 
-async def test_releasing_midway_closes_the_connection(port: int) -> None:
-    connections = pool(port)
+async def test_releasing_midway_closes_the_connection(connections: Pool) -> None:
     exchange = await connections.get()
     await exchange.send(request("stalls", stream=True))
     before = await seen(connections)
@@ -123,4 +129,4 @@ async def seen(connections: Pool) -> dict[str, int]:
 
 async def test_a_refused_connection_is_an_os_error() -> None:
     with pytest.raises(OSError, match="Connect call failed"):
-        await pool(9).get()
+        await Pool(upstream(9), 3.0).get()
