@@ -1,0 +1,94 @@
+"""Doctor's checks of the configuration and of the public door: valid, free, answering, reachable from where.
+
+Called by `doctor.py`.
+"""
+
+import http.client
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from flock.client.blocking import Client
+from flock.contract.lifecycle import Check
+from flock.contract.settings import GetConfig
+from flock.errors import ConfigInvalid
+from flock.local import ports
+from flock.local.scene import NOTE, OK, SERIOUS, Scene
+from flock.paths import short
+
+if TYPE_CHECKING:
+    from flock.config import Config, Listen
+
+# A loopback answer takes milliseconds
+_ANSWER_SECONDS = 2.0
+
+
+def configuration(scene: Scene) -> Iterator[Check]:
+    """Say whether the configuration is valid as the next start will read it."""
+    try:
+        _config(scene)
+    except ConfigInvalid as error:
+        yield scene.from_error("configuration", error)
+        return
+    file = scene.home.config_file
+    yield Check("configuration", OK, f"{short(file)} is valid" if file.exists() else "no file; the defaults apply")
+
+
+def _config(scene: Scene) -> "Config":
+    from flock.config import load  # pydantic: only these checks pay for it, and only they break where it is broken
+
+    return load(scene.home, scene.environ)
+
+
+def _listen(scene: Scene) -> "Listen":
+    """Return the running daemon's address, or the one the next start would take."""
+    from flock.config import parse_listen
+
+    if scene.status is not None:
+        setting, _ = Client(scene.home.socket).call(GetConfig(key="listen"))
+        return parse_listen(str(setting.value))
+    return _config(scene).listen
+
+
+def port(scene: Scene) -> Iterator[Check]:
+    """Say whether the public port answers as this flock; without a daemon, whether it is free and who holds it."""
+    where = _listen(scene)
+    if scene.status is not None:
+        yield _answering(scene, where)
+        return
+    if ports.is_free(where.host, where.port):
+        yield Check("port", OK, f"{where.text} is free")
+        return
+    owner = ports.owner(where.port) or "a process of another user"
+    fix = scene.fix(f"flock config set listen {where.host_text}:{ports.next_free(where.host, where.port)}")
+    yield Check("port", SERIOUS, f"port {where.port} is taken by {owner}", fix)
+
+
+def _answering(scene: Scene, where: "Listen") -> Check:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(where.host, where.host)
+    connection = http.client.HTTPConnection(host, where.port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        answer.read()
+        public = answer.getheader("X-Flock-Instance", "")
+    except (OSError, http.client.HTTPException) as error:
+        return Check("port", SERIOUS, f"nothing answers at {where.text}: {error}", scene.fix("flock logs"))
+    finally:
+        connection.close()
+    if not public:
+        return Check("port", SERIOUS, f"what answers at {where.text} is no flock", scene.fix("flock down"))
+    return Check("port", OK, f"{where.text} answers")
+
+
+def reach(scene: Scene) -> Iterator[Check]:
+    """Say from where the public door can be reached."""
+    where = _listen(scene)
+    if where.loopback:
+        fix = scene.fix(f"flock config set listen 0.0.0.0:{where.port}")
+        yield Check("reach", NOTE, f"only this machine reaches flock ({where.text})", fix)
+        return
+    if not _config(scene).auth.require_keys:
+        fix = scene.fix("flock config set auth.require_keys true")
+        yield Check("reach", SERIOUS, f"{where.text} is open to other machines, and keys are not required", fix)
+        return
+    yield Check("reach", NOTE, f"other machines reach {where.text} unless a firewall on this one stands between", "")
