@@ -1,0 +1,90 @@
+"""The tables of flock's database and the revisions they went through.
+
+Owns the shape of what is stored. Times are seconds since the epoch, booleans 0 or 1. A change here needs a script in
+`migrations/versions` and its revision at the end of REVISIONS; tests/compat pins that both lead to the same tables.
+"""
+
+from sqlalchemy import Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
+
+# oldest first; compared as plain text with `alembic_version`, so that alembic is imported only when a migration is due
+REVISIONS = ("0001",)
+
+METADATA = MetaData()
+
+KEYS = Table(
+    "keys",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("hint", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("last_used_at", Float),
+    Column("revoked_at", Float),
+)
+
+MODELS = Table(
+    "models",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+ENGINES = Table(
+    "engines",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+# one row per settled request; the columns after `id` are in the order of `usage_row()`
+USAGE = Table(
+    "usage",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("request_id", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("engine", Text, nullable=False),
+    Column("input_tokens", Integer, nullable=False),
+    Column("cached_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    Column("estimated", Integer, nullable=False),
+    Column("latency_ms", Float, nullable=False),
+    Column("ttft_ms", Float),
+    Column("status", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("stream", Integer, nullable=False),
+    Index("usage_by_user", "user"),
+)
+
+# who did what; `details` is a JSON object
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Index("audit_by_actor", "actor"),
+)
+
+# why each request went where it went; `record` is the JSON of a contract Explanation; old ones are pruned
+DECISIONS = Table(
+    "decisions",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("request_id", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+    Index("decisions_by_request", "request_id"),
+)

@@ -1,0 +1,46 @@
+"""Usage: one row per settled request, for ever. Written by the writer, read by core/usage.py."""
+
+from sqlalchemy import select
+
+from flock.clock import rfc3339
+from flock.contract.usage import UsageRow
+from flock.store.database import Database
+from flock.store.schema import USAGE
+
+# what `usage_row()` returns, in this order
+COLUMNS = tuple(column.name for column in USAGE.columns if column.name != "id")
+
+
+class Usage:
+    """The table of usage."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def recent(self, limit: int, user: str = "") -> list[UsageRow]:
+        """Return the last `limit` rows, newest first, of one user or of all. Raises StorageFailed."""
+        query = select(USAGE).order_by(USAGE.c.id.desc()).limit(limit)
+        if user:
+            query = query.where(USAGE.c.user == user)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [
+            UsageRow(
+                request_id=row["request_id"],
+                at=rfc3339(row["at"]),
+                user=row["user"],
+                key_id=row["key_id"],
+                model=row["model"],
+                endpoint=row["endpoint"],
+                engine=row["engine"],
+                input_tokens=row["input_tokens"],
+                output_tokens=row["output_tokens"],
+                estimated=bool(row["estimated"]),
+                latency_ms=row["latency_ms"],
+                ttft_ms=row["ttft_ms"],
+                status=row["status"],
+                outcome=row["outcome"],
+                stream=bool(row["stream"]),
+            )
+            for row in rows
+        ]

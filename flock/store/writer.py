@@ -1,0 +1,304 @@
+"""The one writer of usage, decisions, audit and key touches: batches, off the request path.
+
+What is put is committed within about 200 ms, and within 1 s under load: that is the most a kill -9 may cost (pinned
+by tests/unit/store/test_kill.py). When the disk refuses, rows wait in memory, bounded, and are tried again each
+second; the daemon lives on and `failing` says why. Refuses to let one bad row hold up the others. Fed by core and
+the daemon.
+"""
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from itertools import chain
+from typing import Any, Protocol
+
+from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from flock.clock import Clock
+from flock.errors import StorageFailed
+from flock.store.database import Database
+from flock.store.keys import touch_sql
+from flock.store.schema import AUDIT, DECISIONS, USAGE
+
+log = logging.getLogger(__name__)
+
+# long enough that a batch's fixed cost (four hops to SQLite's thread) vanishes, short against the second we promise
+INTERVAL_SECONDS = 0.2
+RETRY_SECONDS = 1.0
+# key touches of calls that leave no usage row wait at most this long
+IDLE_SECONDS = 5.0
+# rows that wait while the disk refuses: about 30 MB of usage; explanations are ten times as large and only a comfort
+ROWS_KEPT = 100_000
+DECISIONS_WAITING = 5_000
+# rows in one INSERT: with executemany SQLite's thread gives up Python's lock and awaits it again for every row; beside
+# a busy loop that took 31 µs of CPU for a usage and a decision row, many rows a statement take 14 (7 when idle)
+ROWS_A_STATEMENT = 250
+# the loop gets its turn at least this often while a large batch is encoded
+SLICE_SECONDS = 0.001
+# decision records that stay: the newest 50,000 (about 75 MB), none older than 30 days
+DECISIONS_KEPT = 50_000
+DECISIONS_AGE_SECONDS = 30 * 86400.0
+PRUNE_STEP = 500
+PRUNE_SECONDS = 600.0
+
+
+class Settled(Protocol):
+    """A settled request; both methods are called when its batch is written, not when it is put."""
+
+    def usage_row(self) -> tuple[Any, ...]:
+        """Return the values of `store.usage.COLUMNS`, in that order."""
+        ...
+
+    def decision(self) -> tuple[str, float, bytes]:
+        """Return (request id, epoch seconds, JSON of the Explanation)."""
+        ...
+
+
+class _Waiting:
+    """Rows on their way to one table, with the statement for one row and, for INSERTs, for a hundred."""
+
+    __slots__ = ("bound", "rows", "sql", "table", "wide")
+
+    def __init__(self, table: str, sql: str, bound: int) -> None:
+        self.table, self.sql, self.bound = table, sql, bound
+        self.rows: list[tuple[Any, ...]] = []
+        head, _, values = sql.partition(" VALUES ")
+        self.wide = f"{head} VALUES {', '.join([values] * ROWS_A_STATEMENT)}" if values else ""
+
+    async def write(self, connection: AsyncConnection, count: int) -> None:
+        """Send the first `count` rows."""
+        done = 0
+        while self.wide and count - done >= ROWS_A_STATEMENT:
+            part = self.rows[done : done + ROWS_A_STATEMENT]
+            await connection.exec_driver_sql(self.wide, tuple(chain.from_iterable(part)))
+            done += ROWS_A_STATEMENT
+        if done < count:
+            await connection.exec_driver_sql(self.sql, self.rows[done:count])
+
+
+class Writer:
+    """One task that commits what was put. `failing` is empty or the sentence of what stops it; `dropped` counts rows
+    that were given up. `touched` is asked with each batch for key id → epoch seconds of last use.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        interval: float = INTERVAL_SECONDS,
+        retry: float = RETRY_SECONDS,
+        decisions_kept: int = DECISIONS_KEPT,
+    ) -> None:
+        self._database, self._clock = database, clock
+        self._interval, self._retry, self._decisions_kept = interval, retry, decisions_kept
+        self._entries: deque[Settled] = deque()
+        self._usage = _Waiting("usage", _insert(database, USAGE), ROWS_KEPT)
+        self._decisions = _Waiting("decisions", _insert(database, DECISIONS), DECISIONS_WAITING)
+        self._audit = _Waiting("audit", _insert(database, AUDIT), ROWS_KEPT)
+        self._touches = _Waiting("keys", touch_sql(database), ROWS_KEPT)
+        self._unpruned, self._prune_at = 0, 0.0
+        self._wake, self._hurry, self._closing = asyncio.Event(), asyncio.Event(), False
+        self._asked: list[asyncio.Future[None]] = []
+        self.failing = ""
+        self.dropped = 0
+        self.touched: Callable[[], Mapping[str, float]] = dict
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="store writer")
+
+    # -- the request path: never waits, never raises
+
+    def put(self, entry: Settled) -> None:
+        """Take a settled request."""
+        if len(self._entries) >= ROWS_KEPT:
+            self._entries.popleft()
+            self.dropped += 1
+        self._entries.append(entry)
+        self._wake.set()
+
+    def audit(self, actor: str, action: str, target: str, outcome: str, details: Mapping[str, Any]) -> None:
+        """Take an act; `outcome` is "ok" or an error code, `details` JSON values without secrets."""
+        words = json.dumps(dict(details), ensure_ascii=True, default=str)
+        self._audit.rows.append((self._clock.now(), actor, action, target, outcome, words))
+        self._wake.set()
+
+    # -- anybody who can wait
+
+    async def flush(self) -> None:
+        """Wait until everything put so far was committed, or was tried and failed (then `failing` says why)."""
+        if self._task.done():
+            return
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asked.append(done)
+        self._wake.set()
+        self._hurry.set()
+        await done
+
+    async def close(self) -> None:
+        """Commit what is there and end the task; rows that cannot be committed are lost, and the log says how many."""
+        self._closing = True
+        self._wake.set()
+        self._hurry.set()
+        await self._task
+
+    # -- the task
+
+    async def _run(self) -> None:
+        while True:
+            await self._rest()
+            closing, asked, self._asked = self._closing, self._asked, []
+            try:
+                await self._batch()
+            except Exception as error:
+                if not self.failing:  # once, not five times a second
+                    log.exception("the store's writer stumbled; it goes on")
+                self.failing = f"the store's writer stumbled: {error}"
+            for done in asked:
+                if not done.done():
+                    done.set_result(None)
+            if closing:
+                break
+        if left := sum(len(w.rows) for w in self._tables()):
+            log.error("%d rows could not be written before the end: %s", left, self.failing)
+
+    async def _rest(self) -> None:
+        """Wait for work, then let a batch gather; a flush or the end cuts the wait short."""
+        if self.failing:
+            await _wait(self._hurry, self._retry)
+        else:
+            await _wait(self._wake, IDLE_SECONDS)
+            if self._wake.is_set():
+                await _wait(self._hurry, self._interval)
+        self._wake.clear()
+        self._hurry.clear()
+
+    async def _batch(self) -> None:
+        await self._encode()
+        self._touches.rows += [(at, key) for key, at in self.touched().items()]
+        if not any(w.rows for w in self._tables()):
+            return
+        try:
+            await self._commit()
+        except StorageFailed as error:
+            self._keep_for_later(error)
+            return
+        if self.failing:
+            log.warning("the database %s takes rows again; %d were given up", self._database.path, self.dropped)
+            self.failing = ""
+        await self._prune()
+
+    async def _encode(self) -> None:
+        """Turn the entries that are there into rows, giving the loop its turn in between."""
+        turn = self._clock.monotonic()
+        for _ in range(len(self._entries)):
+            if not self._entries:
+                break
+            entry = self._entries.popleft()
+            for waiting, encode in ((self._usage, entry.usage_row), (self._decisions, entry.decision)):
+                try:
+                    waiting.rows.append(encode())
+                except Exception:
+                    self._give_up(waiting.table)
+            if self._clock.monotonic() - turn > SLICE_SECONDS:
+                await asyncio.sleep(0)
+                turn = self._clock.monotonic()
+
+    async def _commit(self) -> None:
+        """Write all waiting rows in one transaction; a row that does not fit is found and given up."""
+        batch = [(w, len(w.rows)) for w in self._tables() if w.rows]
+        try:
+            async with self._database.writing() as connection:
+                for waiting, count in batch:
+                    await waiting.write(connection, count)
+        except StorageFailed:
+            raise
+        except Exception:
+            for waiting, count in batch:
+                await self._commit_by_halves(waiting, count)
+            return
+        for waiting, count in batch:
+            self._done(waiting, count)
+
+    async def _commit_by_halves(self, waiting: _Waiting, count: int) -> None:
+        """Write the first `count` rows in ever smaller parts until the ones that do not fit stand alone."""
+        size = count
+        while count:
+            size = min(size, count)
+            try:
+                async with self._database.writing() as connection:
+                    await waiting.write(connection, size)
+            except StorageFailed:
+                raise
+            except Exception:
+                if size > 1:
+                    size //= 2
+                    continue
+                self._give_up(waiting.table)
+            self._done(waiting, size)
+            count -= size
+            size *= 2
+
+    def _done(self, waiting: _Waiting, count: int) -> None:
+        del waiting.rows[:count]
+        if waiting is self._decisions:
+            self._unpruned += count
+
+    async def _prune(self) -> None:
+        """Delete old decision records, a bounded number at a time."""
+        now = self._clock.monotonic()
+        if self._unpruned < PRUNE_STEP and now < self._prune_at:
+            return
+        bounds = {
+            "kept": self._decisions_kept,
+            "step": max(2 * PRUNE_STEP, 2 * self._unpruned),
+            "oldest": self._clock.now() - DECISIONS_AGE_SECONDS,
+        }
+        with suppress(StorageFailed):  # nothing is lost; the next batch will say it
+            async with self._database.writing() as connection:
+                await connection.execute(_PRUNE_MANY, bounds)
+                if now >= self._prune_at:
+                    await connection.execute(_PRUNE_OLD, bounds)
+                    self._prune_at = now + PRUNE_SECONDS
+        self._unpruned = 0
+
+    def _keep_for_later(self, error: StorageFailed) -> None:
+        if not self.failing:
+            log.error("usage waits in memory: %s (%s)", error.sentence, error.hint)
+        self.failing = error.sentence
+        for waiting in self._tables():
+            if (over := len(waiting.rows) - waiting.bound) > 0:
+                del waiting.rows[:over]
+                self.dropped += over
+
+    def _give_up(self, table: str) -> None:
+        if not self.dropped:
+            log.exception("a row for the table %s does not fit and is given up; later ones are only counted", table)
+        self.dropped += 1
+
+    def _tables(self) -> tuple[_Waiting, ...]:
+        return self._usage, self._decisions, self._audit, self._touches
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
+def _insert(database: Database, table: Any) -> str:
+    """Return the INSERT of every column but the automatic `id`."""
+    return database.sql(table.insert().values({c.name: bindparam(c.name) for c in table.columns if c.name != "id"}))
+
+
+# both are bounded to the oldest :step rows, and read no more than they delete when there is nothing to do
+_PRUNE_MANY = delete(DECISIONS).where(
+    DECISIONS.c.id <= select(func.max(DECISIONS.c.id)).scalar_subquery() - bindparam("kept"),
+    DECISIONS.c.id < select(func.min(DECISIONS.c.id)).scalar_subquery() + bindparam("step"),
+)
+_PRUNE_OLD = delete(DECISIONS).where(
+    DECISIONS.c.id.in_(select(DECISIONS.c.id).order_by(DECISIONS.c.id).limit(bindparam("step"))),
+    DECISIONS.c.at < bindparam("oldest"),
+)

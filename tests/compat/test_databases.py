@@ -1,0 +1,164 @@
+"""Databases of every release load, migrations keep a snapshot, and both ways to a schema lead to the same tables."""
+
+import asyncio
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flock.clock import SystemClock
+from flock.store import migrate, schema
+from flock.store.store import Store
+
+HERE = Path(__file__).parent
+DUMPS = sorted((HERE / "databases").glob("*.sql"))
+
+LATER = '''"""A revision of the future, for tests."""
+import sqlalchemy as sa
+from alembic import op
+revision = "0002"
+down_revision = "0001"
+def upgrade():
+    op.create_table("later", sa.Column("id", sa.Integer, primary_key=True))
+    op.add_column("models", sa.Column("note", sa.Text))
+    op.execute("UPDATE models SET note = 'migrated'")
+    {more}
+'''
+
+
+def load(dump: Path, path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.executescript(dump.read_text())
+    connection.close()
+
+
+def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Return every table's columns and indexes as SQLite sees them."""
+    connection = sqlite3.connect(path)
+    try:
+        names = [r[0] for r in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+        shape: dict[str, list[tuple[object, ...]]] = {}
+        for name in names:
+            shape[name] = connection.execute(f"PRAGMA table_info({name})").fetchall()
+            for _, index, unique, *_ in connection.execute(f"PRAGMA index_list({name})").fetchall():
+                columns = [r[2] for r in connection.execute(f"PRAGMA index_info({index})")]
+                shape[name].append((index, unique, *columns))
+            shape[name].sort(key=str)
+        return shape
+    finally:
+        connection.close()
+
+
+def future(tmp_path: Path, more: str = "pass") -> Path:
+    """Return a directory of scripts with one revision more than today's."""
+    scripts = tmp_path / "scripts"
+    (scripts / "versions").mkdir(parents=True)
+    for script in (migrate.SCRIPTS / "env.py", *(migrate.SCRIPTS / "versions").glob("*.py")):
+        (scripts / script.relative_to(migrate.SCRIPTS)).write_text(script.read_text())
+    (scripts / "versions" / "0002_later.py").write_text(LATER.format(more=more))
+    return scripts
+
+
+def test_there_is_a_dump_of_every_revision() -> None:
+    assert [dump.stem for dump in DUMPS] == list(schema.REVISIONS)
+
+
+@pytest.mark.parametrize("dump", DUMPS, ids=lambda d: d.stem)
+async def test_a_database_of_each_release_loads(dump: Path, tmp_path: Path) -> None:
+    path = tmp_path / "flock.db"
+    load(dump, path)
+    store = await Store.open(path, SystemClock())
+    assert [key.name for key in await store.keys.all()] == ["first-admin", "alice"]
+    assert [model.id for model in await store.models.all()] == ["qwen3-8b"]
+    assert [engine.name for engine in await store.engines.all()] == ["vllm"]
+    assert [row.output_tokens for row in await store.usage.recent(10)] == [45]
+    assert [row.action for row in await store.audit.recent(10)] == ["token.create"]
+    assert await store.decisions.get("req_0000000000000001") == b'{"id":"req_0000000000000001"}'
+    await store.close()
+
+
+def test_scripts_and_schema_agree(tmp_path: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(migrate.SCRIPTS))
+    revisions = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert tuple(reversed(revisions)) == schema.REVISIONS
+
+    created, migrated = tmp_path / "created.db", tmp_path / "migrated.db"
+    migrate.prepare(created)
+    engine = migrate._engine(migrated)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    engine.dispose()
+    assert tables(created) == tables(migrated)
+
+
+def test_a_migration_keeps_a_snapshot(tmp_path: Path) -> None:
+    path = tmp_path / "flock.db"
+    load(DUMPS[0], path)
+    scripts = future(tmp_path)
+    migrate.prepare(path, scripts, ("0001", "0002"))
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT note FROM models").fetchall() == [("migrated",)]
+    assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+    connection.close()
+    snapshot = tmp_path / "flock.db.before-0002"
+    assert stat.S_IMODE(snapshot.stat().st_mode) == 0o600
+    assert "later" not in tables(snapshot)
+    migrate.prepare(path, scripts, ("0001", "0002"))
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "flock.db"
+    load(DUMPS[0], path)
+    before = tables(path)
+    scripts = future(tmp_path, more="raise RuntimeError('halfway')")
+    with pytest.raises(RuntimeError, match="halfway"):
+        migrate.prepare(path, scripts, ("0001", "0002"))
+    assert tables(path) == before
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    connection.close()
+    assert (tmp_path / "flock.db.before-0002").exists()
+    (scripts / "versions" / "0002_later.py").write_text(LATER.format(more="pass"))
+    migrate.prepare(path, scripts, ("0001", "0002"))
+    assert "later" in tables(path)
+
+
+def test_a_start_without_a_migration_does_not_import_alembic(tmp_path: Path) -> None:
+    path = tmp_path / "flock.db"
+    program = f"""
+import asyncio, sys
+from pathlib import Path
+from flock.clock import SystemClock
+from flock.store.store import Store
+async def main():
+    for _ in range(2):
+        store = await Store.open(Path({str(path)!r}), SystemClock())
+        await store.keys.all()
+        await store.close()
+asyncio.run(main())
+assert "sqlalchemy" in sys.modules
+print([name for name in sys.modules if name.split(".")[0] in ("alembic", "mako", "pydantic", "aiohttp")])
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=HERE.parents[1], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ran.stdout.strip() == "[]"
+
+
+def test_two_starts_one_after_the_other_share_the_file(tmp_path: Path) -> None:
+    async def start() -> int:
+        store = await Store.open(tmp_path / "flock.db", SystemClock())
+        found = len(await store.keys.all())
+        await store.close()
+        return found
+
+    assert [asyncio.run(start()), asyncio.run(start())] == [0, 0]
