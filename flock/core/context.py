@@ -10,6 +10,7 @@ import aiohttp
 from flock.clock import Clock
 from flock.config import Config
 from flock.contract.op import Scope
+from flock.core.ids import IdLists
 from flock.core.inference import Inference
 from flock.core.jobs import Jobs
 from flock.core.metrics import Metrics
@@ -42,6 +43,7 @@ class Context:
     inference: Inference
     metrics: Metrics
     jobs: Jobs
+    ids: IdLists
     session: aiohttp.ClientSession
     instance_id: str
     started_at: float

@@ -12,6 +12,7 @@ from flock.contract.lifecycle import Down, Stopped
 from flock.contract.settings import GetConfig, SetConfig, Setting, SettingChanged, ShowConfig, UnsetConfig
 from flock.contract.status import Machine, ShowStatus, Status
 from flock.core.context import Actor, Context
+from flock.core.models import listed
 from flock.core.operations import handles
 from flock.errors import InvalidRequest
 
@@ -20,7 +21,7 @@ from flock.errors import InvalidRequest
 async def show_status(context: Context, _op: ShowStatus, _actor: Actor) -> Status:
     """Return what runs."""
     now = context.clock.now()
-    models = tuple(context.registry.models())
+    models = tuple(listed(context))
     return Status(
         version=__version__,
         pid=psutil.Process().pid,

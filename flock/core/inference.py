@@ -8,10 +8,12 @@ HTTP server: the door moves the bytes of the Answer this hands out.
 import asyncio
 import difflib
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from flock.clock import Clock
+from flock.core.ids import REQUESTS_KEPT
 from flock.core.metrics import Metrics
 from flock.core.record import Record, Try
 from flock.dialects.ask import Ask
@@ -41,7 +43,7 @@ class Places(Protocol):
         """Start an engine of ours, once for all who wait."""
         ...
 
-    def report_dead(self, name: str, why: str) -> None:
+    def report_dead(self, upstream_name: str, why: str) -> None:
         """Hear that an upstream refused a connection or dropped one."""
         ...
 
@@ -84,6 +86,7 @@ class Inference:
         self.running: dict[str, Record] = {}
         self.in_flight: dict[str, int] = {}
         self.total = 0
+        self.recent: deque[str] = deque(maxlen=REQUESTS_KEPT)
         self.draining = False
 
     # -- the life of a record
@@ -108,6 +111,7 @@ class Inference:
             tried.ended = record.ended
             if tried.status:
                 self._leave(record.upstream)
+        self.recent.append(record.id)
         self._metrics.settled(record)
         self._ledger.put(record)
 

@@ -1,5 +1,7 @@
 """Listing, adding and removing models."""
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from flock.contract.jobs import Job
@@ -13,7 +15,15 @@ from flock.errors import InvalidRequest
 @handles(ListModels)
 async def list_models(context: Context, _op: ListModels, _actor: Actor) -> list[Model]:
     """Return the models, the default first."""
-    return context.registry.models()
+    return listed(context)
+
+
+def listed(context: Context) -> list[Model]:
+    """Return every model, the default marked and first: the configured one, else the first that was added."""
+    models = context.registry.models()
+    default = context.inference.default_model or next(iter(context.registry.table), "")
+    marked = [replace(m, default=m.id == default) for m in models]
+    return sorted(marked, key=lambda m: not m.default)
 
 
 @handles(AddModel)
@@ -28,12 +38,14 @@ async def add_model(context: Context, op: AddModel, _actor: Actor) -> Job:
     path = Path(rest).expanduser()
     if not path.is_absolute():
         raise InvalidRequest(f"{rest!r} is not an absolute path", hint=f"flock model add file:$PWD/{rest}")
-    context.registry.validate_file(path, op.name)
+    await asyncio.to_thread(context.registry.validate_file, str(path), op.name)
 
     async def work(report: Report) -> None:
-        await context.registry.add_file(path, op.name, report)
+        await context.registry.add_file(str(path), op.name, report)
 
-    return context.jobs.start("model.add", str(path), work)
+    job = context.jobs.start("model.add", str(path), work)
+    context.ids.keep("jobs", [j.id for j in context.jobs.all()])
+    return job
 
 
 @handles(RemoveModel)

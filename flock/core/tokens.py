@@ -22,6 +22,7 @@ async def create_token(context: Context, op: CreateToken, _actor: Actor) -> Toke
     entry = new_entry(name, Scope.ADMIN if op.admin else Scope.USER, secret, context.clock.now())
     await context.store.keys.insert(entry)
     context.keys.add(entry)
+    context.ids.keep("tokens", context.keys.ids())
     return TokenCreated(
         id=entry.id, name=name, scope=Scope(entry.scope), token=secret, created_at=rfc3339(entry.created_at)
     )
@@ -46,6 +47,7 @@ async def revoke_token(context: Context, op: RevokeToken, _actor: Actor) -> Toke
     if entry.revoked_at is None:
         await context.store.keys.revoke(op.id, context.clock.now())
         context.keys.revoke(op.id)
+        context.ids.keep("tokens", context.keys.ids())
     entry = next(e for e in await context.store.keys.all() if e.id == op.id)
     return _token(entry)
 

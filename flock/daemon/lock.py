@@ -6,14 +6,14 @@ The file's text is the holder's pid; the lock, never the text, decides. Called b
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from flock.errors import Conflict, StorageFailed
 
 
 @contextlib.contextmanager
-def hold(path: Path) -> Iterator[None]:
+def hold(path: Path) -> Generator[None]:
     """Hold the lock while the block runs. Raises Conflict naming the pid of the daemon that has it."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

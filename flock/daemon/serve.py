@@ -12,7 +12,7 @@ import os
 import secrets
 import signal
 import stat
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,14 @@ from flock.clock import Clock, SystemClock
 from flock.config import Config, load
 from flock.contract.op import Scope
 from flock.core.context import Context
+from flock.core.ids import IdLists
 from flock.core.inference import Inference, watch
 from flock.core.jobs import Jobs
 from flock.core.metrics import Metrics
 from flock.core.record import Record
 from flock.daemon import app, forward, listen, logs
 from flock.daemon.lock import hold
+from flock.engines.engine import EngineSettings
 from flock.engines.registry import Registry
 from flock.errors import Draining, FlockError, InternalError, KeyRevoked, StorageFailed
 from flock.outbound.pool import Pools
@@ -39,6 +41,9 @@ from flock.policy.keys import Keys, new_entry, new_secret
 from flock.store.store import Store
 
 log = logging.getLogger(__name__)
+
+# how fresh the shell's list of request ids is
+LIST_SECONDS = 5.0
 
 
 def run(home: Home, ready_fd: int | None = None) -> int:
@@ -92,11 +97,14 @@ async def _main(home: Home, config: Config, ready_fd: int | None) -> None:
         async with _wired(home, config, stop) as context:
             first_key = await _first_key(context)
             async with _doors(context, tcp):
+                _follow(context)
                 await context.registry.start()
+                warming = asyncio.create_task(_warm_up(context))
                 log.info("flock %s serves at %s", __version__, context.api_url)
                 if ready_fd is not None:
                     _tell(ready_fd, {"ready": True, "first_key": first_key})
                 grace = await stopping
+                warming.cancel()
                 await _drain(context, grace)
     finally:
         tcp.close()
@@ -116,9 +124,10 @@ async def _wired(home: Home, config: Config, stop: "listen.Stop") -> AsyncGenera
         instance_id = secrets.token_hex(8)
         registry = Registry(
             home=home,
-            settings=config.engine_settings(os.environ),
+            settings=engine_settings(config, os.environ),
             profiles=profiles,
-            store=store,
+            models=store.models,
+            engines=store.engines,
             session=session,
             clock=clock,
             instance_id=instance_id,
@@ -134,7 +143,7 @@ async def _wired(home: Home, config: Config, stop: "listen.Stop") -> AsyncGenera
         keys.on_revoked = lambda key_id: inference.interrupt_key(
             key_id, KeyRevoked("this API key was revoked", hint="ask for a new one: flock token create")
         )
-        store.writer.touches = keys.take_touched
+        store.writer.touched = keys.take_touched
         jobs = Jobs(clock)
         stack.push_async_callback(jobs.stop)
         yield Context(
@@ -148,12 +157,59 @@ async def _wired(home: Home, config: Config, stop: "listen.Stop") -> AsyncGenera
             inference=inference,
             metrics=metrics,
             jobs=jobs,
+            ids=IdLists(home.completions),
             session=session,
             instance_id=instance_id,
             started_at=clock.now(),
             api_url=config.external_url or config.listen.url,
             stop=stop,
         )
+
+
+def engine_settings(config: Config, environ: Mapping[str, str]) -> EngineSettings:
+    """Return the registry's part of the configuration; an endpoint's source is the variable or the key that set it."""
+    kinds = {
+        "ollama": config.engine.ollama_endpoint,
+        "vllm": config.engine.vllm_endpoint,
+        "mlx": config.engine.mlx_endpoint,
+        "llamacpp": config.engine.llamacpp_endpoint,
+    }
+    endpoints = {kind: url for kind, url in kinds.items() if url}
+    return EngineSettings(
+        preferred=config.engine.preferred,
+        endpoints=endpoints,
+        sources={kind: config.origin(f"engine.{kind}_endpoint") for kind in endpoints},
+        vllm_key=environ.get("VLLM_API_KEY", ""),
+    )
+
+
+def _follow(context: Context) -> None:
+    """Let what depends on the routing table follow it: idle connections and the shell's lists."""
+
+    def changed() -> None:
+        upstreams = [p.upstream for places in context.registry.table.values() for p in places if p.upstream]
+        context.pools.retain({(u.host, u.port, u.tls) for u in upstreams})
+        context.ids.keep("models", context.registry.table)
+        context.ids.keep("engines", [e.name for e in context.registry.engines()])
+
+    context.registry.on_change = changed
+    context.ids.keep("tokens", context.keys.ids())
+
+
+async def _list_requests(context: Context) -> None:
+    while True:
+        await asyncio.sleep(LIST_SECONDS)
+        context.ids.keep("requests", reversed(context.inference.recent))
+
+
+async def _warm_up(context: Context) -> None:
+    """Load the default model now, so that the first request need not wait; who asks meanwhile joins the same start."""
+    try:
+        _, places = context.inference.resolve("")
+        if places[0].own:
+            await context.registry.ensure(places[0], None)
+    except FlockError as error:
+        log.warning("the default model does not start: %s", error.sentence)
 
 
 async def _first_key(context: Context) -> bool:
@@ -201,12 +257,14 @@ async def _doors(context: Context, tcp: "listen.Socket") -> AsyncGenerator[None]
     await public.setup()
     await private.setup()
     watching = asyncio.create_task(watch(context.inference, context.clock, _ticker(context)))
+    listing = asyncio.create_task(_list_requests(context))
     try:
         await web.SockSite(public, tcp, backlog=listen.BACKLOG).start()
         await web.SockSite(private, listen.private_socket(context.home.socket), backlog=listen.BACKLOG).start()
         yield
     finally:
         watching.cancel()
+        listing.cancel()
         await private.cleanup()
         await public.cleanup()
         context.home.socket.unlink(missing_ok=True)
