@@ -1,0 +1,111 @@
+"""Make the tiny models that tests run on real engines; each is the same bytes on every machine.
+
+Owns `ensure`, which makes them once per version of their makers. Called by fixtures, and by hand:
+python tests/models/make.py DIRECTORY. Nothing here says anything about quality: they exercise paths.
+"""
+
+import hashlib
+import random
+import string
+import struct
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ROOT / "tools"
+if str(TOOLS) not in sys.path:
+    sys.path.insert(0, str(TOOLS))
+
+import chain_model  # noqa: E402
+from chain_model import CALL, Shape, write_chain_model  # noqa: E402
+from gguf_writer import Gguf  # noqa: E402
+
+# tiny-script: one token per word, none twice
+WORDS = (
+    "Hello", " from", " a", " tiny", " real", " model;", " every", " word", " here", " is", " one", " token", " and",
+    " the", " answer", " never", " changes,", " so", " tests", " can", " check", " it", " exactly.",
+)  # fmt: skip
+SENTENCE = "".join(WORDS)
+TOOL, TOOL_ARGUMENTS = "get_weather", '{"city": "Paris"}'
+SCRIPT = Shape(context=8192, layers=2)
+
+# tiny-chat: wide enough that 4000 tokens take a real engine more than a moment
+CHAT_WIDTH, CHAT_LAYERS, CHAT_FEED_FORWARD, CHAT_CONTEXT = 128, 4, 384, 8192
+CHAT_HEADS, CHAT_KV_HEADS = 4, 2
+
+
+def noise(source: random.Random, count: int, shift: int) -> list[float]:
+    """Return numbers between -1 and 1, over 2**shift; sums and quotients of powers of two, so exact everywhere."""
+    scale = 1 << (15 + shift)
+    return [(bits - 32768) / scale for bits in struct.unpack(f"<{count}H", source.randbytes(2 * count))]
+
+
+def write_script(path: Path) -> None:
+    """Write a model that says SENTENCE and stops, and calls TOOL where it is offered."""
+    call = [CALL, f'\n{{"name": "{TOOL}", "arguments": ', TOOL_ARGUMENTS, "}\n</tool_call>"]
+    write_chain_model(path, "tiny-script", WORDS, call, TOOL, SCRIPT)
+
+
+def write_chat(path: Path) -> None:
+    """Write a model with random weights: it prints letters of ASCII and never stops by itself."""
+    source = random.Random(0)
+    tokens = chain_model.vocabulary((), ())
+    spoken = set(string.ascii_letters + string.digits + string.punctuation + " ")
+    d = CHAT_WIDTH
+    model = Gguf("llama")
+    chain_model.write_tokenizer(model, tokens, (), TOOL)
+    model.set("general.name", "tiny-chat")
+    for key, value in {
+        "context_length": CHAT_CONTEXT, "embedding_length": d, "block_count": CHAT_LAYERS,
+        "feed_forward_length": CHAT_FEED_FORWARD,
+        "attention.head_count": CHAT_HEADS, "attention.head_count_kv": CHAT_KV_HEADS,
+        "rope.dimension_count": d // CHAT_HEADS, "vocab_size": len(tokens),
+        "rope.freq_base": 10000.0, "attention.layer_norm_rms_epsilon": 1e-5,
+    }.items():  # fmt: skip
+        model.set(f"llama.{key}", value)
+    # A token that is not spoken must lose at any temperature: its score hangs on the first feature alone, which every
+    # embedding holds at 1 and no layer writes to.
+    embedding = [x for _ in tokens for x in (1.0, *noise(source, d - 1, 0))]
+    model.tensor("token_embd.weight", len(tokens), d, embedding)
+    model.tensor("output_norm.weight", 0, d, [1.0] * d)
+    silent = [-256.0, *[0.0] * (d - 1)]
+    output = [x for token in tokens for x in ([0.0, *noise(source, d - 1, 2)] if token in spoken else silent)]
+    model.tensor("output.weight", len(tokens), d, output)
+    write_noisy_layers(model, source)
+    model.write(path)
+
+
+def write_noisy_layers(model: Gguf, source: random.Random) -> None:
+    """Add layers of random weights."""
+    d, f, kv = CHAT_WIDTH, CHAT_FEED_FORWARD, CHAT_WIDTH // CHAT_HEADS * CHAT_KV_HEADS
+    for layer in range(CHAT_LAYERS):
+        for name, rows, columns in (
+            ("attn_q", d, d), ("attn_k", kv, d), ("attn_v", kv, d), ("attn_output", d, d),
+            ("ffn_gate", f, d), ("ffn_up", f, d), ("ffn_down", d, f),
+        ):  # fmt: skip
+            weights = noise(source, rows * columns, 3)
+            if rows == d and name != "attn_q":
+                weights[:columns] = [0.0] * columns  # what is added to the first feature
+            model.tensor(f"blk.{layer}.{name}.weight", rows, columns, weights)
+        model.tensor(f"blk.{layer}.attn_norm.weight", 0, d, [1.0] * d)
+        model.tensor(f"blk.{layer}.ffn_norm.weight", 0, d, [1.0] * d)
+
+
+MODELS = {"tiny-script": write_script, "tiny-chat": write_chat}
+
+
+def ensure(directory: Path) -> dict[str, Path]:
+    """Return the path of each model, made below directory unless the same makers already made it there."""
+    makers = [Path(__file__), *sorted(TOOLS.glob("*.py"))]
+    version = hashlib.sha256(b"".join(maker.read_bytes() for maker in makers)).hexdigest()[:16]
+    found: dict[str, Path] = {}
+    for name, write in MODELS.items():
+        found[name] = directory / version / f"{name}.gguf"
+        if not found[name].exists():
+            write(found[name])
+    return found
+
+
+if __name__ == "__main__":
+    for made in ensure(Path(sys.argv[1])).values():
+        print(made, made.stat().st_size)

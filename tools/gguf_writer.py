@@ -1,0 +1,83 @@
+"""Write GGUF v3 files with the standard library alone.
+
+Owns the container's layout (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md): header, key-values, tensor
+table, aligned data; little-endian on every machine, so that equal input gives equal bytes everywhere. Knows nothing of
+models and refuses tensor types other than F32. Called by chain_model.py and tests/models.
+"""
+
+import struct
+from array import array
+from collections.abc import Iterable
+from pathlib import Path
+
+ALIGNMENT = 32  # the format's default for general.alignment
+F32 = 0  # ggml_type of 32-bit floats
+UINT32, INT32, FLOAT32, BOOL, STRING, ARRAY = 4, 5, 6, 7, 8, 9  # gguf_metadata_value_type
+
+
+def _text(value: str) -> bytes:
+    data = value.encode()
+    return struct.pack("<Q", len(data)) + data
+
+
+def _scalar(value: bool | int | float | str) -> tuple[int, bytes]:
+    """Return a value's type number and bytes; a bool is tested first because it is an int too."""
+    if isinstance(value, bool):
+        return BOOL, struct.pack("<?", value)
+    if isinstance(value, int):
+        return UINT32, struct.pack("<I", value)
+    if isinstance(value, float):
+        return FLOAT32, struct.pack("<f", value)
+    return STRING, _text(value)
+
+
+class Gguf:
+    """One file in the making: set() its keys, tensor() its weights, then write() it once."""
+
+    def __init__(self, architecture: str) -> None:
+        self._keys: list[bytes] = []
+        self._tensors: list[tuple[str, tuple[int, ...], bytes]] = []
+        self.set("general.architecture", architecture)
+        self.set("general.alignment", ALIGNMENT)
+
+    def set(self, key: str, value: bool | int | float | str) -> None:
+        """Add one scalar: ints are written as uint32, floats as float32."""
+        kind, data = _scalar(value)
+        self._keys.append(_text(key) + struct.pack("<I", kind) + data)
+
+    def set_list(self, key: str, values: Iterable[int] | Iterable[str]) -> None:
+        """Add an array of strings or of int32."""
+        items = list(values)
+        if all(isinstance(item, str) for item in items):
+            kind, body = STRING, b"".join(_text(str(item)) for item in items)
+        else:
+            kind, body = INT32, struct.pack(f"<{len(items)}i", *items)
+        self._keys.append(_text(key) + struct.pack("<IIQ", ARRAY, kind, len(items)) + body)
+
+    def tensor(self, name: str, rows: int, columns: int, values: Iterable[float]) -> None:
+        """Add a matrix given row by row, or a vector when rows is 0."""
+        data = array("f", values)
+        if len(data) != max(rows, 1) * columns:
+            raise ValueError(f"{name} has {len(data)} values, not {rows} x {columns}")
+        if struct.pack("=H", 1) != struct.pack("<H", 1):
+            data.byteswap()
+        # ggml names the fastest-running dimension first
+        self._tensors.append((name, (columns, rows) if rows else (columns,), data.tobytes()))
+
+    def write(self, path: Path) -> None:
+        """Write the file, replacing path in one step so that no reader ever sees half of it."""
+        head = [b"GGUF", struct.pack("<IQQ", 3, len(self._tensors), len(self._keys)), *self._keys]
+        offset = 0
+        for name, shape, data in self._tensors:
+            head.append(
+                _text(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *shape) + struct.pack("<IQ", F32, offset)
+            )
+            offset += len(data) + -len(data) % ALIGNMENT
+        header = b"".join(head)
+        parts = [header, bytes(-len(header) % ALIGNMENT)]
+        for _, _, data in self._tensors:
+            parts += [data, bytes(-len(data) % ALIGNMENT)]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half = path.with_name(path.name + ".part")
+        half.write_bytes(b"".join(parts))
+        half.replace(path)
