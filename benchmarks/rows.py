@@ -1,0 +1,180 @@
+"""The rows of the table, part by part: which samples make which figure, and against which target.
+
+Owns the targets. Called by run.py. The targets are CPU time and ratios taken within one run wherever possible: those
+hold on another machine and beside noisy neighbours, requests per second do not. They come from measurements of nginx,
+other gateways and a prototype of flock's hot paths on two cores with Python 3.11.
+"""
+
+import statistics
+
+from bench import PACE_US, Bench, tell
+from figures import AT_LEAST, Figure, leak, number
+from gateways import Flock
+from measure import Sample, command_times, idle_rss, paired_ratio, soak, start_times
+
+# Targets of parts that have no code yet; each becomes a measurement with the part.
+NOT_BUILT = (
+    Figure("CPU per paced chunk, translated", None, "µs", 30, note="not built yet"),
+    Figure("choosing among 100 nodes × 50 models", None, "µs", 50, note="not built yet"),
+    Figure("`flock usage --summary` over 10 million rows", None, "s", 1, note="not built yet"),
+    Figure("`flock tui` first paint, to a minimal Textual app", None, "×", 1.3, note="not built yet"),
+)
+
+
+def cpu(sample: Sample) -> float | None:
+    """Return the gateway's CPU time per request or chunk, in microseconds."""
+    return sample.cpu_us
+
+
+def rate(sample: Sample) -> float:
+    """Return requests or chunks per second."""
+    return sample.rate
+
+
+def request_rows(bench: Bench) -> list[Figure]:
+    """Plain requests at full speed."""
+    title = f"requests a second, c={bench.options.connections}"
+    invalid = bench.faults("requests", "flock", "nginx")
+    has_litellm = "litellm" in bench.servers
+    return [
+        Figure(
+            "CPU per plain request",
+            bench.median("requests", "flock", cpu),
+            "µs",
+            65,
+            reference=bench.compare("requests", cpu, "µs", "nginx", "litellm"),
+            invalid=invalid,
+            target="≤ 65 µs, later ≤ 35",
+        ),
+        Figure(
+            title,
+            bench.median("requests", "flock", rate),
+            "/s",
+            reference=bench.compare("requests", rate, "/s", "nginx", "direct", "litellm"),
+            invalid=invalid,
+        ),
+        Figure(f"{title}, to nginx", _speed(bench, "nginx"), "×", 0.25, AT_LEAST, invalid=invalid),
+        Figure(
+            f"{title}, to LiteLLM",
+            _speed(bench, "litellm"),
+            "×",
+            100,
+            AT_LEAST,
+            note="" if has_litellm else "LiteLLM is not installed or not asked for (--gateways)",
+            invalid=invalid or bench.faults("requests", "litellm"),
+        ),
+    ]
+
+
+def _speed(bench: Bench, other: str) -> float | None:
+    return bench.paired("requests", "flock", other, lambda a, b: a.rate / b.rate)
+
+
+def latency_rows(bench: Bench) -> list[Figure]:
+    """One request at a time: what the gateway adds to the mock's own answer."""
+
+    def added(name: str) -> float | None:
+        return bench.paired("latency", name, "direct", lambda a, b: a.values["p50_ms"] - b.values["p50_ms"])
+
+    invalid = bench.faults("latency", "flock", "direct")
+    reference = _beside("nginx", added("nginx"), "ms")
+    return [Figure("p50 added at concurrency 1", added("flock"), "ms", 0.2, reference=reference, invalid=invalid)]
+
+
+def chunk_rows(bench: Bench) -> list[Figure]:
+    """Streams at full speed: no target, since no engine is that fast."""
+    title = f"streamed chunks a second, {bench.options.streams} streams"
+    invalid = bench.faults("chunks", "flock")
+    return [
+        _chunk_cpu(bench, "chunks", "CPU per unpaced chunk"),
+        Figure(
+            title,
+            bench.median("chunks", "flock", rate),
+            "/s",
+            reference=bench.compare("chunks", rate, "/s", "nginx", "direct"),
+            invalid=invalid,
+        ),
+    ]
+
+
+def paced_rows(bench: Bench) -> list[Figure]:
+    """Streams at an engine's pace, in step with each other as a batching engine sends them."""
+    return [_chunk_cpu(bench, "paced", f"CPU per chunk paced at {PACE_US // 1000} ms", 20)]
+
+
+def spread_rows(bench: Bench) -> list[Figure]:
+    """The same out of step: every chunk wakes the gateway by itself. For comparison; the target is for those above."""
+    return [_chunk_cpu(bench, "spread", f"CPU per chunk paced at {PACE_US // 1000} ms, out of step")]
+
+
+def _chunk_cpu(bench: Bench, part: str, name: str, limit: float | None = None) -> Figure:
+    reference = bench.compare(part, cpu, "µs", "nginx")
+    return Figure(
+        name, bench.median(part, "flock", cpu), "µs", limit, reference=reference, invalid=bench.faults(part, "flock")
+    )
+
+
+def memory_rows(bench: Bench) -> list[Figure]:
+    """Memory before any load."""
+    found = {server.name: idle_rss(server) for server in bench.servers.values()}
+    flock, below = found.get("flock", (0, 0))
+    nginx = sum(found.get("nginx", (0, 0)))
+    return [
+        Figure(
+            "memory of the idle daemon",
+            flock / 1e6 if flock else None,
+            "MB",
+            90,
+            reference=_beside("nginx", nginx / 1e6 if nginx else None, "MB"),
+            note=f"its children have another {below / 1e6:.0f} MB" if below else "",
+        )
+    ]
+
+
+def soak_rows(bench: Bench) -> list[Figure]:
+    """What many short streams, a tenth of them aborted, leave behind in memory."""
+    options = bench.options
+    if "flock" not in bench.servers:
+        return [leak(None, 0, 0, "")]
+    result = soak(bench.loads, bench.servers["flock"], options.soak, options.warm_up, tell)
+    sizes = [rss / 1e6 for _, rss in result.readings]
+    moved = f"{sizes[0]:.1f} → {sizes[-1]:.1f} MB, " if sizes else ""
+    reference = f"{moved}{result.good:,} whole, {result.aborted:,} aborted"
+    return [leak(result.bytes_per_stream(), options.soak - options.warm_up, result.faults, reference)]
+
+
+def command_rows(bench: Bench) -> list[Figure]:
+    """What a command of the CLI costs, with the daemon running."""
+    flock = bench.servers.get("flock")
+    names = {"version": ("`flock --version`", 1.5), "model ls": ("`flock model ls --json`", 9.0)}
+    if not isinstance(flock, Flock):
+        return [Figure(f"{shown}, to a bare interpreter", None, "×", limit) for shown, limit in names.values()]
+    times = command_times(flock, bench.options.pairs)
+    ms = {name: statistics.median(values) * 1e3 for name, values in times.items()}
+    return [
+        Figure(
+            f"{shown}, to a bare interpreter",
+            paired_ratio(times[name], times["bare"]),
+            "×",
+            limit,
+            reference=f"{ms[name]:.0f} ms, bare {ms['bare']:.0f} ms",
+        )
+        for name, (shown, limit) in names.items()
+    ]
+
+
+def start_rows(bench: Bench) -> list[Figure]:
+    """Restarts on a home that exists; the last part, since it ends what the others need."""
+    servers = [server for name, server in bench.servers.items() if name in ("nginx", "flock")]
+    times = start_times(servers, bench.options.starts)
+    median = {name: statistics.median(values) for name, values in times.items()}
+    shown = (
+        _beside("nginx", median.get("nginx"), "s"),
+        _beside("in an empty home", bench.first_start.get("flock"), "s"),
+    )
+    reference = ", ".join(text for text in shown if text)
+    return [Figure("start to the first 200 on /healthz", median.get("flock"), "s", 1.0, reference=reference)]
+
+
+def _beside(name: str, value: float | None, unit: str) -> str:
+    return "" if value is None else f"{name} {number(value)} {unit}"
