@@ -1,0 +1,29 @@
+"""Questions to the person at the terminal: the only importer of questionary.
+
+Owns when a question may be asked at all. Refuses to guess: where nobody can answer, the error names the option that
+stands for "yes". Called by `call.py` before anything is removed.
+"""
+
+import sys
+
+from flock.cli.out import is_terminal
+from flock.errors import Cancelled, WouldAsk
+
+
+def confirm(question: str, yes: bool, command: str) -> None:
+    """Return when the user agrees or said so before (`yes`); `command` is the command line that asks nothing.
+
+    Raises WouldAsk naming that command when there is no terminal, Cancelled when the answer is no.
+    """
+    if yes:
+        return
+    # the question goes to stderr's terminal through stdin's: either of them redirected means nobody is there
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
+        raise WouldAsk(
+            f"flock would have to ask “{question}”, and there is no terminal; --yes answers it", hint=command
+        )
+    import questionary
+
+    answer = questionary.confirm(question, default=False).unsafe_ask()
+    if not answer:
+        raise Cancelled("nothing was changed")

@@ -1,0 +1,61 @@
+"""From an operation to what stands on the screen: perform it, then print JSON, ids or a view.
+
+Owns which verbs go their own way and where a noun's views are found. Refuses to know any noun. Called by `app.py`.
+"""
+
+import importlib
+import time
+from typing import TYPE_CHECKING, Any
+
+from flock.cli import out
+from flock.cli.call import Answer, Perform
+from flock.cli.tree import Given, Line
+from flock.contract.op import Op
+
+if TYPE_CHECKING:
+    from flock.cli.show.view import View
+
+# Operations of one noun share a name's first part, and it is also the name of the noun's files here
+_NOUN_FILES = {"daemon": "lifecycle"}
+
+# Verbs that do more than show one answer, each with a `run(op, given, perform) -> int` in its noun's file
+_OWN_WAY = (
+    *("token.create", "engine.attach", "model.add"),
+    *("daemon.up", "daemon.stop", "daemon.logs", "daemon.doctor"),
+)
+
+
+def deliver(line: Line, perform: Perform) -> int:
+    """Carry out a command line and show what came of it; return the exit code. Raises FlockError."""
+    op, given = line.op, line.given
+    if op.spec.name in _OWN_WAY:
+        return int(importlib.import_module(f"flock.cli.{noun(op)}").run(op, given, perform))
+    present(op, given, perform(op, given.yes))
+    return 0
+
+
+def present(op: Op[Any], given: Given, answer: Answer) -> None:
+    """Print an answer as the command line asked: its exact JSON, its ids, or its view."""
+    if given.json:
+        out.data(answer.body)
+    elif given.quiet:
+        for words in views(op).ids(op, answer.value):
+            out.raw(words)
+    else:
+        out.show(view(op, answer.value))
+
+
+def view(op: Op[Any], value: Any) -> "View":
+    """Return how a value looks to people now."""
+    return views(op).human(op, value, time.time())
+
+
+def noun(op: Op[Any]) -> str:
+    """Return the name of an operation's noun as its files here carry it."""
+    first = op.spec.name.partition(".")[0]
+    return _NOUN_FILES.get(first, first)
+
+
+def views(op: Op[Any]) -> Any:
+    """Import the views of an operation's noun: a module with `human(op, value, now)` and `ids(op, value)`."""
+    return importlib.import_module(f"flock.cli.show.{noun(op)}")

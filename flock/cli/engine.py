@@ -1,0 +1,67 @@
+"""`flock engine attach`: the one verb with a secret to hand in, which never stands on a command line.
+
+Owns where the key is looked for. Refuses to wait for a standard input that stays open and silent (cron's, ssh's).
+Called by `deliver.py`.
+"""
+
+import dataclasses
+import os
+import select
+import stat
+import time
+from typing import Any
+
+from flock.cli.call import Perform
+from flock.cli.deliver import present
+from flock.cli.tree import Given
+from flock.contract.engines import AttachEngine
+from flock.errors import UsageError
+
+# `pass show gpu-box | flock engine attach …` may ask for a passphrase first, but a pipe that nobody writes to looks
+# the same; what takes longer can use FLOCK_ENGINE_KEY.
+PIPE_SECONDS = 2.0
+# No API key is longer; a file given by mistake is refused and not sent anywhere.
+KEY_BYTES = 4096
+
+
+def run(op: AttachEngine, given: Given, perform: Perform) -> int:
+    """Attach an engine with the key from FLOCK_ENGINE_KEY or standard input, and show it."""
+    key = op.key or os.environ.get("FLOCK_ENGINE_KEY", "").strip() or key_from(0)
+    present(op, given, perform(dataclasses.replace(op, key=key), given.yes))
+    return 0
+
+
+def key_from(descriptor: int, patience: float = PIPE_SECONDS) -> str:
+    """Return the key that a file or pipe holds, without white space around it; empty when there is none.
+
+    Terminals, devices and sockets are not read. A pipe is waited for at most `patience` seconds in all.
+    Raises UsageError for what cannot be a key.
+    """
+    try:
+        mode = os.fstat(descriptor).st_mode
+    except OSError:
+        return ""
+    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+        return ""
+    words = _read(descriptor, patience if stat.S_ISFIFO(mode) else None).strip()
+    if len(words) > KEY_BYTES or len(words.split()) > 1 or not words.isascii():
+        raise UsageError(
+            "what came on standard input is no API key: one word of printable characters is",
+            hint="FLOCK_ENGINE_KEY=… flock engine attach URL",
+        )
+    return words.decode()
+
+
+def _read(descriptor: int, patience: float | None) -> bytes:
+    words = b""
+    end = time.monotonic() + (patience or 0.0)
+    while len(words) <= KEY_BYTES:
+        if patience is not None:
+            ready: list[Any] = select.select([descriptor], [], [], max(0.0, end - time.monotonic()))[0]
+            if not ready:
+                break
+        part = os.read(descriptor, KEY_BYTES)
+        if not part:
+            break
+        words += part
+    return words

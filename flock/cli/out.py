@@ -1,0 +1,261 @@
+"""The only writer of standard output and standard error.
+
+stdout is data, everything else goes to stderr. Owns colour, the drawing of views (by rich on a terminal, as
+tab-separated columns without a header elsewhere) and what happens when a stream cannot be written. Refuses to let
+control characters of somebody else's words reach a terminal. Called by everything in cli/.
+"""
+
+import json
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from flock.errors import FlockError, StorageFailed
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    # imported when something is drawn: `--json` prints bytes, and each dataclass costs most of a millisecond
+    from flock.cli.show.view import Pairs, Table, View
+
+# Every C0 and C1 control character but tab and newline: an id or a log line must not be able to steer a terminal.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+_TONES = {"": "", "good": "green", "bad": "red", "warn": "yellow", "dim": "dim", "strong": "bold"}
+_ANSI = {"": "", "good": "\x1b[32m", "bad": "\x1b[31m", "warn": "\x1b[33m", "dim": "\x1b[2m", "strong": "\x1b[1m"}
+
+# Columns whose words are states, and what colour each has
+_STATE_COLUMNS = ("state", "outcome", "stage")
+_STATES = {
+    **dict.fromkeys(("ready", "running", "done", "ok", "generating"), "green"),
+    **dict.fromkeys(("failed", "unreachable", "error", "serious", "revoked"), "red"),
+    **dict.fromkeys(("starting", "stopping", "warning", "partial", "cancelled", "loading", "prefilling"), "yellow"),
+    **dict.fromkeys(("stopped", "ended", "note", "queued"), "dim"),
+}
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Say whether a person looks at this stream."""
+    try:
+        return stream.isatty()
+    except ValueError:
+        return False
+
+
+def has_colour(stream: TextIO) -> bool:
+    """Say whether to colour this stream: no-color.org, FLOCK_NO_COLOR, bixense.com/clicolors, TERM=dumb, isatty."""
+    env = os.environ
+    if env.get("NO_COLOR") or env.get("FLOCK_NO_COLOR"):
+        return False
+    if env.get("CLICOLOR_FORCE", "0") != "0" or env.get("FORCE_COLOR", "0") != "0":
+        return True
+    return env.get("CLICOLOR") != "0" and env.get("TERM") != "dumb" and is_terminal(stream)
+
+
+def clean(words: str) -> str:
+    """Return the words with control characters made visible as "\\xNN"."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", words)
+
+
+def data(body: bytes) -> None:
+    """Write one line of bytes to stdout exactly as they are. Raises StorageFailed when they cannot be written."""
+    try:
+        sys.stdout.flush()
+        left = memoryview(body + b"\n")
+        # with PYTHONUNBUFFERED the buffer is the bare file, which may take a part and say so
+        while left:
+            left = left[sys.stdout.buffer.write(left) :]
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _unwritten(error) from None
+
+
+def raw(words: str) -> None:
+    """Write text to stdout exactly as it is (a key, a script, an id) and a line end where it has none."""
+    data(words.removesuffix("\n").encode("utf-8", "replace"))
+
+
+def say(words: str, tone: str = "") -> None:
+    """Write one line for people to stderr."""
+    words = clean(words)
+    if tone and has_colour(sys.stderr):
+        words = f"{_ANSI[tone]}{words}\x1b[0m"
+    # standard error that cannot be written is nothing that anybody could be told about
+    try:
+        print(words.encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)
+    except (OSError, UnicodeError):
+        pass
+
+
+def show(view: "View") -> None:
+    """Draw a view: its blocks on stdout, its asides on stderr. Raises StorageFailed when stdout cannot be written."""
+    from flock.cli.show.view import Table
+
+    terminal = is_terminal(sys.stdout)
+    words = drawn(view, has_colour(sys.stdout)) if terminal else plain(view)
+    if words:
+        raw(words)
+    for block in view.blocks:
+        if isinstance(block, Table) and not block.rows and not terminal:
+            say(block.empty)
+    for aside in view.aside:
+        say(aside.words, aside.tone)
+
+
+def plain(view: "View") -> str:
+    """Return a view as lines for programs: cells and labels separated by tabs, no header, nothing for no rows."""
+    from flock.cli.show.view import Line
+
+    found: list[str] = []
+    for block in view.blocks:
+        if isinstance(block, Line):
+            found.append(clean(block.words))
+        else:
+            found += [
+                "\t".join(clean(cell).replace("\t", " ").replace("\n", " ") for cell in row) for row in block.rows
+            ]
+    return "\n".join(found)
+
+
+def drawn(view: "View", colour: bool, width: int | None = None) -> str:
+    """Return a view as it stands on a terminal of `width` columns (default: the terminal's)."""
+    from io import StringIO
+
+    from rich.console import Console
+    from rich.text import Text
+
+    from flock.cli.show.view import Line, Pairs
+
+    page = Console(
+        file=StringIO(), force_terminal=colour, no_color=not colour, width=width, highlight=False, legacy_windows=False
+    )
+    for block in view.blocks:
+        if isinstance(block, Line):
+            page.print(Text(clean(block.words), style=_TONES[block.tone]), soft_wrap=True)
+        elif isinstance(block, Pairs):
+            _draw_pairs(page, block)
+        else:
+            _draw_table(page, block)
+    assert isinstance(page.file, StringIO)
+    return "\n".join(line.rstrip() for line in page.file.getvalue().splitlines())
+
+
+def _draw_pairs(page: "Console", block: "Pairs") -> None:
+    from rich.text import Text
+
+    room = max((len(label) for label, _ in block.rows), default=0)
+    for label, value in block.rows:
+        line = Text(f"{label:<{room}}  ", style="dim")
+        # a value that is wider than the terminal stays whole: it is a path, a URL or a command to copy
+        page.print(line.append(Text(clean(value), style="not dim")), soft_wrap=True)
+
+
+def _draw_table(page: "Console", block: "Table") -> None:
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    if not block.rows:
+        page.print(Text(clean(block.empty), style="dim"), soft_wrap=True)
+        return
+    grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", expand=False)
+    for name in block.columns:
+        # an id is there to be copied, so the first column is never cut
+        grid.add_column(name.upper(), overflow="fold", no_wrap=name == block.columns[0])
+    for row in block.rows:
+        cells: list[Text] = []
+        for name, cell in zip(block.columns, row, strict=True):
+            style = _STATES.get(cell, "") if name in _STATE_COLUMNS else ""
+            cells.append(Text(clean(cell), style=style))
+        grid.add_row(*cells)
+    page.print(grid)
+
+
+def error(failure: FlockError, as_json: bool) -> None:
+    """Tell of an error on stderr: a sentence and a hint, or one JSON object."""
+    if as_json:
+        say(json.dumps({"error": failure.to_plain()}, ensure_ascii=False))
+        return
+    say(f"flock: {failure.sentence}", "bad")
+    if failure.hint:
+        say(f"hint: {command(failure.hint)}")
+
+
+def command(words: str) -> str:
+    """Return a command line that starts with "flock" under the name that leads to ours; other words as they are."""
+    first, space, rest = words.partition(" ")
+    if first != "flock":
+        return words
+    from flock.names import preferred_command
+
+    return preferred_command(os.environ.get("PATH", os.defpath)) + space + rest
+
+
+def progress(words: str) -> None:
+    """Replace the one line of progress on a terminal's stderr; nothing elsewhere. An empty line ends it."""
+    if not is_terminal(sys.stderr):
+        return
+    room = max(20, _columns() - 1)
+    line = clean(words)[:room]
+    # CR and "erase to the end of the line" (ECMA-48 EL); TERM=dumb knows no escape, so it gets spaces
+    tail = " " * (room - len(line)) + "\r" if os.environ.get("TERM") == "dumb" else "\x1b[K"
+    sys.stderr.write(f"\r{line}{tail}")
+    sys.stderr.flush()
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):
+        return 80
+
+
+def copy(words: str) -> bool:
+    """Put words on the clipboard of the terminal by OSC 52 (xterm's control sequences); False without a terminal.
+
+    Works through ssh, since it is the terminal in front of the user that obeys. Whether it did cannot be known.
+    """
+    from base64 import b64encode
+
+    sequence = f"\x1b]52;c;{b64encode(words.encode()).decode()}\x07"
+    for stream in (sys.stderr, sys.stdout):
+        if is_terminal(stream):
+            stream.write(sequence)
+            stream.flush()
+            return True
+    return False
+
+
+def can_copy() -> bool:
+    """Say whether `copy` has a terminal to speak to."""
+    return is_terminal(sys.stderr) or is_terminal(sys.stdout)
+
+
+def flush() -> None:
+    """Write out what is buffered. Raises StorageFailed when stdout cannot be written (a full disk)."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as failure:
+        raise _unwritten(failure) from None
+
+
+def abandon() -> None:
+    """Drop what is still buffered for a reader that has left, so that the interpreter does not complain at its end."""
+    with open(os.devnull, "wb") as nothing:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                try:
+                    os.dup2(nothing.fileno(), stream.fileno())
+                except OSError:
+                    pass
+
+
+def _unwritten(error: OSError) -> StorageFailed:
+    abandon()
+    return StorageFailed(f"cannot write to standard output: {error.strerror}", hint="free space where it is sent to")

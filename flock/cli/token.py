@@ -1,0 +1,35 @@
+"""`flock token create`: a key is shown once, so it must reach the right place the first time.
+
+Owns where the new key goes: to the screen in words, to a pipe alone, to the clipboard on request. Called by
+`deliver.py`.
+"""
+
+import sys
+
+from flock.cli import out
+from flock.cli.call import Perform
+from flock.cli.deliver import present
+from flock.cli.show import token as show
+from flock.cli.tree import Given
+from flock.contract.tokens import CreateToken, TokenCreated
+from flock.errors import UsageError
+
+
+def run(op: CreateToken, given: Given, perform: Perform) -> int:
+    """Create a key and show it. Raises UsageError, before anything is created, when `--copy` has no terminal."""
+    if given.copy and not out.can_copy():
+        raise UsageError("--copy needs a terminal, and there is none here", hint="KEY=$(flock token create NAME)")
+    answer = perform(op, given.yes)
+    created: TokenCreated = answer.value
+    if given.json or given.quiet:
+        present(op, given, answer)
+    elif out.is_terminal(sys.stdout):
+        out.show(show.created(created))
+    else:
+        # KEY=$(flock token create ci) gets the key and nothing else
+        out.raw(created.token)
+        for line in show.beside_the_key(created):
+            out.say(line)
+    if given.copy and out.copy(created.token):
+        out.say("the key was sent to this terminal's clipboard (OSC 52); some terminals have that switched off")
+    return 0

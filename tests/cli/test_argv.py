@@ -1,0 +1,126 @@
+"""A command line and its operation are two spellings of one thing, for every operation there is."""
+
+import dataclasses
+import types
+import typing
+from enum import Enum
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flock.cli import tree
+from flock.contract.op import Op, Risk, ensure_declared, hints, to_argv
+
+OPERATIONS = sorted(ensure_declared().values(), key=lambda op: op.spec.name)
+
+# what can stand on a command line at all: execve takes neither NUL nor, in UTF-8, surrogates
+WORDS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=12)
+WORDS |= st.sampled_from(["-", "--", "-x", "--json", "--name=x", "true", "a b", "qwen/a:b", "file:./x.gguf", "'", "-5"])
+
+
+def values(kind: Any) -> st.SearchStrategy[Any]:
+    origin, inside = typing.get_origin(kind), typing.get_args(kind)
+    if origin is tuple:
+        return st.lists(values(inside[0]), max_size=3).map(tuple)
+    if origin in (types.UnionType, typing.Union):
+        return st.none() | values(next(k for k in inside if k is not type(None)))
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return st.sampled_from(kind)
+    scalars: dict[Any, st.SearchStrategy[Any]] = {
+        str: WORDS,
+        bool: st.booleans(),
+        int: st.integers(-(10**9), 10**9),
+        float: st.floats(allow_nan=False, allow_infinity=False),
+    }
+    return scalars[kind]
+
+
+def operations(op: type[Op[Any]]) -> st.SearchStrategy[Op[Any]]:
+    known = hints(op)
+    fields = [f for f in dataclasses.fields(op) if f.metadata["kind"] in ("arg", "flag")]
+    return st.builds(op, **{f.name: values(known[f.name]) for f in fields})
+
+
+@pytest.mark.parametrize("kind", OPERATIONS, ids=lambda op: op.spec.name)
+@given(data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_parse_reads_what_to_argv_writes(kind: type[Op[Any]], data: st.DataObject) -> None:
+    op = data.draw(operations(kind))
+    line = tree.parse(to_argv(op))
+    assert line is not None
+    assert line.op == op
+    assert line.given == tree.Given()
+
+
+@pytest.mark.parametrize("kind", OPERATIONS, ids=lambda op: op.spec.name)
+def test_every_spelling_takes_the_switches(kind: type[Op[Any]]) -> None:
+    required = [f for f in dataclasses.fields(kind) if f.metadata["kind"] == "arg" and f.default is dataclasses.MISSING]
+    for verb in (kind.spec.verb, *kind.spec.aliases):
+        words = [*verb, *("x" for _ in required)]
+        line = tree.parse([*words, "--json", "--quiet"])
+        assert line is not None
+        assert type(line.op) is kind
+        assert line.given == tree.Given(json=True, quiet=True)
+        if kind.spec.risk is Risk.REMOVE:
+            sure = tree.parse([*words, "--yes"])
+            assert sure is not None
+            assert sure.given.yes
+
+
+def test_every_operation_has_exactly_its_verb_and_aliases() -> None:
+    declared = {verb: op.spec.name for op in OPERATIONS for verb in (op.spec.verb, *op.spec.aliases)}
+    assert {c.verb: c.operation for c in tree.commands()} == declared
+    assert {verb[0] for verb in declared} == set(tree.WORDS)
+
+
+@pytest.mark.parametrize("example", sorted({e for op in OPERATIONS for e in op.spec.examples}))
+def test_examples_are_commands(example: str) -> None:
+    words = example.split()
+    for mark in (">>", "<"):
+        words = words[: words.index(mark)] if mark in words else words
+    line = tree.parse(words)
+    assert line is not None
+    assert example in line.op.spec.examples
+
+
+def test_a_part_of_the_tree_equals_the_same_part_of_the_whole() -> None:
+    whole = {c.verb: c for c in tree.commands()}
+    for word in tree.WORDS:
+        part = {c.verb: c for c in tree.commands(word)}
+        assert part == {verb: c for verb, c in whole.items() if verb[0] == word}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--auto-pull=false"], {"auto_pull": False}),
+        (["--auto-pull=true"], {}),
+        (["--no-auto-pull", "--no-wizard"], {"auto_pull": False, "wizard": False}),
+        (["--foreground=false"], {}),
+        (["--foreground=true"], {"foreground": True}),
+    ],
+)
+def test_switches_may_be_spelled_with_a_value(words: list[str], expected: dict[str, Any]) -> None:
+    from flock.contract.lifecycle import Up
+
+    line = tree.parse(["up", *words])
+    assert line is not None
+    assert line.op == Up(**expected)
+
+
+def test_a_value_that_looks_like_a_switch_stays_a_value() -> None:
+    from flock.contract.tokens import CreateToken
+
+    line = tree.parse(["token", "create", "--", "--admin=true"])
+    assert line is not None
+    assert line.op == CreateToken(name="--admin=true")
+
+
+def test_logs_follow_by_f() -> None:
+    from flock.contract.lifecycle import ShowLogs
+
+    line = tree.parse(["logs", "-f"])
+    assert line is not None
+    assert line.op == ShowLogs(follow=True)

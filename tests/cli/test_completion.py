@@ -1,0 +1,176 @@
+"""The completion scripts are current, and the real shells complete with them."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from flock.cli import completion, tree
+from flock.paths import find_home
+from tests.cli.test_terminal import Screen
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = ROOT / "completions"
+EVIL = "ev il$(touch pwned)"
+
+CASES = [
+    (["mo"], ["model"]),
+    (["model", ""], ["add", "ls", "remove"]),
+    (["model", "remove", ""], [EVIL, "qwen/a:b", "qwen3-8b"]),
+    (["model", "remove", "--yes", "qwen3"], ["qwen3-8b"]),
+    (["token", "revoke", ""], ["k_1"]),
+    (["engine", "detach", "v"], ["vllm"]),
+    (["request", "show", ""], ["req_1"]),
+    (["request", "explain", ""], ["last", "req_1"]),
+    (["explain", "r"], ["req_1"]),
+    (["job", "show", ""], ["j_1"]),
+    (["completion", ""], ["bash", "fish", "zsh"]),
+    (["usage", "--ver"], []),
+    (["usage", "--li"], ["--limit"]),
+    (["usage", "--limit", ""], []),
+    (["up", "--no-w"], ["--no-wizard"]),
+    (["model", "remove", "qwen3-8b", "q"], []),
+]
+
+
+@pytest.fixture(autouse=True)
+def ids(home: Path) -> None:
+    """What the daemon leaves for the shells."""
+    place = find_home().completions
+    place.mkdir(parents=True)
+    assert place == home / "run" / "ids"
+    for noun, words in {
+        "models": ["qwen/a:b", "qwen3-8b", EVIL],
+        "tokens": ["k_1"],
+        "engines": ["vllm"],
+        "requests": ["req_1"],
+        "jobs": ["j_1"],
+    }.items():
+        (place / noun).write_text("".join(f"{w}\n" for w in words))
+
+
+def need(shell: str) -> str:
+    path = shutil.which(shell)
+    if path is None:
+        pytest.skip(f"{shell} is not installed: apt-get install {shell}")
+    return path
+
+
+def run(shell: str, *arguments: str, cwd: Path) -> list[str]:
+    done = subprocess.run(
+        [need(shell), *arguments],
+        env=dict(os.environ),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("shell", completion.SHELLS)
+def test_the_committed_scripts_are_current(shell: str) -> None:
+    assert completion.script(shell) == (SCRIPTS / f"flock.{shell}").read_text("utf-8")
+
+
+def test_write(tmp_path: Path) -> None:
+    completion.write(tmp_path)
+    assert sorted(p.name for p in tmp_path.glob("flock.*")) == ["flock.bash", "flock.fish", "flock.zsh"]
+
+
+@pytest.mark.parametrize("shell", completion.SHELLS)
+def test_no_script_starts_python(shell: str) -> None:
+    assert "python" not in completion.script(shell).replace("completion.py", "")
+
+
+BASH = """
+source "$1"; shift
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
+_flock "$1"
+for word in "${COMPREPLY[@]}"; do printf '%s\\n' "$word"; done
+"""
+
+
+def bash(*words: str, cwd: Path, program: str = "flock") -> list[str]:
+    script = str(SCRIPTS / "flock.bash")
+    found = run("bash", "--norc", "-c", BASH, "bash", script, program, *words, cwd=cwd)
+    return sorted(found)
+
+
+@pytest.mark.parametrize(("words", "expected"), CASES, ids=lambda v: " ".join(v))
+@pytest.mark.parametrize("program", ["flock", "flockctl"])
+def test_bash(program: str, words: list[str], expected: list[str], tmp_path: Path) -> None:
+    quoted = [w.replace(EVIL, r"ev\ il\$\(touch\ pwned\)") for w in expected]
+    assert bash(*words, cwd=tmp_path, program=program) == sorted(quoted)
+
+
+def test_bash_puts_together_what_it_broke_at_colons(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").touch()
+    assert bash("model", "remove", "qwen/a", ":", cwd=tmp_path) == ["b"]
+    assert bash("model", "add", "fi", cwd=tmp_path) == ["file:"]
+    assert bash("model", "add", "file", ":", "a", cwd=tmp_path) == ["a.gguf"]
+    assert bash("model", "add", "--name", "=", "x", "file", ":", "./a", cwd=tmp_path) == ["./a.gguf"]
+
+
+def test_bash_gives_files_to_the_other_flock(tmp_path: Path) -> None:
+    (tmp_path / "my.lock").touch()
+    assert bash("my", cwd=tmp_path) == ["my.lock"]
+    assert bash("other", "my", cwd=tmp_path) == ["my.lock"]
+    assert bash("my", cwd=tmp_path, program="flockctl") == []
+
+
+def test_bash_names_every_first_word(tmp_path: Path) -> None:
+    assert bash("", cwd=tmp_path) == sorted(tree.WORDS)
+
+
+@pytest.mark.parametrize(("words", "expected"), CASES, ids=lambda v: " ".join(v))
+@pytest.mark.parametrize("program", ["flock", "flockctl"])
+def test_fish(program: str, words: list[str], expected: list[str], tmp_path: Path) -> None:
+    source = f"source {SCRIPTS}/flock.fish; complete -C $argv[1]"
+    found = run("fish", "--no-config", "-c", source, " ".join([program, *words]), cwd=tmp_path)
+    assert sorted(line.partition("\t")[0] for line in found) == expected
+
+
+def test_fish_completes_files(tmp_path: Path) -> None:
+    (tmp_path / "my.gguf").touch()
+    source = f"source {SCRIPTS}/flock.fish; complete -C $argv[1]"
+    for line, expected in (
+        ("flock model add file:m", ["file:my.gguf"]),
+        ("flock model add fi", ["file:"]),
+        ("flock my", ["my.gguf"]),
+    ):
+        found = run("fish", "--no-config", "-c", source, line, cwd=tmp_path)
+        assert [word.partition("\t")[0] for word in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "becomes"),
+    [
+        ("flock mode", "flock model "),
+        ("flock model rem", "flock model remove "),
+        ("flock model remove qwen3", "flock model remove qwen3-8b "),
+        ("flock model remove qwen/", "flock model remove qwen/a:b "),
+        ("flock usage --li", "flock usage --limit "),
+        ("flockctl explain re", "flockctl explain req_1 "),
+        ("flock model add fi", "flock model add file:"),
+        ("flock model add file:my", "flock model add file:my.gguf "),
+        ("flock my", "flock my.gguf "),
+    ],
+)
+def test_zsh(typed: str, becomes: str, tmp_path: Path) -> None:
+    (tmp_path / "my.gguf").touch()
+    screen = Screen(need("zsh"), "-f", "-i", TERM="dumb", PS1="", HOME=str(tmp_path))
+    setup = f"cd {tmp_path}; PS1=; autoload -U compinit; compinit -u -D; source {SCRIPTS}/flock.zsh"
+    screen.type(f'{setup}; unsetopt beep; show() {{ print -r -- "<$BUFFER>"; BUFFER=; }}; zle -N show\n')
+    screen.type("bindkey '^O' show; echo rea''dy\n")
+    screen.until("ready")
+    screen.type(f"{typed}\t\x0f")
+    screen.until(f"<{becomes}>")
+    screen.type("exit\n")
+    assert screen.end() == 0
+    assert not (tmp_path / "pwned").exists()

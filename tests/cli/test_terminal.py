@@ -1,0 +1,148 @@
+"""What happens on a terminal, on a real one: questions, tables, the clipboard; and on inputs that stay silent."""
+
+import os
+import pty
+import select
+import subprocess
+import sys
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flock.cli import engine
+from flock.contract.op import Op
+from flock.errors import UsageError
+from tests.cli.conftest import Opener
+from tests.cli.values import CASES, CREATED
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 60.0
+
+
+def by_name(op: Op[Any]) -> Any:
+    return CASES[op.spec.name][1]
+
+
+class Screen:
+    """A process on a terminal of its own; what it shows is collected."""
+
+    def __init__(self, *words: str, **environment: str) -> None:
+        self.shown = ""
+        self._end, inside = pty.openpty()
+        self.process = subprocess.Popen(
+            list(words),
+            env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "100", **environment},
+            stdin=inside,
+            stdout=inside,
+            stderr=inside,
+            start_new_session=True,
+        )
+        os.close(inside)
+
+    def until(self, words: str) -> str:
+        """Read until the words have been shown."""
+        while words not in self.shown:
+            assert self._read(), f"{words!r} never came: {self.shown!r}"
+        return self.shown
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._end, keys.encode())
+
+    def end(self) -> int:
+        """Read to the end and return the exit code."""
+        while self._read():
+            pass
+        os.close(self._end)
+        return self.process.wait(PATIENCE)
+
+    def _read(self) -> bool:
+        if not select.select([self._end], [], [], PATIENCE)[0]:
+            return False
+        try:
+            part = os.read(self._end, 65536)
+        except OSError:
+            # Linux answers EIO when the last process on a terminal has gone
+            return False
+        self.shown += part.decode("utf-8", "replace")
+        return bool(part)
+
+
+def flock(*words: str, **environment: str) -> Screen:
+    return Screen(sys.executable, "-m", "flock", *words, **environment)
+
+
+def test_a_table_has_a_header_and_colour(opened: Opener) -> None:
+    opened(by_name)
+    screen = flock("model", "ls")
+    assert screen.end() == 0
+    assert "STATE" in screen.shown
+    assert "\x1b[32mready" in screen.shown
+    plain = flock("model", "ls", NO_COLOR="1")
+    assert plain.end() == 0
+    assert "STATE" in plain.shown
+    assert "\x1b" not in plain.shown
+
+
+@pytest.mark.parametrize(("answer", "code", "heard"), [("y", 0, 1), ("n", 130, 0), ("\x03", 130, 0)])
+def test_removing_asks(answer: str, code: int, heard: int, opened: Opener) -> None:
+    door = opened(by_name)
+    screen = flock("model", "remove", "qwen3-8b")
+    screen.until("Remove model qwen3-8b?")
+    screen.type(answer)
+    assert screen.end() == code, screen.shown
+    assert len(door.heard) == heard
+    assert "Traceback" not in screen.shown
+
+
+def test_the_first_screen_on_a_terminal() -> None:
+    screen = flock()
+    assert screen.end() == 0
+    assert "flock is not running" in screen.shown
+    assert "start it" in screen.shown
+
+
+def test_a_new_key_is_shown_once_and_copied_on_request(opened: Opener) -> None:
+    opened(by_name)
+    screen = flock("token", "create", "ci", "--copy")
+    assert screen.end() == 0
+    assert CREATED.token in screen.shown
+    assert "shown once" in screen.shown
+    assert f"\x1b]52;c;{b64encode(CREATED.token.encode()).decode()}\x07" in screen.shown
+    assert "clipboard" in screen.shown
+
+
+def test_a_terminal_is_not_asked_for_an_engines_key(opened: Opener) -> None:
+    door = opened(by_name)
+    assert flock("engine", "attach", "http://gpu-box:8000").end() == 0
+    assert [getattr(op, "key", None) for op in door.heard] == [""]
+
+
+def test_a_silent_pipe_is_not_waited_for() -> None:
+    there, silent = os.pipe()
+    try:
+        assert engine.key_from(there, patience=0.05) == ""
+        os.write(silent, b" half-a-key\n")
+        assert engine.key_from(there, patience=0.05) == "half-a-key"
+    finally:
+        os.close(there)
+        os.close(silent)
+
+
+def test_a_key_from_a_file_a_device_and_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "key.txt"
+    file.write_text("k-1\n")
+    for path, key in ((file, "k-1"), (Path("/dev/null"), ""), (Path("/dev/zero"), "")):
+        with path.open("rb") as stream:
+            assert engine.key_from(stream.fileno()) == key
+    assert engine.key_from(2**20) == ""
+
+
+@pytest.mark.parametrize("words", ["two words", "a" * 5000, "naïve"])
+def test_what_is_no_key_is_refused(words: str, tmp_path: Path) -> None:
+    file = tmp_path / "key.txt"
+    file.write_text(words, "utf-8")
+    with file.open("rb") as stream, pytest.raises(UsageError, match="no API key"):
+        engine.key_from(stream.fileno())

@@ -1,0 +1,229 @@
+"""One fixed answer to every operation, for goldens and for the door."""
+
+from typing import Any
+
+from flock.contract.audit import AuditRow, RecentAudit
+from flock.contract.engines import AttachEngine, DetachEngine, Engine, ListEngines
+from flock.contract.jobs import Job, ListJobs, ShowJob
+from flock.contract.lifecycle import (
+    Check,
+    Diagnosis,
+    Down,
+    LogLine,
+    Ready,
+    RunDoctor,
+    Script,
+    ShowCompletion,
+    ShowLogs,
+    ShowVersion,
+    Stopped,
+    Up,
+    VersionInfo,
+)
+from flock.contract.models import AddModel, ListModels, Model, RemoveModel
+from flock.contract.op import Op, Scope
+from flock.contract.requests import (
+    Attempt,
+    Candidate,
+    ExplainRequest,
+    Explanation,
+    ListRequests,
+    RequestRow,
+    ShowRequest,
+    Span,
+)
+from flock.contract.settings import (
+    EditConfig,
+    GetConfig,
+    Places,
+    SetConfig,
+    Setting,
+    SettingChanged,
+    ShowConfig,
+    ShowPlaces,
+    UnsetConfig,
+)
+from flock.contract.status import Machine, ShowStatus, Status
+from flock.contract.tokens import CreateToken, ListTokens, RevokeToken, Token, TokenCreated
+from flock.contract.usage import RecentUsage, UsageRow
+
+# 2026-11-21T12:00:00Z
+NOW = 1795262400.0
+AT = "2026-11-21T11:58:30Z"
+DAY_BEFORE = "2026-11-20T10:00:00Z"
+
+SMOKE_NOTE = "answers one fixed sentence; add a real model: flock model add file:PATH.gguf"
+SMOKE = Model("flock-smoke", "stopped", "embedded", "built-in", 131072, 700_000, False, note=SMOKE_NOTE)
+QWEN = Model("qwen/qwen3:8b", "ready", "llamacpp-1", "file:/models/qwen3.gguf", 32768, 5_027_783_872, True)
+BROKEN = Model("broken", "failed", "llamacpp-2", "file:/models/b.gguf", None, None, False, error="not a GGUF file")
+
+OWN = Engine("llamacpp-1", "llamacpp", "own", "ready", "http://127.0.0.1:8089", (QWEN.id,), "flock", "b6800", 4242, AT)
+VLLM = Engine(
+    "vllm", "openai", "adopted", "unreachable", "http://gpu-box:8000", (), "attached", error="connection refused"
+)
+ADOPTED = Engine("vllm", "openai", "adopted", "ready", "http://gpu-box:8000", ("a", "b", "c", "d"), "attached")
+
+RUNNING = Job("j_5d0c1f2a3b4c", "model.add", "qwen3-8b", "running", "loading", 0.4, 3, AT)
+DONE = Job("j_5d0c1f2a3b4c", "model.add", "qwen3-8b", "done", "ready", 1.0, 5, AT, "2026-11-21T11:59:00Z")
+FAILED = Job(
+    "j_000000000001",
+    "model.add",
+    "b",
+    "failed",
+    "",
+    None,
+    2,
+    AT,
+    "2026-11-21T11:59:00Z",
+    error="llama-server ended with code 1: not enough memory",
+    hint="flock model add file:SMALLER.gguf",
+)
+
+STATUS = Status(
+    version="0.1.0",
+    pid=4711,
+    started_at=DAY_BEFORE,
+    uptime_seconds=93_600.0,
+    home="/home/ada/.config/flock",
+    socket="/home/ada/.local/share/flock/run/flock.sock",
+    api_url="http://127.0.0.1:8080/v1",
+    health_url="http://127.0.0.1:8080/healthz",
+    admin_key_file="/home/ada/.config/flock/admin.key",
+    require_keys=True,
+    draining=False,
+    default_model=QWEN.id,
+    machine=Machine("box", "Debian 12", "x86_64", "AMD Ryzen 7", 8, 33_554_432_000, ("NVIDIA RTX 4070",)),
+    engines=(OWN, VLLM),
+    models=(QWEN, SMOKE),
+    requests_running=2,
+    requests_total=12_345,
+)
+
+READY = Ready(
+    action="started",
+    status=STATUS,
+    admin_key="sk-orc-EXAMPLE",
+    admin_key_file=STATUS.admin_key_file,
+    curl="sed 's/^/Authorization: Bearer /' /home/ada/.config/flock/admin.key | curl -sS -H @- "
+    'http://127.0.0.1:8080/v1/chat/completions -d \'{"model":"qwen3-8b"}\'',
+    at_reboot="flock does not start by itself after a reboot yet",
+    path_line='export PATH=/home/ada/.local/bin:"$PATH"',
+    next_steps=("flock token create ada", "flock status"),
+)
+
+ROW = RequestRow("req_01", AT, "ada", QWEN.id, "chat", "llamacpp-1", "ended", "ok", 321, 4321.5)
+EXPLAINED = Explanation(
+    id="req_01",
+    at=AT,
+    user="ada",
+    key_id="k_1",
+    endpoint="chat",
+    requested_model="qwen",
+    model=QWEN.id,
+    stream=True,
+    stage="ended",
+    outcome="ok",
+    status=200,
+    error="",
+    plan="splice",
+    edits=("model", "stream_options"),
+    upstream="llamacpp-1",
+    engine="llamacpp",
+    why="the only one ready",
+    candidates=(
+        Candidate("llamacpp-1", "llamacpp", 0, "ready, nothing queued"),
+        Candidate("vllm", "openai", 1, "unreachable", rejected=True),
+    ),
+    attempts=(Attempt("llamacpp-1", 3.0, 203.0, 4321.5, 200),),
+    spans=(
+        Span("queue", 0.0, 3.0),
+        Span("load", 3.0, 1000.0, "llama-server started"),
+        Span("prefill", 1003.0, 200.0, "812 tokens"),
+        Span("decode", 1203.0, 3118.5, "321 tokens, 103/s"),
+    ),
+    input_tokens=812,
+    cached_tokens=500,
+    output_tokens=321,
+    bytes_in=4096,
+    bytes_out=65536,
+    lost=("logit_bias",),
+    notes=("the engine was asleep",),
+)
+
+LISTEN = Setting("listen", "127.0.0.1:8080", "file", "/home/ada/.config/flock/config.yaml", "Where it listens", True)
+KEYS = Setting("auth.require_keys", True, "default", "", "Whether requests need a key", False)
+PLACES = Places(
+    config="/home/ada/.config/flock/config.yaml",
+    data="/home/ada/.local/share/flock",
+    logs="/home/ada/.local/state/flock/log",
+    socket=STATUS.socket,
+    admin_key=STATUS.admin_key_file,
+    database="/home/ada/.local/share/flock/flock.db",
+    secrets="/home/ada/.config/flock/secrets.json",
+    models="/home/ada/.local/share/flock/models",
+)
+
+TOKEN = Token("k_3f9c2a71b2c4", "ada", Scope.ADMIN, "x7Qz", DAY_BEFORE, AT, None)
+REVOKED = Token("k_000000000001", "old", Scope.USER, "abcd", DAY_BEFORE, None, AT)
+CREATED = TokenCreated("k_1", "ci", Scope.USER, "sk-orc-SECRET", AT)
+
+USED = UsageRow(
+    "req_01", AT, "ada", "k_1", QWEN.id, "chat", "llamacpp-1", 812, 321, False, 4321.5, 1203.0, 200, "ok", True
+)
+GUESSED = UsageRow("req_02", AT, "bob", "k_2", "a", "completions", "vllm", 9, 1, True, 50.0, None, 502, "error", False)
+
+CHANGED = SettingChanged("listen", "127.0.0.1:9090", PLACES.config, True, hidden_by="FLOCK_LISTEN")
+
+# every operation, and the answer it gets; the key names the golden files
+CASES: dict[str, tuple[Op[Any], Any]] = {
+    "audit.recent": (
+        RecentAudit(),
+        [
+            AuditRow(2, AT, "ada", "token.create", "k_1", "ok", {"admin": True}),
+            AuditRow(1, AT, "bob", "model.remove", "x", "model_not_found"),
+        ],
+    ),
+    "config.edit": (EditConfig(), PLACES),
+    "config.get": (GetConfig(key="listen"), LISTEN),
+    "config.path": (ShowPlaces(), PLACES),
+    "config.path-admin-key": (ShowPlaces(admin_key=True), PLACES),
+    "config.path-all": (ShowPlaces(all=True), PLACES),
+    "config.set": (SetConfig(key="listen", value="127.0.0.1:9090"), CHANGED),
+    "config.show": (ShowConfig(), [LISTEN, KEYS]),
+    "config.unset": (UnsetConfig(key="listen"), SettingChanged("listen", None, PLACES.config, False)),
+    "daemon.completion": (ShowCompletion(shell="bash"), Script("complete -F _flock flock\n")),
+    "daemon.doctor": (
+        RunDoctor(),
+        Diagnosis(
+            (
+                Check("names", "ok", "`flock` is this one"),
+                Check("port", "serious", "8080 is taken by nginx (17)", "flock config set listen 127.0.0.1:8090"),
+                Check("disk", "warning", "2 GB are left"),
+                Check("loopback", "note", "only this machine reaches it"),
+            ),
+            serious=1,
+        ),
+    ),
+    "daemon.logs": (ShowLogs(), [LogLine("first"), LogLine("second \x1b[2Jline")]),
+    "daemon.stop": (Down(), Stopped(True, 4711, 0.4)),
+    "daemon.stop-absent": (Down(), Stopped(False)),
+    "daemon.up": (Up(), READY),
+    "daemon.version": (ShowVersion(), VersionInfo("0.1.0", "3.11.7", "Linux x86_64", "/usr/bin/flockctl", "")),
+    "engine.attach": (AttachEngine(url="http://gpu-box:8000"), ADOPTED),
+    "engine.detach": (DetachEngine(name="vllm"), VLLM),
+    "engine.ls": (ListEngines(), [OWN, VLLM]),
+    "job.ls": (ListJobs(), [RUNNING, FAILED]),
+    "job.show": (ShowJob(id=FAILED.id), FAILED),
+    "model.add": (AddModel(source="file:/models/qwen3.gguf"), DONE),
+    "model.ls": (ListModels(), [QWEN, SMOKE, BROKEN]),
+    "model.ls-empty": (ListModels(), []),
+    "model.remove": (RemoveModel(id=QWEN.id), QWEN),
+    "request.explain": (ExplainRequest(), EXPLAINED),
+    "request.ls": (ListRequests(), [ROW]),
+    "request.show": (ShowRequest(id="req_01"), ROW),
+    "status.show": (ShowStatus(), STATUS),
+    "token.create": (CreateToken(name="ci"), CREATED),
+    "token.ls": (ListTokens(all=True), [TOKEN, REVOKED]),
+    "token.revoke": (RevokeToken(id="k_1"), REVOKED),
+    "usage.recent": (RecentUsage(), [USED, GUESSED]),
+}
