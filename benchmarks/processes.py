@@ -75,6 +75,7 @@ class Children:
         child = subprocess.Popen(
             ["taskset", "-c", str(core), *argv],
             env=env,
+            cwd="/",  # `python -m flock` looks in the current directory first; the caller's must not decide
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
