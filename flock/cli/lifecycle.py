@@ -56,12 +56,13 @@ def _down(op: Down, given: Given, perform: Perform) -> int:
     try:
         answer = perform(op, given.yes)
     except DaemonUnreachable as error:
-        if error.details.get("state") not in ABSENT:
+        state = error.details.get("state")
+        if state != "broken" and state not in ABSENT:
             raise
-        nobody = Stopped(running=False)
-        present(op, given, Answer(nobody, codec.dumps(nobody)))
-        return 0
-    pid = answer.value.pid or pid
+        # a daemon that was ending already may hang up without an answer; if it is gone, that is what was asked for
+        ended = Stopped(running=bool(pid) and state == "broken", pid=pid if state == "broken" else None)
+        answer = Answer(ended, codec.dumps(ended))
+    pid = answer.value.pid or pid if answer.value.running else None
     if pid and not wait_until(lambda: not is_alive(pid), op.grace_seconds + GONE_SECONDS):
         raise InternalError(f"flock was told to stop, but its process {pid} is still there", hint=f"kill -KILL {pid}")
     present(op, given, answer)

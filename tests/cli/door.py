@@ -90,7 +90,10 @@ def read(method: str, path: str, body: bytes) -> Op[Any]:
             continue
         known = hints(kind)
         values: dict[str, Any] = json.loads(body) if body else {}
-        for name, words in [*((n, unquote(w)) for n, w in found.groupdict().items()), *parse_qsl(place.query)]:
+        for name, words in [
+            *((n, unquote(w)) for n, w in found.groupdict().items()),
+            *parse_qsl(place.query, keep_blank_values=True),
+        ]:
             values[name] = codec.from_text(known[name], words, name)
         return codec.from_plain(kind, values)
     raise NotFound(f"no route {method} {path}")

@@ -22,7 +22,8 @@ from flock.contract.jobs import ShowJob
 from flock.contract.models import AddModel, ListModels, RemoveModel
 from flock.contract.op import Op, to_argv
 from flock.contract.settings import GetConfig
-from flock.errors import BY_CODE, ModelNotFound, NotFound
+from flock.errors import BY_CODE, DaemonUnreachable, ModelNotFound, NotFound
+from flock.paths import find_home
 from tests.cli.conftest import Opener
 from tests.cli.values import ADOPTED, CASES, CREATED, DONE, FAILED, LISTEN, QWEN, RUNNING
 
@@ -344,6 +345,27 @@ def test_down_waits_for_the_process_to_be_gone(opened: Opener, capsys: Captured)
         # its end has been seen before its parent asked for it
         assert daemon.poll() is not None
     assert "flock has stopped" in capsys.readouterr().out
+
+
+def test_down_takes_a_hang_up_of_a_daemon_that_is_gone_for_its_end(capsys: Captured, home: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as daemon:
+        lock = find_home().lock
+        lock.parent.mkdir(parents=True)
+        lock.write_text(f"{daemon.pid}\n")
+
+        def perform(op: Op[Any], yes: bool) -> Answer:
+            daemon.kill()
+            raise DaemonUnreachable("it hung up", details={"state": "broken"})
+
+        assert app.main(["down", "--json"], perform) == 0
+        assert json.loads(capsys.readouterr().out) == {"running": True, "pid": daemon.pid, "seconds": 0.0}
+
+
+def test_a_silent_daemon_is_not_called_stopped() -> None:
+    def perform(op: Op[Any], yes: bool) -> Answer:
+        raise DaemonUnreachable("it is silent", details={"state": "silent"})
+
+    assert app.main(["down"], perform) == 3
 
 
 def test_a_serious_finding_is_exit_code_1() -> None:

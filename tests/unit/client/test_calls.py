@@ -1,19 +1,26 @@
 """An operation as an HTTP call, and what an answer means."""
 
 import json
+import re
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flock.client.calls import Call, decode, encode
 from flock.contract.engines import AttachEngine, ListEngines
 from flock.contract.jobs import ShowJob
 from flock.contract.lifecycle import Down, ShowLogs, Stopped
 from flock.contract.models import AddModel, ListModels, Model, RemoveModel
+from flock.contract.op import Op, ensure_declared
 from flock.contract.requests import ExplainRequest, ListRequests
 from flock.contract.settings import SetConfig, UnsetConfig
 from flock.contract.tokens import CreateToken, ListTokens
 from flock.contract.usage import RecentUsage
 from flock.errors import BY_CODE, FlockError, InternalError, ModelNotFound
+from tests.cli.door import read
+from tests.cli.test_argv import operations
 
 QWEN = Model("qwen/qwen3:8b", "ready", "e", "built-in", 4096, None, True)
 
@@ -45,6 +52,23 @@ QWEN = Model("qwen/qwen3:8b", "ready", "e", "built-in", 4096, None, True)
 )
 def test_encode(op: object, expected: Call) -> None:
     assert encode(op) == expected  # pyright: ignore[reportArgumentType]
+
+
+ROUTED = sorted((op for op in ensure_declared().values() if op.spec.path), key=lambda op: op.spec.name)
+
+
+@pytest.mark.parametrize("kind", ROUTED, ids=lambda op: op.spec.name)
+@given(data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_a_reader_of_the_contract_reads_what_encode_writes(kind: type[Op[Any]], data: st.DataObject) -> None:
+    op = data.draw(operations(kind).filter(lambda op: all(_in_path(op))))
+    call = encode(op)
+    assert read(call.method, call.path, call.body or b"") == op
+
+
+def _in_path(op: Op[Any]) -> list[Any]:
+    """Return the fields that stand in the path; an empty one makes another path."""
+    return [getattr(op, name) for name in re.findall(r"{(\w+)}", op.spec.path)]
 
 
 def test_a_secret_travels_in_the_body_alone() -> None:
