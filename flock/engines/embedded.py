@@ -1,0 +1,54 @@
+"""The embedded engine: llama.cpp's HTTP server from the xllamacpp wheel, in a child of its own.
+
+Owns the child's command line. Refuses to import xllamacpp here: 40 MB that only the child needs. Called by
+supervisor.py.
+"""
+
+import importlib.metadata
+import importlib.util
+import sys
+from pathlib import Path
+
+from flock.engines.engine import Found, LaunchSpec
+
+# run by its path: the child needs nothing of flock, so flock need not be importable where it runs
+CHILD = Path(__file__).with_name("embedded_child.py")
+KEY_VARIABLE = "FLOCK_ENGINE_KEY"
+INSTALL_HINT = 'pipx install --force "flockllm[embedded]"  (in a checkout: make up)'
+
+
+class Embedded:
+    """llama.cpp without anything to install beside flock."""
+
+    kind = "embedded"
+    title = "llama.cpp (embedded)"
+    # unlike /health, which needs no key and which a stranger on the port would answer too
+    ready_path = "/v1/models"
+    holds_stdin = True
+    bind_failures = ("couldn't bind",)
+
+    def find(self) -> Found | None:
+        """Return the wheel's version, None when it is not installed beside flock."""
+        module = importlib.util.find_spec("xllamacpp")
+        if module is None or module.origin is None:
+            return None
+        return Found(module.origin, importlib.metadata.version("xllamacpp"))
+
+    def argv(self, spec: LaunchSpec) -> list[str]:
+        """Return the child's command line; `-P` keeps the current directory off its module path."""
+        options = {
+            "model": spec.model_path,
+            "alias": spec.model_id,
+            "port": spec.port,
+            "context": spec.context * spec.slots,
+            "slots": spec.slots,
+            "threads": spec.threads,
+            "batch": spec.batch,
+            "micro-batch": spec.micro_batch,
+            "cache-mib": spec.cache_mib,
+        }
+        return [sys.executable, "-P", str(CHILD), *(f"--{k}={v}" for k, v in options.items())]
+
+    def environment(self, spec: LaunchSpec) -> dict[str, str]:
+        """Return the key's variable."""
+        return {KEY_VARIABLE: spec.key}

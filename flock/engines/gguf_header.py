@@ -1,0 +1,245 @@
+"""What a GGUF file says about itself, read without loading it.
+
+Owns the format's header (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). Refuses files that are no model,
+each with a sentence naming the file and what it is. Reads, never writes. Called by registry.py before a model is
+added and by supervisor.py before each start.
+"""
+
+import mmap
+import os
+import re
+import stat
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flock.errors import InvalidRequest, NotFound
+from flock.text import size
+
+_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_STRING, _ARRAY = 8, 9
+_PART = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
+# per-layer head counts are kept; token lists (hundreds of thousands of entries) are passed over
+_KEPT_ARRAY = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class GgufHeader:
+    """A model file. Sizes in bytes, `size_bytes` over all parts; `context_length` in tokens, 0 when it is not told;
+    `kv_bytes_per_token` is the key/value cache of one token in f16, 0 when it cannot be computed.
+    """
+
+    path: Path
+    architecture: str
+    name: str
+    context_length: int
+    size_bytes: int
+    kv_bytes_per_token: int
+    has_chat_template: bool
+
+
+class _Reader:
+    """A cursor over the mapped file; struct.error when it runs past the end."""
+
+    def __init__(self, data: mmap.mmap) -> None:
+        self.data = data
+        self.position = 0
+
+    def scalar(self, code: str) -> Any:
+        (value,) = struct.unpack_from("<" + code, self.data, self.position)
+        self.position += struct.calcsize("<" + code)
+        return value
+
+    def skip(self, count: int) -> None:
+        self.position += count
+        if self.position > len(self.data):
+            raise struct.error("past the end")
+
+    def text(self) -> str:
+        length = self.scalar("Q")
+        start = self.position
+        self.skip(length)
+        return self.data[start : self.position].decode("utf-8", "replace")
+
+    def value(self, kind: int) -> Any:
+        if kind == _STRING:
+            return self.text()
+        if kind == _ARRAY:
+            return self.array(self.scalar("I"), self.scalar("Q"))
+        if kind not in _SCALARS:
+            raise struct.error(f"unknown type {kind}")
+        return self.scalar(_SCALARS[kind])
+
+    def array(self, kind: int, count: int) -> Any:
+        if kind == _STRING:
+            for _ in range(count):
+                self.skip(self.scalar("Q"))
+            return None
+        # an array of arrays is allowed by the format, written by nobody and refused by llama.cpp
+        if kind not in _SCALARS:
+            raise struct.error(f"unknown type {kind}")
+        if count > _KEPT_ARRAY:
+            self.skip(count * struct.calcsize("<" + _SCALARS[kind]))
+            return None
+        return [self.scalar(_SCALARS[kind]) for _ in range(count)]
+
+
+def read_header(path: Path) -> GgufHeader:
+    """Read the header of a model file, blocking: milliseconds, up to 0.2 s for a vocabulary of 250,000 words.
+
+    Raises NotFound for no such file; InvalidRequest for what cannot be read, is no GGUF, is cut off, lacks a part, or
+    holds something other than a model.
+    """
+    file_size = _regular_file_size(path)
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            values, tensors = _parse(path, data)
+        return _describe(path, file_size, values, tensors)
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be read: {error.strerror}", hint=f"ls -l '{path}'") from None
+    except (struct.error, TypeError, ValueError):
+        # facts of the wrong type come from the same damage as facts cut short
+        raise InvalidRequest(
+            f"{path} is cut off or damaged: it ends after {size(file_size)}", hint="download it again"
+        ) from None
+
+
+def _describe(path: Path, file_size: int, values: dict[str, Any], tensors: int) -> GgufHeader:
+    parts = _check_parts(path, int(values.get("split.count", 0)), int(values.get("split.no", 0)))
+    _check_is_model(path, values, tensors, parts)
+    architecture = str(values["general.architecture"])
+    return GgufHeader(
+        path=path,
+        architecture=architecture,
+        name=str(values.get("general.name", "")),
+        context_length=int(values.get(f"{architecture}.context_length", 0)),
+        size_bytes=sum(part.stat().st_size for part in parts) if parts else file_size,
+        kv_bytes_per_token=_kv_bytes_per_token(architecture, values),
+        has_chat_template="tokenizer.chat_template" in values,
+    )
+
+
+def _regular_file_size(path: Path) -> int:
+    # a named pipe would block the open for ever, so the kind is looked at first
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound(f"there is no file {path}", hint=f"ls -l '{path.parent}'") from None
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be read: {error.strerror}", hint=f"ls -l '{path}'") from None
+    if stat.S_ISDIR(found.st_mode):
+        raise InvalidRequest(f"{path} is a directory, not a GGUF file", hint=f"ls '{path}'")
+    if not stat.S_ISREG(found.st_mode):
+        raise InvalidRequest(f"{path} is not a regular file", hint=f"ls -l '{path}'")
+    if found.st_size == 0:
+        raise InvalidRequest(f"{path} is empty, not a GGUF file", hint="download it again")
+    return found.st_size
+
+
+def _parse(path: Path, data: mmap.mmap) -> tuple[dict[str, Any], int]:
+    if data[:4] != b"GGUF":
+        kind = "a Git LFS pointer instead of the file itself" if data[:8] == b"version " else "not a GGUF file"
+        raise InvalidRequest(f"{path} is {kind}", hint="give a file that begins with the letters GGUF")
+    reader = _Reader(data)
+    reader.skip(4)
+    version = reader.scalar("I")
+    if version not in (2, 3):
+        raise InvalidRequest(
+            f"{path} is a GGUF of a version flock does not read ({version:#x})", hint="convert it to GGUF 3"
+        )
+    tensors, pairs = reader.scalar("Q"), reader.scalar("Q")
+    values: dict[str, Any] = {}
+    for _ in range(pairs):
+        key = reader.text()
+        values[key] = reader.value(reader.scalar("I"))
+    _check_tensors(reader, tensors, int(values.get("general.alignment", 32)))
+    return values, tensors
+
+
+def _check_tensors(reader: _Reader, count: int, alignment: int) -> None:
+    last = 0
+    for _ in range(count):
+        reader.skip(reader.scalar("Q"))
+        reader.skip(8 * reader.scalar("I"))
+        reader.skip(4)
+        last = max(last, reader.scalar("Q"))
+    start = -(-reader.position // max(alignment, 1)) * max(alignment, 1)
+    # the last tensor must at least begin inside the file; llama.cpp checks to the byte when it loads
+    if count and start + last >= len(reader.data):
+        raise struct.error("tensor data is missing")
+
+
+def _check_parts(path: Path, count: int, number: int) -> list[Path]:
+    """Return all files of a split model, [] for a whole one."""
+    if count <= 1:
+        return []
+    match = _PART.match(path.name)
+    if match is None:
+        raise InvalidRequest(
+            f"{path} is part {number + 1} of {count} and its name does not say so",
+            hint="name the parts as they were published: NAME-00001-of-00003.gguf",
+        )
+    names = [f"{match['stem']}-{i + 1:05d}-of-{count:05d}.gguf" for i in range(count)]
+    parts = [path.parent / name for name in names]
+    if number != 0:
+        raise InvalidRequest(
+            f"{path} is part {number + 1} of {count}; the first part stands for the model",
+            hint=f"flock model add 'file:{parts[0]}'",
+        )
+    missing = [part.name for part in parts if not part.is_file()]
+    if missing:
+        raise InvalidRequest(
+            f"{path} is the first of {count} parts, and {', '.join(missing[:3])} is missing beside it",
+            hint=f"download the missing part into '{path.parent}'",
+        )
+    return parts
+
+
+def _check_is_model(path: Path, values: dict[str, Any], tensors: int, parts: list[Path]) -> None:
+    if "general.architecture" not in values:
+        raise InvalidRequest(f"{path} does not say which architecture it is", hint="download it again")
+    if values["general.architecture"] == "clip" or values.get("general.type") == "mmproj":
+        raise InvalidRequest(f"{path} is the image half of a model (mmproj)", hint="give the file of the model itself")
+    if values.get("general.type") == "adapter":
+        raise InvalidRequest(f"{path} is a LoRA adapter, not a model", hint="give the file of the model itself")
+    if tensors == 0 and not parts:
+        raise InvalidRequest(f"{path} holds a vocabulary and no weights", hint="give the file of the model itself")
+
+
+def _kv_bytes_per_token(architecture: str, values: dict[str, Any]) -> int:
+    """Return the f16 key/value cache of one token: 2 bytes × heads × (key + value length), summed over the layers."""
+
+    def fact(name: str, otherwise: Any = 0) -> Any:
+        found = values.get(f"{architecture}.{name}")
+        return otherwise if found is None else found
+
+    layers, heads, width = fact("block_count"), fact("attention.head_count"), fact("embedding_length")
+    kv_heads = fact("attention.head_count_kv", heads)
+    # both head counts may be lists, one number per layer
+    total = _sum(kv_heads) if isinstance(kv_heads, list) else kv_heads * layers
+    per_layer = _sum(heads) // max(layers, 1) if isinstance(heads, list) else heads
+    head_size = width // per_layer if per_layer else 0
+    return int(2 * total * (fact("attention.key_length", head_size) + fact("attention.value_length", head_size)))
+
+
+def _sum(numbers: Any) -> int:
+    return sum(int(number) for number in numbers)
+
+
+def file_size(path: Path) -> int | None:
+    """Return the bytes of a model's file with all its parts, None when a part is not there. Reads no content."""
+    match = _PART.match(path.name)
+    names = [path.name]
+    if match is not None:
+        names = [f"{match['stem']}-{i + 1:05d}-of-{match['count']}.gguf" for i in range(int(match["count"]))]
+    try:
+        return sum((path.parent / name).stat().st_size for name in names)
+    except OSError:
+        return None
+
+
+def model_stem(path: Path) -> str:
+    """Return a file's name without its ending and part number."""
+    match = _PART.match(path.name)
+    return match["stem"] if match is not None else path.stem

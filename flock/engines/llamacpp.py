@@ -1,0 +1,55 @@
+"""The llama.cpp engine: `llama-server` from PATH, preferred where there is one.
+
+Owns its command line. Options that older builds do not know go through the environment, where an unknown name is
+ignored; on the command line it would be refused. Called by supervisor.py.
+"""
+
+import shutil
+
+from flock.engines.engine import Found, LaunchSpec
+
+
+class LlamaCpp:
+    """llama.cpp's own server program. `path` is the search path, PATH of the environment when None."""
+
+    kind = "llamacpp"
+    title = "llama.cpp"
+    # unlike /health, which needs no key and which a stranger on the port would answer too
+    ready_path = "/v1/models"
+    holds_stdin = False
+    bind_failures = ("couldn't bind", "address already in use")
+
+    def __init__(self, path: str | None = None) -> None:
+        self._path = path
+
+    def find(self) -> Found | None:
+        """Return where llama-server is; its version is known once it runs (GET /props)."""
+        where = shutil.which("llama-server", path=self._path)
+        return Found(where) if where else None
+
+    def argv(self, spec: LaunchSpec) -> list[str]:
+        """Return the command line; the context is the sum over the slots, since llama.cpp divides it."""
+        argv = [shutil.which("llama-server", path=self._path) or "llama-server"]
+        argv += ["--model", str(spec.model_path), "--alias", spec.model_id]
+        argv += ["--host", "127.0.0.1", "--port", str(spec.port)]
+        argv += ["--ctx-size", str(spec.context * spec.slots), "--parallel", str(spec.slots)]
+        argv += ["--jinja", "--metrics", "--slots", "--props"]
+        for option, value in (
+            ("--threads", spec.threads),
+            ("--batch-size", spec.batch),
+            ("--ubatch-size", spec.micro_batch),
+        ):
+            argv += [option, str(value)] if value else []
+        return argv
+
+    def environment(self, spec: LaunchSpec) -> dict[str, str]:
+        """Return the key and the options older builds may not know (names: `llama-server --help`)."""
+        return {
+            "LLAMA_API_KEY": spec.key,
+            "LLAMA_ARG_CACHE_RAM": str(spec.cache_mib),
+            # its page would be one more door on loopback, and model downloads are flock's business
+            "LLAMA_ARG_UI": "0",
+            "LLAMA_ARG_OFFLINE": "1",
+            # a client's connection occupies a thread also while it waits for a slot: see embedded_child.py
+            "LLAMA_ARG_THREADS_HTTP": "128",
+        }

@@ -1,0 +1,228 @@
+"""Everything that runs: engines of ours and adopted ones, and the routing table that follows from them.
+
+Owns `table`, replaced as a whole at every change, so that the request path does one look-up and takes no lock. Refuses
+two things of one name. Called by core; made by the daemon.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+import aiohttp
+
+from flock.clock import Clock
+from flock.contract.engines import Engine as EngineRow
+from flock.contract.models import Model
+from flock.engines import engine_log, rows
+from flock.engines.attached import Attached, StoredEngines
+from flock.engines.children import Children, reap_orphans
+from flock.engines.embedded import Embedded
+from flock.engines.engine import Engine, EngineSettings
+from flock.engines.llamacpp import LlamaCpp
+from flock.engines.own_models import OwnModels, StoredModels
+from flock.engines.ports import Ports
+from flock.engines.process import Limits
+from flock.engines.supervisor import Progress, Supervised, Surroundings
+from flock.engines.watched import Pauses
+from flock.errors import Conflict, Draining, ModelNotFound
+from flock.paths import Home
+from flock.profile import Profile
+from flock.secrets import Secrets
+from flock.upstream import Placement, Upstream
+
+log = logging.getLogger(__name__)
+
+# How often logs are trimmed and a smoke engine that nobody needs any more is ended.
+_HOUSEKEEPING_SECONDS = 10.0
+
+
+def nothing() -> None:
+    """Do nothing: the default of `on_change`."""
+
+
+class Registry:
+    """The engines of one daemon. `on_change` is called in the loop after every change of what runs.
+
+    `available` are the engines flock may start, in order of preference; the last one's absence is what is reported.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        settings: EngineSettings,
+        profiles: Mapping[str, Profile],
+        models: StoredModels,
+        engines: StoredEngines,
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        instance_id: str,
+        *,
+        available: Sequence[Engine] = (),
+        ports: Ports | None = None,
+        limits: Limits | None = None,
+        pauses: Pauses | None = None,
+    ) -> None:
+        self.table: Mapping[str, tuple[Placement, ...]] = MappingProxyType({})
+        self.on_change: Callable[[], None] = nothing
+        self._home = home
+        around = Surroundings(home, session, clock, Children(home), ports or Ports(), limits or Limits())
+        choice = tuple(available) or (LlamaCpp(), Embedded())
+        self._own = OwnModels(choice, settings.preferred, profiles, models, around, self._rebuild, self._holder)
+        self._attached = Attached(
+            settings,
+            profiles,
+            engines,
+            Secrets(home.secrets),
+            session,
+            clock,
+            instance_id,
+            self._rebuild,
+            pauses or Pauses(),
+        )
+        self._housekeeping: asyncio.Task[None] | None = None
+        self._started = False
+        self._closed = False
+
+    async def start(self) -> None:
+        """End what an earlier daemon left running, load what is stored, ask the adopted engines.
+
+        Starts no engine of ours: `ensure` does. Must be called under the daemon's lock.
+        """
+        for sentence in await asyncio.to_thread(reap_orphans, self._home):
+            log.warning("%s", sentence)
+        await self._own.load()
+        await self._attached.start()
+        self._started = True
+        self._rebuild()
+        self._housekeeping = asyncio.create_task(self._keep_house(), name="engine housekeeping")
+
+    async def stop(self) -> None:
+        """End every engine of ours at the same time and leave the adopted ones alone; nothing starts afterwards."""
+        self._closed = True
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+        ending = [own.stop() for own in self._own.all()]
+        for outcome in await asyncio.gather(self._attached.stop(), *ending, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                log.error("an engine could not be ended: %s", outcome)
+
+    async def ensure(self, placement: Placement, progress: Progress | None = None) -> Upstream:
+        """Return the upstream of a placement once it is ready, starting our own engine when it does not run.
+
+        Raises EngineFailed (with the engine's last lines), EngineUnreachable (with the command that starts it),
+        ModelNotFound when it was removed meanwhile, Draining when the daemon goes down.
+        """
+        if self._closed:
+            raise Draining("flock is going down and starts no engine")
+        if (watched := self._attached.by_name.get(placement.name)) is not None:
+            return await watched.ensure()
+        own = self._find_own(placement.name)
+        if own is None:
+            raise ModelNotFound(f'model "{placement.model}" was removed', hint="flock model ls")
+        return await own.ensure(progress)
+
+    def report_dead(self, upstream_name: str, why: str) -> None:
+        """Hear that a connection to an upstream was refused; its state then becomes what it is."""
+        if (watched := self._attached.by_name.get(upstream_name)) is not None:
+            watched.report_dead(why)
+        elif (own := self._find_own(upstream_name)) is not None:
+            own.report_dead(why)
+
+    def models(self) -> list[Model]:
+        """Return the models of the table and those being added, one row per id; none is marked as the default."""
+        listed = {own.model.id: rows.own_model(own) for own in self._listed()}
+        for watched in sorted(self._attached.by_name.values(), key=lambda engine: engine.state != "ready"):
+            for model, context in watched.models:
+                listed.setdefault(model, rows.adopted_model(watched, model, context))
+        return list(listed.values())
+
+    def engines(self) -> list[EngineRow]:
+        """Return the engines flock runs or would run, and the adopted ones."""
+        own = self._listed()
+        if self._own.smoke not in own and self._own.smoke.pid is not None:
+            own.append(self._own.smoke)
+        adopted = self._attached.by_name.values()
+        return [rows.own_engine(engine) for engine in own] + [rows.adopted_engine(engine) for engine in adopted]
+
+    async def attach(self, url: str, name: str = "", key: str = "") -> EngineRow:
+        """Adopt a running OpenAI-compatible server; its models are in the table when this returns.
+
+        Raises InvalidRequest (no such URL or name, no such server), Conflict (flock itself, an engine of ours, name
+        or URL taken), EngineUnreachable, NotAllowed (it wants a key), StorageFailed.
+        """
+        for own in self._own.all():
+            if name == own.name or (own.endpoint and own.endpoint.split("//")[1] in url):
+                raise Conflict(f"{name or url} is flock's own engine", hint="flock engine ls")
+        return rows.adopted_engine(await self._attached.attach(url, name, key))
+
+    async def detach(self, name: str) -> EngineRow:
+        """Forget an attached engine, which keeps running. Raises NotFound; Conflict for one that was not attached."""
+        if self._find_own(name) is not None:
+            raise Conflict(f"{name} is flock's own engine, not an attached one", hint="flock model ls")
+        return rows.adopted_engine(await self._attached.detach(name))
+
+    def validate_file(self, path: str, name: str = "") -> str:
+        """Check that a file can be added under a name, or the one that follows from its own; return the model's id.
+
+        Blocking, up to 0.2 s. Raises NotFound, InvalidRequest naming the file, Conflict for an id that is taken.
+        """
+        return self._own.validate(path, name)
+
+    async def add_file(
+        self, path: str, name: str = "", report: Callable[[float | None, str], None] | None = None
+    ) -> Model:
+        """Add a GGUF file as a model, load it and keep it; on failure or cancellation nothing is left of it.
+
+        `report` hears progress (0…1, None when unknown) and what is being done. Raises what `validate_file` raises,
+        EngineFailed with the engine's last lines, StorageFailed.
+        """
+        return rows.own_model(await self._own.add(path, name, report))
+
+    async def remove(self, model_id: str) -> Model:
+        """Forget an added model and end its engine; its file stays. Raises ModelNotFound; Conflict for one that was
+        not added.
+        """
+        return rows.own_model(await self._own.remove(model_id))
+
+    def _find_own(self, name: str) -> Supervised | None:
+        return next((own for own in self._own.all() if own.name == name), None)
+
+    def _listed(self) -> list[Supervised]:
+        listed = [*self._own.added.values(), *self._own.adding.values()]
+        return [*listed, self._own.smoke] if self._smoke_listed() else listed
+
+    def _smoke_listed(self) -> bool:
+        """The smoke model stands in only while there is nothing else: pinned by tests/engines/test_registry.py."""
+        return not self._own.added and not any(watched.models for watched in self._attached.by_name.values())
+
+    def _holder(self, model: str) -> str:
+        for watched in self._attached.by_name.values():
+            if any(model == served for served, _ in watched.models):
+                return f"engine {watched.name}"
+        return ""
+
+    def _rebuild(self) -> None:
+        if not self._started:
+            return
+        table: dict[str, tuple[Placement, ...]] = {}
+        own = [*self._own.added.values(), *([self._own.smoke] if self._smoke_listed() else [])]
+        placements = [rows.own_placement(engine) for engine in own]
+        for watched in self._attached.by_name.values():
+            placements += [rows.adopted_placement(watched, model, context) for model, context in watched.models]
+        for placement in placements:
+            table[placement.model] = (*table.get(placement.model, ()), placement)
+        if table != self.table:
+            self.table = MappingProxyType(table)
+        self.on_change()
+
+    async def _keep_house(self) -> None:
+        idle_before = False
+        while True:
+            await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+            await asyncio.to_thread(engine_log.trim, self._home)
+            # two rounds, so that answers under way when another model came are finished
+            idle = not self._smoke_listed() and self._own.smoke.state == "ready"
+            if idle and idle_before:
+                await self._own.smoke.stop()
+            idle_before = idle

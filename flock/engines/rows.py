@@ -1,0 +1,87 @@
+"""Engines and models as the contract shows them. Pure: values made from what runs. Called by registry.py."""
+
+from flock.clock import rfc3339
+from flock.contract.engines import Engine
+from flock.contract.models import Model
+from flock.engines.gguf_header import file_size
+from flock.engines.supervisor import Supervised
+from flock.engines.watched import Watched
+from flock.upstream import Placement
+
+
+def own_engine(own: Supervised) -> Engine:
+    """Return the row of an engine of ours."""
+    return Engine(
+        name=own.name,
+        kind=own.engine.kind,
+        ownership="own",
+        state=own.state,
+        endpoint=own.endpoint,
+        models=(own.model.id,),
+        source="flock",
+        version=own.version,
+        pid=own.pid,
+        since=rfc3339(own.since),
+        error=_error(own),
+    )
+
+
+def adopted_engine(engine: Watched) -> Engine:
+    """Return the row of an adopted engine."""
+    return Engine(
+        name=engine.name,
+        kind=engine.kind,
+        ownership="adopted",
+        state=engine.state,
+        endpoint=engine.adoption.address.url,
+        models=tuple(model for model, _ in engine.models),
+        source=engine.adoption.source,
+        version=engine.seen.version if engine.seen else "",
+        since=rfc3339(engine.since),
+        error=engine.error,
+    )
+
+
+def own_model(own: Supervised) -> Model:
+    """Return the row of a model flock serves itself; which one is the default is core's to say."""
+    return Model(
+        id=own.model.id,
+        state=own.state,
+        engine=own.name,
+        source=own.model.source,
+        context=own.context,
+        size_bytes=file_size(own.model.path),
+        default=False,
+        note=own.model.note,
+        error=_error(own),
+    )
+
+
+def adopted_model(engine: Watched, model: str, context: int | None) -> Model:
+    """Return the row of a model an adopted engine serves."""
+    return Model(
+        id=model,
+        state=engine.state,
+        engine=engine.name,
+        source=engine.adoption.address.url,
+        context=context,
+        size_bytes=None,
+        default=False,
+        error=engine.error,
+    )
+
+
+def own_placement(own: Supervised) -> Placement:
+    """Return where a model of ours is served."""
+    return Placement(own.model.id, own.name, own.name, True, own.state, own.upstream, own.context)
+
+
+def adopted_placement(engine: Watched, model: str, context: int | None) -> Placement:
+    """Return where an adopted engine serves a model; its upstream stands also while it does not answer."""
+    return Placement(model, engine.name, engine.name, False, engine.state, engine.upstream, context)
+
+
+def _error(own: Supervised) -> str:
+    if own.failure is None:
+        return ""
+    return f"{own.failure.sentence} (hint: {own.failure.hint})" if own.failure.hint else own.failure.sentence

@@ -1,0 +1,181 @@
+"""An adopted engine under watch: asked every ten seconds what it serves, every second while it does not answer.
+
+Owns what is known of it. Refuses to forget its models while it is away: they stay listed as unreachable. Called by
+registry.py.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import aiohttp
+
+from flock.clock import Clock
+from flock.engines.adopted import Address, Probe, probe
+from flock.errors import EngineUnreachable, FlockError
+from flock.profile import Profile
+from flock.upstream import Upstream
+
+log = logging.getLogger(__name__)
+
+# A server whose every HTTP thread holds a stream answers no further question and is not away: only this many silent
+# questions in a row make it unreachable. A refused connection does so at once.
+SILENCES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """Seconds between two questions, to an engine that answers and to one that does not."""
+
+    ready: float = 10.0
+    away: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What is settled about an adopted engine; `kind` is "" when it is to be guessed."""
+
+    name: str
+    address: Address
+    source: str
+    kind: str = ""
+    created_at: float = 0.0
+
+
+class Watched:
+    """One adopted engine. `on_change` is called in the loop when its state or its models have changed."""
+
+    def __init__(
+        self,
+        adoption: Adoption,
+        key: str,
+        *,
+        profiles: Mapping[str, Profile],
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        on_change: Callable[[], None],
+        pauses: Pauses,
+        seen: Probe | None = None,
+    ) -> None:
+        self.adoption = adoption
+        self.name = adoption.name
+        self.seen: Probe | None = seen
+        self.state: str = "ready" if seen else "unreachable"
+        self.error: str = "" if seen else "it has not answered yet"
+        self.since = clock.now()
+        self._key = key
+        self._profiles = profiles
+        self._session = session
+        self._clock = clock
+        self._on_change = on_change
+        self._pauses = pauses
+        self._silences = 0
+        self._wake = asyncio.Event()
+        self._asking: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self.upstream = self._make_upstream()
+
+    @property
+    def kind(self) -> str:
+        """Return the name of its profile."""
+        return self.adoption.kind or (self.seen.kind if self.seen else "openai")
+
+    @property
+    def models(self) -> tuple[tuple[str, int | None], ...]:
+        """Return its models with their windows, those of its last answer while it is away."""
+        return self.seen.models if self.seen else ()
+
+    @property
+    def profile(self) -> Profile:
+        """Return what it speaks."""
+        return self._profiles.get(self.kind) or self._profiles["openai"]
+
+    def start(self) -> None:
+        """Begin to watch it."""
+        self._watch = asyncio.create_task(self._run(), name=f"watch of {self.name}")
+
+    async def stop(self) -> None:
+        """Stop watching; the engine itself is left alone."""
+        tasks = [task for task in (self._watch, self._asking) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def refresh(self) -> None:
+        """Ask it now; callers at the same time share one question."""
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask())
+        await asyncio.shield(self._asking)
+
+    async def ensure(self) -> Upstream:
+        """Return its upstream. Raises EngineUnreachable with the command that starts it, after one more question."""
+        if self.state != "ready":
+            await self.refresh()
+        if self.state == "ready":
+            return self.upstream
+        raise EngineUnreachable(
+            f"engine {self.name} at {self.adoption.address.url} does not answer: {self.error}",
+            hint=self.profile.start_hint or f"curl -i {self.adoption.address.url}/v1/models",
+            details={"engine": self.name, "endpoint": self.adoption.address.url},
+        )
+
+    def report_dead(self, why: str) -> None:
+        """Hear that a connection to it was refused, and ask it at once."""
+        self._set("unreachable", why)
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self.refresh()
+            pause = self._pauses.ready if self.state == "ready" else self._pauses.away
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), pause)
+            self._wake.clear()
+
+    async def _ask(self) -> None:
+        known = self.seen if self.state == "ready" else None
+        try:
+            seen = await probe(self._session, self.adoption.address, self._key, known)
+        except EngineUnreachable as error:
+            self._silences += 1
+            if self.state != "ready" or "timeout" not in error.details or self._silences >= SILENCES:
+                self._set("unreachable", error.sentence)
+        except FlockError as error:
+            self._set("failed", error.sentence)
+        except Exception:
+            # one answer nobody thought of must not end the watch
+            log.exception("engine %s: its answer cannot be understood", self.name)
+            self._set("failed", "its answer cannot be understood; the log has the details")
+        else:
+            self._silences = 0
+            changed, self.seen = seen != self.seen, seen
+            self.upstream = self._make_upstream() if changed else self.upstream
+            self._set("ready", "", changed=changed)
+        finally:
+            self._asking = None
+
+    def _set(self, state: str, error: str, *, changed: bool = False) -> None:
+        moved = state != self.state
+        if moved:
+            self.since = self._clock.now()
+            log.info("engine %s is %s%s", self.name, state, f": {error}" if error else "")
+        changed = changed or moved or error != self.error
+        self.state, self.error = state, error
+        if changed:
+            self._on_change()
+
+    def _make_upstream(self) -> Upstream:
+        address = self.adoption.address
+        return Upstream(
+            name=self.name,
+            engine=self.name,
+            host=address.host,
+            port=address.port,
+            profile=self.profile,
+            own=False,
+            prefix=address.prefix,
+            tls=address.tls,
+            key=self._key,
+        )

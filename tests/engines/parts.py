@@ -1,0 +1,89 @@
+"""What engine tests are made of: an engine whose manners are chosen, one that counts its starts, shelves in memory."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from flock.engines.engine import Engine, Found, LaunchSpec
+from flock.profile import Profile
+
+STAND_IN = Path(__file__).with_name("stand_in.py")
+PROFILES = {
+    kind: Profile(kind, kind, frozenset({"openai"}), start_hint="ollama serve" if kind == "ollama" else "")
+    for kind in ("llamacpp", "embedded", "vllm", "ollama", "mlx", "openai")
+}
+
+
+class StandIn:
+    """An engine of the manners of stand_in.py; `manners` gives one per start, the last one for all further starts."""
+
+    kind = "openai"
+    title = "stand-in"
+    ready_path = "/v1/models"
+    holds_stdin = False
+    bind_failures = ("port is taken", "address already in use")
+
+    def __init__(self, *manners: str) -> None:
+        self.manners = list(manners)
+        self.ports: list[int] = []
+
+    def find(self) -> Found | None:
+        return Found(str(STAND_IN), "1")
+
+    def argv(self, spec: LaunchSpec) -> list[str]:
+        self.ports.append(spec.port)
+        manner = self.manners.pop(0) if len(self.manners) > 1 else self.manners[0]
+        return [sys.executable, str(STAND_IN), str(spec.port), manner]
+
+    def environment(self, spec: LaunchSpec) -> dict[str, str]:
+        return {"STAND_IN_KEY": spec.key}
+
+
+class Counted:
+    """A real engine that counts how often it is started."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.starts = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.engine, name)
+
+    def argv(self, spec: LaunchSpec) -> list[str]:
+        self.starts += 1
+        return self.engine.argv(spec)
+
+
+class Absent(StandIn):
+    """An engine that is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("good")
+
+    def find(self) -> Found | None:
+        return None
+
+
+class HandClock:
+    """A clock that only moves when told."""
+
+    def __init__(self) -> None:
+        self.time = 1_800_000_000.0
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time
+
+
+async def until(state: Callable[[], Any], what: str) -> Any:
+    """Wait until `state` returns something true, and return that."""
+    end = time.monotonic() + 60
+    while not (found := state()):
+        assert time.monotonic() < end, f"never: {what}"
+        await asyncio.sleep(0.01)
+    return found

@@ -1,0 +1,177 @@
+"""Headers of model files, whole, odd and damaged. No engine is started."""
+
+import os
+import struct
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flock.engines.gguf_header import GgufHeader, file_size, model_stem, read_header
+from flock.engines.window import choose_window
+from flock.errors import FlockError, InvalidRequest, NotFound
+
+FACTS: dict[str, Any] = {
+    "general.architecture": "llama",
+    "general.name": "A model",
+    "llama.context_length": 131072,
+    "llama.block_count": 32,
+    "llama.embedding_length": 4096,
+    "llama.attention.head_count": 32,
+    "llama.attention.head_count_kv": 8,
+    "tokenizer.ggml.tokens": ["a", "b", "ü"],
+    "tokenizer.chat_template": "{{ messages }}",
+}
+
+
+def text(words: str) -> bytes:
+    encoded = words.encode()
+    return struct.pack("<Q", len(encoded)) + encoded
+
+
+def pair(key: str, value: Any) -> bytes:
+    if isinstance(value, str):
+        return text(key) + struct.pack("<I", 8) + text(value)
+    if isinstance(value, list) and value and isinstance(value[0], str):
+        return text(key) + struct.pack("<IIQ", 9, 8, len(value)) + b"".join(text(item) for item in value)
+    if isinstance(value, list):
+        return text(key) + struct.pack("<IIQ", 9, 5, len(value)) + struct.pack(f"<{len(value)}i", *value)
+    return text(key) + struct.pack("<II", 4, value)
+
+
+def gguf(facts: dict[str, Any], tensors: int = 1, version: int = 3) -> bytes:
+    head = b"GGUF" + struct.pack("<IQQ", version, tensors, len(facts))
+    head += b"".join(pair(key, value) for key, value in facts.items())
+    for number in range(tensors):
+        head += text(f"t{number}") + struct.pack("<IQIQ", 1, 8, 0, 32 * number)
+    head += b"\0" * (-len(head) % 32)
+    return head + b"\0" * 32 * tensors
+
+
+def written(directory: Path, content: bytes, name: str = "model.gguf") -> Path:
+    path = directory / name
+    path.write_bytes(content)
+    return path
+
+
+def test_facts_of_a_whole_file(tmp_path: Path) -> None:
+    content = gguf(FACTS)
+    path = written(tmp_path, content)
+    # 2 bytes x 32 layers x 8 heads x (128 + 128)
+    assert read_header(path) == GgufHeader(path, "llama", "A model", 131072, len(content), 131072, True)
+
+
+def test_head_counts_may_differ_per_layer(tmp_path: Path) -> None:
+    facts = FACTS | {"llama.block_count": 3, "llama.attention.head_count_kv": [8, 0, 4]}
+    assert read_header(written(tmp_path, gguf(facts))).kv_bytes_per_token == 2 * 12 * 256
+
+
+def test_key_and_value_lengths_that_are_told_win(tmp_path: Path) -> None:
+    facts = FACTS | {"llama.attention.key_length": 192, "llama.attention.value_length": 64}
+    assert read_header(written(tmp_path, gguf(facts))).kv_bytes_per_token == 2 * 32 * 8 * 256
+
+
+def test_little_known_model_has_no_window_and_no_template(tmp_path: Path) -> None:
+    header = read_header(written(tmp_path, gguf({"general.architecture": "rwkv"})))
+    assert (header.context_length, header.kv_bytes_per_token, header.has_chat_template) == (0, 0, False)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"hello", "is not a GGUF file"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
+        (b"GGUF", "cut off or damaged"),
+        (gguf(FACTS, version=1), "of a version flock does not read"),
+        (gguf(FACTS)[:-32], "cut off or damaged"),
+        (gguf({}), "does not say which architecture"),
+        (gguf({"general.architecture": "clip"}), "mmproj"),
+        (gguf({"general.architecture": "llama", "general.type": "adapter"}), "LoRA adapter"),
+        (gguf(FACTS, tensors=0), "no weights"),
+        (gguf(FACTS | {"llama.block_count": "many"}), "cut off or damaged"),
+        (gguf(FACTS | {"split.count": 3, "split.no": 1}), "part 2 of 3"),
+    ],
+)
+def test_what_is_no_model_is_refused_by_name(tmp_path: Path, content: bytes, words: str) -> None:
+    path = written(tmp_path, content)
+    with pytest.raises(InvalidRequest) as caught:
+        read_header(path)
+    assert str(path) in caught.value.sentence
+    assert words in caught.value.sentence
+    assert caught.value.hint
+
+
+@given(cut=st.integers(0, len(gguf(FACTS)) - 32))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_file_cut_before_its_last_tensor_is_refused(tmp_path: Path, cut: int) -> None:
+    with pytest.raises(InvalidRequest):
+        read_header(written(tmp_path, gguf(FACTS)[:cut]))
+
+
+@given(noise=st.binary(max_size=200))
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_noise_is_refused_and_never_a_crash(tmp_path: Path, noise: bytes) -> None:
+    path = written(tmp_path, b"GGUF" + struct.pack("<I", 3) + noise)
+    with suppress(FlockError):
+        read_header(path)
+
+
+def test_what_is_no_file_is_refused_without_opening_it(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="there is no file"):
+        read_header(tmp_path / "nothing.gguf")
+    with pytest.raises(InvalidRequest, match="is a directory"):
+        read_header(tmp_path)
+    os.mkfifo(tmp_path / "pipe.gguf")
+    with pytest.raises(InvalidRequest, match="not a regular file"):
+        read_header(tmp_path / "pipe.gguf")
+
+
+def test_split_model_is_its_first_part_with_all_others(tmp_path: Path) -> None:
+    names = [f"big-{number:05d}-of-00003.gguf" for number in (1, 2, 3)]
+    contents = [gguf((FACTS if n == 0 else {}) | {"split.count": 3, "split.no": n}, tensors=n) for n in range(3)]
+    parts = [written(tmp_path, content, name) for content, name in zip(contents, names, strict=True)]
+    assert read_header(parts[0]).size_bytes == sum(map(len, contents)) == file_size(parts[0])
+    assert model_stem(parts[0]) == "big"
+    with pytest.raises(InvalidRequest, match="part 2 of 3") as caught:
+        read_header(parts[1])
+    assert str(parts[0]) in caught.value.hint
+    parts[2].unlink()
+    with pytest.raises(InvalidRequest, match=r"big-00003-of-00003\.gguf is missing"):
+        read_header(parts[0])
+    assert file_size(parts[0]) is None
+
+
+def header(window: int, per_token: int) -> GgufHeader:
+    return GgufHeader(Path("m.gguf"), "llama", "", window, 0, per_token, True)
+
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("window", "per_token", "memory", "expected"),
+    [
+        (8192, 1024, 24 * GIB, (8192, 4)),  # small: its whole window, four times
+        (131072, 1024, 24 * GIB, (32768, 4)),  # never more than 32,768 unasked
+        (131072, 131072, 64 * GIB, (32768, 4)),  # 8B, 16 GiB of cache
+        (131072, 131072, 24 * GIB, (16384, 2)),  # 8B, 4 GiB
+        (131072, 131072, 8 * GIB, (16384, 1)),
+        (131072, 1310720, 8 * GIB, (2048, 1)),  # nothing fits: the least that makes sense
+        (0, 1024, 8 * GIB, (4096, 4)),  # a model that does not tell its window
+        (512, 1, 8 * GIB, (512, 4)),
+    ],
+)
+def test_window_fits_in_a_quarter_of_the_memory(
+    window: int, per_token: int, memory: int, expected: tuple[int, int]
+) -> None:
+    chosen = choose_window(header(window, per_token), memory)
+    assert (chosen.context, chosen.slots) == expected
+
+
+def test_prompt_cache_is_bounded_by_the_memory() -> None:
+    assert choose_window(header(8192, 1), 8 * GIB).cache_mib == 512
+    assert choose_window(header(8192, 1), 256 * GIB).cache_mib == 2048
