@@ -7,22 +7,16 @@ import subprocess
 import sys
 from base64 import b64encode
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from flock.cli import engine
-from flock.contract.op import Op
 from flock.errors import UsageError
 from tests.cli.conftest import Opener
-from tests.cli.values import CASES, CREATED
+from tests.cli.running import ROOT, by_name
+from tests.cli.values import CREATED
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
-
-
-def by_name(op: Op[Any]) -> Any:
-    return CASES[op.spec.name][1]
 
 
 class Screen:
