@@ -16,7 +16,8 @@ from flock.local.scene import NOTE, OK, SERIOUS, Scene
 from flock.paths import short
 
 if TYPE_CHECKING:
-    from flock.config import Config, Listen
+    from flock.config import Config
+    from flock.configvalues import Listen
 
 # A loopback answer takes milliseconds
 _ANSWER_SECONDS = 2.0
@@ -41,7 +42,7 @@ def _config(scene: Scene) -> "Config":
 
 def _listen(scene: Scene) -> "Listen":
     """Return the running daemon's address, or the one the next start would take."""
-    from flock.config import parse_listen
+    from flock.configvalues import parse_listen
 
     if scene.status is not None:
         setting, _ = Client(scene.home.socket).call(GetConfig(key="listen"))
