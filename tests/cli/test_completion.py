@@ -174,3 +174,20 @@ def test_zsh(typed: str, becomes: str, tmp_path: Path) -> None:
     screen.type("exit\n")
     assert screen.end() == 0
     assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])
+@pytest.mark.parametrize("variables", [("HOME",), ("HOME", "FLOCK_DATA_DIR"), ("HOME", "FLOCK_DATA_DIR", "FLOCK_HOME")])
+def test_the_shells_look_where_the_daemon_writes(
+    shell: str, variables: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FLOCK_HOME")
+    for name in (*variables, "XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / "a place" / name))
+    place = find_home().completions
+    place.mkdir(parents=True)
+    (place / "jobs").write_text("j_here\n")
+    call = "__flock_ids" if shell == "fish" else "_flock_ids"
+    quiet = {"bash": ["--norc"], "fish": ["--no-config"], "zsh": ["-f"]}[shell]
+    stub = "compdef() { :; }; " if shell == "zsh" else ""
+    assert run(shell, *quiet, "-c", f"{stub}source '{SCRIPTS}/flock.{shell}'; {call} jobs", cwd=tmp_path) == ["j_here"]
