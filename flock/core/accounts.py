@@ -2,7 +2,6 @@
 
 import difflib
 
-from flock.contract import codec
 from flock.contract.audit import AuditRow, RecentAudit
 from flock.contract.requests import (
     ExplainRequest,
@@ -13,6 +12,7 @@ from flock.contract.requests import (
 )
 from flock.contract.usage import RecentUsage, UsageRow
 from flock.core.context import Actor, Context
+from flock.core.decision import unpack
 from flock.core.operations import handles
 from flock.errors import InvalidRequest, NotFound
 
@@ -68,7 +68,7 @@ async def explain_request(context: Context, op: ExplainRequest, _actor: Actor) -
 
 
 async def _latest(context: Context, limit: int) -> list[Explanation]:
-    return [codec.loads(Explanation, d) for d in await context.store.decisions.latest(limit)]
+    return [unpack(d) for d in await context.store.decisions.latest(limit)]
 
 
 async def _explanation(context: Context, request_id: str) -> Explanation:
@@ -85,7 +85,7 @@ async def _explanation(context: Context, request_id: str) -> Explanation:
         raise NotFound(
             f"there is no request {request_id!r} on record", hint="flock request ls", details={"nearest": nearest}
         )
-    return codec.loads(Explanation, found)
+    return unpack(found)
 
 
 def _row(record: Explanation) -> RequestRow:

@@ -4,15 +4,14 @@
 the request path (no I/O, no encoding); the store's writer asks it for rows when it commits a batch.
 """
 
-import os
+import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import orjson
-
 from flock.clock import rfc3339
-from flock.contract.requests import Attempt, Candidate, Explanation, RequestRow, Span
-from flock.dialects.openai.upstream import Usage
+from flock.contract.requests import Explanation, RequestRow
+from flock.core import decision
+from flock.dialects.openai.upstream import NO_USAGE, Usage
 from flock.policy.keys import ANYONE, Key
 
 if TYPE_CHECKING:
@@ -20,9 +19,13 @@ if TYPE_CHECKING:
     from flock.routing.choose import Ranked
 
 
+# An id must be unique, not secret; a generator seeded by the system costs a tenth of a system call.
+_ids = random.Random()
+
+
 def new_request_id() -> str:
     """Return a fresh id: "req_" and 16 hex digits."""
-    return "req_" + os.urandom(8).hex()
+    return f"req_{_ids.getrandbits(64):016x}"
 
 
 class Try:
@@ -105,15 +108,11 @@ class Record:
             return "prefilling"
         return "loading" if self.chosen else "queued"
 
-    def latency_ms(self, now: float) -> float:
-        """Return milliseconds from arrival to the end, or to now."""
-        return round(((self.ended or now) - self.arrived) * 1000, 2)
-
-    # -- what the store's writer asks for
+    # -- what the store's writer asks for, when it commits a batch
 
     def usage_row(self) -> tuple[object, ...]:
-        """Return the usage row in the order of `store.usage.COLUMNS`."""
-        usage = self.usage or _NO_USAGE
+        """Return the usage row in the order of `store.usage.COLUMNS`; latencies in milliseconds."""
+        usage = self.usage or NO_USAGE
         first = self.first
         return (
             self.id,
@@ -126,18 +125,17 @@ class Record:
             usage.input,
             usage.cached,
             usage.output,
-            int(self.estimated),
-            round((self.ended - self.arrived) * 1000, 2),
-            round((first - self.arrived) * 1000, 2) if first and self.stream else None,
+            self.estimated,
+            (self.ended - self.arrived) * 1000,
+            (first - self.arrived) * 1000 if first and self.stream else None,
             self.status,
             self.outcome,
-            int(self.stream),
+            self.stream,
         )
 
     def decision(self) -> tuple[str, float, bytes]:
-        """Return (request id, epoch time, the record as JSON) for keeping."""
-        # orjson writes dataclasses itself, ten times as fast as the codec; what it writes the codec reads
-        return self.id, self.at, orjson.dumps(self.explanation())
+        """Return (request id, epoch time, the packed record) for keeping."""
+        return self.id, self.at, decision.pack(self)
 
     # -- what people see
 
@@ -153,86 +151,9 @@ class Record:
             stage=self.stage,
             outcome=self.outcome,
             output_tokens=self.usage.output if self.usage else 0,
-            elapsed_ms=self.latency_ms(now),
+            elapsed_ms=round(((self.ended or now) - self.arrived) * 1000, 2),
         )
 
     def explanation(self) -> Explanation:
-        """Return the whole record."""
-        usage = self.usage or _NO_USAGE
-        return Explanation(
-            id=self.id,
-            at=rfc3339(self.at),
-            user=self.key.name,
-            key_id=self.key.id,
-            endpoint=self.endpoint,
-            requested_model=self.requested,
-            model=self.model,
-            stream=self.stream,
-            stage=self.stage,
-            outcome=self.outcome,
-            status=self.status,
-            error=self.error,
-            plan=self.plan,
-            edits=self.edits,
-            upstream=self.upstream,
-            engine=self.engine,
-            why=next((r.reason for r in self.ranked if r.placement.name == self.upstream), ""),
-            candidates=self._candidates(),
-            attempts=tuple(self._attempt(t) for t in self.tries),
-            spans=tuple(self._spans()),
-            input_tokens=usage.input,
-            cached_tokens=usage.cached,
-            output_tokens=usage.output,
-            estimated=self.estimated,
-            bytes_in=self.bytes_in,
-            bytes_out=self.bytes_out,
-            notes=tuple(self.notes),
-        )
-
-    def _candidates(self) -> tuple[Candidate, ...]:
-        failed = {t.upstream for t in self.tries if t.error}
-        return tuple(
-            Candidate(r.placement.name, r.placement.engine, rank, r.reason, r.placement.name in failed)
-            for rank, r in enumerate(self.ranked)
-        )
-
-    def _ms(self, moment: float) -> float:
-        return round((moment - self.arrived) * 1000, 2)
-
-    def _attempt(self, tried: Try) -> Attempt:
-        return Attempt(
-            upstream=tried.upstream,
-            started_ms=self._ms(tried.started),
-            first_byte_ms=self._ms(tried.first_byte) if tried.first_byte else None,
-            ended_ms=self._ms(tried.ended) if tried.ended else None,
-            status=tried.status,
-            error=tried.error,
-        )
-
-    def _spans(self) -> list[Span]:
-        """Return the waterfall: each stretch ends where the next begins, only those that happened."""
-        end = self.ended or self.last
-        moments = [("queue", self.arrived, self.chosen or end, "read, authenticated, routed")]
-        if self.chosen:
-            moments.append(("load", self.chosen, self.loaded or end, "engine start, when it was not ready"))
-        if self.loaded:
-            moments.append(("translation", self.loaded, self.sent or end, self.plan or "none"))
-        if self.sent:
-            moments += self._generation(end)
-        return [Span(n, self._ms(a), round(max(0.0, b - a) * 1000, 2), detail) for n, a, b, detail in moments]
-
-    def _generation(self, end: float) -> list[tuple[str, float, float, str]]:
-        usage = self.usage or _NO_USAGE
-        if self.stream or not (usage.prefill_ms or usage.decode_ms):
-            first = self.first or end
-            spans = [("prefill", self.sent, first, f"{usage.input} tokens in, to the first byte")]
-            return spans + ([("decode", first, end, f"{usage.output} tokens out")] if self.first else [])
-        # an answer in one piece: the engine's own figures divide the time
-        split = min(end, self.sent + (usage.prefill_ms or 0.0) / 1000)
-        return [
-            ("prefill", self.sent, split, f"{usage.input} tokens in, by the engine's clock"),
-            ("decode", split, end, f"{usage.output} tokens out"),
-        ]
-
-
-_NO_USAGE = Usage()
+        """Return the whole record, spelled out."""
+        return decision.unpack(decision.pack(self))

@@ -19,7 +19,7 @@ from flock import __version__
 from flock.core.inference import Answer
 from flock.core.record import Record
 from flock.dialects.openai.server import stream_fault
-from flock.errors import FlockError, UpstreamError, UpstreamStalled
+from flock.errors import Cancelled, FlockError, UpstreamError, UpstreamStalled
 from flock.wire.sse import KEEPALIVE
 
 Tick = Callable[[Record, float], None]
@@ -51,12 +51,12 @@ class Reply:
 
     __slots__ = (
         "_answer",
-        "_between_frames",
         "_chunked",
         "_comment",
         "_draining",
         "_end_error",
         "_ended",
+        "_full",
         "_last",
         "_loop",
         "_request",
@@ -84,7 +84,7 @@ class Reply:
         self._ended = False
         self._end_error: Exception | None = None
         self._last = b""
-        self._between_frames = True
+        self._full = False
         self._draining = False
         self._comment: asyncio.Task[None] | None = None
         self.progress = ""
@@ -100,6 +100,7 @@ class Reply:
         record = self.record
         body = answer.body or b""
         answer.exchange.release()
+        self.close()
         record.status, record.bytes_out = answer.status, len(body)
         record.outcome = "ok" if answer.status < 400 else "error"
         headers = headers_of(record)
@@ -135,15 +136,25 @@ class Reply:
         """Whether headers of a stream have gone out: errors must then travel inside it."""
         return self._response is not None
 
+    def close(self) -> None:
+        """Send no more comments: something else ends the answer."""
+        self._ended = True
+
     def warm(self) -> None:
         """Send a keep-alive comment, with the headers first if they have not gone out."""
         self._comment = self._loop.create_task(self._send_comment())
 
     async def _send_comment(self) -> None:
+        if self._ended:  # in the same turn of the loop in which this was scheduled
+            return
         try:
             await self.start()
-            if self._between_frames and not self._ended and not self._draining:
-                await self._write(f": {self.progress}\n\n".encode() if self.progress else KEEPALIVE)
+            tap = self._answer.tap if self._answer is not None else None
+            if (tap is None or tap.between_frames) and not self._draining:
+                assert self._writer is not None
+                comment = f": {self.progress}\n\n".encode() if self.progress else KEEPALIVE
+                self.record.bytes_out += len(comment)
+                await self._writer.write(comment, drain=False)
         except ConnectionError:
             pass  # the client left; its handler hears of that by itself
 
@@ -154,17 +165,18 @@ class Reply:
         exchange, tap = answer.exchange, answer.tap
         try:
             await self.start()
-            await self._write(tap.feed(answer.head))
+            await self._begin(tap.feed(answer.head))
             exchange.stream_to(self)
             rest = exchange.taken()
             if rest:
                 self.data(rest)
             while not self._ended:
-                self._wake = self._loop.create_future()
-                await self._wake
-                if not self._ended:  # woken because the client does not keep up
+                if self._full:
                     await self._drain()
                     exchange.resume()
+                    continue
+                self._wake = self._loop.create_future()
+                await self._wake
             return await self._finish(answer)
         finally:
             self._account(answer)
@@ -174,6 +186,7 @@ class Reply:
         """End a stream that has begun with the dialect's in-stream error."""
         await self.start()
         assert self._response is not None
+        self.close()
         self.record.outcome = "partial" if self.record.first else "error"
         self.record.error = error.code
         await self._response.write_eof(stream_fault(error, self.record.id))
@@ -196,11 +209,9 @@ class Reply:
             return
         self.last_write = now
         self.record.bytes_out += len(out)
-        self._between_frames = out[-1:] == b"\n"
         transport.write(b"%x\r\n%b\r\n" % (len(out), out) if self._chunked else out)
         if transport.get_write_buffer_size() > HIGH_WATER:
-            answer.exchange.pause()
-            self._wake_up()
+            self._fill(answer)
 
     def end(self, error: Exception | None) -> None:
         """Take the end of the upstream's stream."""
@@ -209,49 +220,72 @@ class Reply:
 
     def interrupt(self, error: FlockError) -> None:
         """End the request from outside (revoked key, stall, shutdown): typed, and within the loop's next turn."""
+        if self._draining and self._transport is not None:
+            self.interrupted = self.interrupted or error
+            self._transport.abort()  # a client that reads nothing would not read an error either
+            return
         if self.interrupted is not None:
             return
         self.interrupted = error
-        if self._draining and self._transport is not None:
-            self._transport.abort()  # a client that reads nothing would not read an error either
-        elif self._answer is not None:
+        if self._answer is not None:
             self.end(error)
         elif self._task is not None:
             self._task.cancel()
 
+    @property
+    def stuck(self) -> bool:
+        """Whether the client has stopped reading, so that silence is not the engine's."""
+        return self._draining
+
     # -- inside
+
+    async def _begin(self, data: bytes) -> None:
+        """Send the headers, where no comment has yet, with the first bytes; never waits for a slow client.
+
+        Waiting would leave the engine's connection unpaused with nobody to take what it sends.
+        """
+        assert self._writer is not None
+        assert self._transport is not None
+        assert self._answer is not None
+        self.record.bytes_out += len(data)
+        self.last_write = self._loop.time()
+        # an empty write sends the headers: `data` writes past aiohttp's writer
+        await self._writer.write(data, drain=False)
+        if self._transport.get_write_buffer_size() > HIGH_WATER:
+            self._fill(self._answer)
+
+    def _fill(self, answer: Answer) -> None:
+        self._full = True
+        answer.exchange.pause()
+        self._wake_up()
 
     def _wake_up(self) -> None:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
-    async def _write(self, data: bytes) -> None:
-        if data:
-            assert self._writer is not None
-            self.record.bytes_out += len(data)
-            self.last_write = self._loop.time()
-            await self._writer.write(data)
-
     async def _drain(self) -> None:
         assert self._writer is not None
         self._draining = True
         await self._writer.drain()
-        self._draining = False
+        self._draining = self._full = False
 
     async def _finish(self, answer: Answer) -> web.StreamResponse:
         assert self._response is not None
         assert answer.tap is not None
         record, tap = self.record, answer.tap
-        last = self._last + tap.close()
         error = self.interrupted or self._broken(answer)
+        last = self._last
         if error is not None and not (tap.finished and self.interrupted is None):
             record.outcome, record.error = "partial", error.code
-            last += stream_fault(error, record.id)
+            # a frame of which half has gone out must not swallow the error; what was held back of one is dropped
+            last += (b"" if tap.between_frames else b"\n\n") + stream_fault(error, record.id)
         elif tap.fault is not None:
             record.outcome, record.error = "partial", UpstreamError.code
         else:
             record.outcome = "ok"
+            last += tap.close()
         record.bytes_out += len(last)
+        self._draining = True  # until the client has taken it: what it never takes must not hold the request for ever
         await self._response.write_eof(last)
         return self._response
 
@@ -282,6 +316,9 @@ def tick(reply: Reply, now: float, *, keepalive: float, first_token: float, stal
     silent = now - record.last
     limit = stall if record.first else first_token
     if limit and record.sent and silent > limit:
+        if reply.stuck:
+            reply.interrupt(Cancelled(f"the client has read nothing for {silent:.0f} s", hint="read the stream"))
+            return
         reply.interrupt(
             UpstreamStalled(
                 f"{record.engine} sent nothing for {silent:.0f} s",

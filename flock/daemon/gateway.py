@@ -126,6 +126,9 @@ class Gateway:
     async def _body(self, request: web.Request) -> bytes:
         """Read the body within the limit. Raises RequestTooLarge, at once where the length is announced."""
         announced = request.content_length
+        content = request.content
+        if content.total_bytes == announced and content.is_eof():
+            return content.read_nowait(-1)  # all of it came with the headers: no need to wait for the next turn
         try:
             if announced is not None and announced > self._limit:
                 raise web.HTTPRequestEntityTooLarge(self._limit, announced)
@@ -145,6 +148,7 @@ class Gateway:
         record.error = error.code
         if reply.started:
             return await reply.fault(error)
+        reply.close()
         record.outcome, record.status = "error", error.status
         return fault(error, record)
 

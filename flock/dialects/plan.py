@@ -47,4 +47,8 @@ def plan(ask: Ask, served_model: str, profile: Profile) -> Plan:
         edits.append("stream_options.include_usage: added, the usage chunk is withheld")
     if not changed:
         return Plan(RELAY, ask.raw, (), withhold_usage=False)
-    return Plan(SPLICE, orjson.dumps({**ask.body, **changed}), tuple(edits), withhold)
+    try:
+        body = orjson.dumps({**ask.body, **changed})
+    except TypeError as error:  # orjson reads 1024 levels and writes 254
+        raise InvalidRequest(f"the body cannot be written again: {error}", hint="nest it less deeply") from None
+    return Plan(SPLICE, body, tuple(edits), withhold)

@@ -5,19 +5,31 @@ flight; then our own engines before adopted ones; then by name, so that equal in
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from flock.upstream import Placement
 
 _CLASSES = {"ready": 0, "starting": 1, "stopping": 2, "stopped": 2, "failed": 3, "unreachable": 4}
 
 
-@dataclass(frozen=True, slots=True)
 class Ranked:
-    """A placement and why it stands where it stands."""
+    """A placement and why it stands where it stands; the words are made when somebody reads them."""
 
-    placement: Placement
-    reason: str
+    __slots__ = ("_only", "_running", "_suspect", "placement")
+
+    def __init__(self, placement: Placement, running: int, *, suspect: bool = False, only: bool = False) -> None:
+        self.placement = placement
+        self._running = running
+        self._suspect = suspect
+        self._only = only
+
+    @property
+    def reason(self) -> str:
+        """Why it stands here, in a few words."""
+        placement = self.placement
+        if self._only:
+            return f"the only engine with this model, {placement.state}"
+        words = f"{placement.state}, {self._running} in flight, {'own' if placement.own else 'adopted'}"
+        return words + (", failed within the last seconds" if self._suspect else "")
 
 
 def choose(
@@ -25,15 +37,9 @@ def choose(
 ) -> list[Ranked]:
     """Return the placements, best first. Never drops one: the last may still be the only one that works."""
     if len(placements) == 1:
-        only = placements[0]
-        return [Ranked(only, f"the only engine with this model, {only.state}")]
+        return [Ranked(placements[0], 0, only=True)]
     ordered = sorted(
         placements,
         key=lambda p: (_CLASSES[p.state], suspect(p.name), in_flight.get(p.name, 0), not p.own, p.name),
     )
-    return [Ranked(p, _reason(p, in_flight.get(p.name, 0), suspect(p.name))) for p in ordered]
-
-
-def _reason(placement: Placement, running: int, suspect: bool) -> str:
-    words = [placement.state, f"{running} in flight", "own" if placement.own else "adopted"]
-    return ", ".join(words + (["failed within the last seconds"] if suspect else []))
+    return [Ranked(p, in_flight.get(p.name, 0), suspect=suspect(p.name)) for p in ordered]

@@ -18,6 +18,9 @@ _FINISHED = re.compile(rb'"finish_reason":\s*"')
 _USAGE = re.compile(rb'"usage":\s*\{')
 _FAULT = re.compile(rb'(?:^|\n)(?:data|error): ?\{\s*"error"')
 _NO_CHOICES = re.compile(rb'"choices":\s*\[\]')
+# at a line's beginning: a model may well say "[DONE]", and inside JSON a line break is written \\n
+_DONE = re.compile(rb"(?:^|\n)data: ?\[DONE\]")
+_BLANK_LINES = (b"\n\n", b"\r\n\r\n")
 
 
 @dataclass(slots=True)
@@ -29,6 +32,9 @@ class Usage:
     output: int = 0
     prefill_ms: float | None = None
     decode_ms: float | None = None
+
+
+NO_USAGE = Usage()
 
 
 def read_usage(answer: Any) -> Usage | None:
@@ -96,7 +102,14 @@ def event_fault(data: bytes) -> str | None:
     """Return the sentence when an event is an error, else None."""
     if b'"error"' not in data[:64]:
         return None
-    return read_fault(data[data.find(b"{") :]) or "the engine reported an error"
+    body = data[max(0, data.find(b"{")) :]
+    try:
+        answer: Any = orjson.loads(body)
+    except ValueError:
+        answer = None
+    if is_object(answer) and not answer.get("error"):  # some servers put "error": null into every chunk
+        return None
+    return read_fault(body) or "the engine reported an error"
 
 
 class StreamTap:
@@ -133,9 +146,14 @@ class StreamTap:
         return self._frames.close() if self._frames is not None else b""
 
     @property
+    def between_frames(self) -> bool:
+        """Whether what `feed` has returned so far ends with a whole frame: only there may another one be put in."""
+        return self._frames is not None or not self._tail or self._tail.endswith(_BLANK_LINES)
+
+    @property
     def finished(self) -> bool:
         """Whether the stream said that it is over (`[DONE]` or a finish_reason): a clean EOF alone proves nothing."""
-        return b"[DONE]" in self._tail or _FINISHED.search(self._tail) is not None
+        return _DONE.search(self._tail) is not None or _FINISHED.search(self._tail) is not None
 
     @property
     def fault(self) -> str | None:
