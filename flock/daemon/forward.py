@@ -314,7 +314,7 @@ def tick(reply: Reply, now: float, *, keepalive: float, first_token: float, stal
     """Bound the silence of one running request and keep its connection warm; limits in seconds, 0 is none."""
     record = reply.record
     silent = now - record.last
-    limit = stall if record.first else first_token
+    limit, setting = (stall, "stall_seconds") if record.first else (first_token, "first_token_seconds")
     if limit and record.sent and silent > limit:
         if reply.stuck:
             reply.interrupt(Cancelled(f"the client has read nothing for {silent:.0f} s", hint="read the stream"))
@@ -322,7 +322,7 @@ def tick(reply: Reply, now: float, *, keepalive: float, first_token: float, stal
         reply.interrupt(
             UpstreamStalled(
                 f"{record.engine} sent nothing for {silent:.0f} s",
-                hint="raise the limit: flock config set gateway.stall_seconds 0",
+                hint=f"raise the limit, 0 is none: flock config set gateway.{setting} {2 * limit:g}",
             )
         )
         return

@@ -257,6 +257,7 @@ class Pool:
         self._tls = ssl.create_default_context() if upstream.tls else None
         self._connect_seconds = connect_seconds
         self._idle: deque[Exchange] = deque()
+        self._closed = False
         self._loop = asyncio.get_running_loop()
 
     async def get(self, *, fresh: bool = False) -> Exchange:
@@ -282,7 +283,10 @@ class Pool:
         return exchange
 
     def put(self, exchange: Exchange) -> None:
-        """Keep a connection for the next exchange."""
+        """Keep a connection for the next exchange; nobody asks a pool again that was closed meanwhile."""
+        if self._closed and exchange.transport is not None:
+            exchange.transport.abort()
+            return
         exchange.idle_since = self._loop.time()
         self._idle.append(exchange)
 
@@ -294,7 +298,8 @@ class Pool:
             pass
 
     def close(self) -> None:
-        """Close every idle connection."""
+        """Close every idle connection, and later those still in use when they come back."""
+        self._closed = True
         while self._idle:
             transport = self._idle.pop().transport
             if transport is not None:

@@ -1,8 +1,9 @@
 """A process that speaks the OpenAI dialect, with faults: the engine that cannot be had on demand.
 
 The model's name chooses the behaviour (FAULTS below). Prints "PORT n" once it listens; `GET /seen` returns what it saw
-(requests, the bodies, connections that the client closed) so that tests look at facts instead of waiting.
-usage: python -m tests.fakes.upstream [--port N] [--key SECRET]
+(requests, the bodies, connections that the client closed) so that tests look at facts instead of waiting; the models
+that wait do so until somebody asks for `GET /go`. `--good`: every model behaves as "ok".
+usage: python -m tests.fakes.upstream [--port N] [--key SECRET] [--good]
 """
 
 import argparse
@@ -14,6 +15,7 @@ from collections.abc import Awaitable, Callable
 
 Write = asyncio.StreamWriter
 SEEN: dict[str, object] = {"requests": 0, "closed_early": 0, "bodies": [], "headers": []}
+GO = asyncio.Event()
 HEAD_SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -157,6 +159,80 @@ async def status_422(fake: Fake) -> None:
     await fake.plain(422, {"detail": "field required"})
 
 
+async def dies_in_frame(fake: Fake) -> None:
+    await fake.begin()
+    await fake.words(2)
+    await fake.send(chunk({"content": "half of this never comes"})[:60])
+    fake.reset()
+
+
+async def says_done(fake: Fake) -> None:
+    """The model itself says what only an end may say, and dies."""
+    await fake.begin()
+    await fake.send(chunk({"content": 'data: [DONE]\n\ndata: [DONE] "finish_reason": "stop"'}))
+    fake.reset()
+
+
+async def dies_after_done(fake: Fake) -> None:
+    """Everything has been said, only the framing is missing."""
+    await fake.begin()
+    await fake.send(chunk({}, "stop") + DONE)
+    fake.reset()
+
+
+async def null_error(fake: Fake) -> None:
+    """As some servers do: the key of errors in every chunk."""
+    await fake.raw(HEAD_SSE)
+    for data in (chunk({"role": "assistant", "content": "hi"}), chunk({}, "stop")):
+        await fake.send(b'data: {"error": null, ' + data[7:])
+    await fake.send(DONE)
+    await fake.raw(b"0\r\n\r\n")
+
+
+async def usage_first(fake: Fake) -> None:
+    """Nothing to say: the usage is the first event, in a write of its own."""
+    await fake.raw(HEAD_SSE)
+    if fake.usage:
+        await fake.send(USAGE)
+        await GO.wait()
+    await fake.send(chunk({}, "stop") + DONE)
+    await fake.raw(b"0\r\n\r\n")
+
+
+async def waits(fake: Fake) -> None:
+    """A long prefill: nothing, not even a head, until somebody says go."""
+    await GO.wait()
+    await ok(fake)
+
+
+async def waits_500(fake: Fake) -> None:
+    await GO.wait()
+    await status_500(fake)
+
+
+async def waits_400(fake: Fake) -> None:
+    await GO.wait()
+    await status_400(fake)
+
+
+async def waits_midway(fake: Fake) -> None:
+    """Between two frames."""
+    await fake.begin()
+    await fake.words(1)
+    await GO.wait()
+    await fake.finish()
+
+
+async def waits_in_frame(fake: Fake) -> None:
+    """In the middle of the first frame's successor, sent in one write with the first."""
+    await fake.raw(HEAD_SSE)
+    data = chunk({"content": "cut"})
+    await fake.send(chunk({"role": "assistant", "content": ""}) + data[:40])
+    await GO.wait()
+    await fake.send(data[40:])
+    await fake.finish()
+
+
 async def garbage(fake: Fake) -> None:
     await fake.raw(b"\x00\x01\x02 this is not HTTP\r\n\r\n")
 
@@ -211,6 +287,16 @@ FAULTS: dict[str, Callable[[Fake], Awaitable[None]]] = {
         status_401,
         status_400,
         status_422,
+        dies_in_frame,
+        says_done,
+        dies_after_done,
+        null_error,
+        usage_first,
+        waits,
+        waits_500,
+        waits_400,
+        waits_midway,
+        waits_in_frame,
         garbage,
         bad_utf8,
         cut,
@@ -236,7 +322,7 @@ async def watch_close(reader: asyncio.StreamReader, working: asyncio.Task[None])
         working.cancel()
 
 
-async def serve(reader: asyncio.StreamReader, writer: Write, key: str) -> None:
+async def serve(reader: asyncio.StreamReader, writer: Write, key: str, good: bool) -> None:
     """Answer one connection's requests."""
     try:
         while True:
@@ -247,6 +333,10 @@ async def serve(reader: asyncio.StreamReader, writer: Write, key: str) -> None:
                 await status_401(fake)
             elif path == "/seen":
                 await fake.plain(200, SEEN)
+            elif path == "/go":
+                GO.set()
+                GO.clear()  # who waits now has been woken, who comes later waits for the next one
+                await fake.plain(200, {})
             elif path.endswith("/models"):
                 await fake.plain(200, {"object": "list", "data": [{"id": m, "object": "model"} for m in FAULTS]})
             elif line.startswith("POST"):
@@ -254,7 +344,7 @@ async def serve(reader: asyncio.StreamReader, writer: Write, key: str) -> None:
                 SEEN["requests"] = int(str(SEEN["requests"])) + 1
                 SEEN["bodies"] = [fake.body]
                 SEEN["headers"] = [headers]
-                working = asyncio.ensure_future(FAULTS[str(fake.body["model"])](fake))
+                working = asyncio.ensure_future((ok if good else FAULTS[str(fake.body["model"])])(fake))
                 watching = asyncio.ensure_future(watch_close(reader, working))
                 await asyncio.wait([working])
                 watching.cancel()
@@ -271,8 +361,11 @@ async def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--key", default="")
+    parser.add_argument("--good", action="store_true")
     options = parser.parse_args()
-    server = await asyncio.start_server(lambda r, w: serve(r, w, options.key), "127.0.0.1", options.port, backlog=512)
+    server = await asyncio.start_server(
+        lambda r, w: serve(r, w, options.key, options.good), "127.0.0.1", options.port, backlog=512
+    )
     print("PORT", server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
