@@ -190,7 +190,7 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     "config.path-all": (ShowPlaces(all=True), PLACES),
     "config.set": (SetConfig(key="listen", value="127.0.0.1:9090"), CHANGED),
     "config.show": (ShowConfig(), [LISTEN, KEYS]),
-    "config.unset": (UnsetConfig(key="listen"), SettingChanged("listen", None, PLACES.config, False)),
+    "config.unset": (UnsetConfig(key="listen"), SettingChanged("listen", "127.0.0.1:8080", PLACES.config, False)),
     "daemon.completion": (ShowCompletion(shell="bash"), Script("complete -F _flock flock\n")),
     "daemon.doctor": (
         RunDoctor(),

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from flock.cli.show.view import Line, Pairs, View, table
 from flock.contract.op import Op
-from flock.contract.settings import EditConfig, Places, Setting, SettingChanged, ShowPlaces
+from flock.contract.settings import EditConfig, Places, Setting, SettingChanged, ShowPlaces, UnsetConfig
 
 _RESTART = "the running flock takes it up at its next start: flock down && flock up"
 
@@ -16,7 +16,7 @@ def human(op: Op[Any], value: Any, now: float) -> View:
         aside = Line(f"{value.key}: {_origin(value)}", "dim")
         return View((Line(words(value.value)),), (aside,))
     if isinstance(value, SettingChanged):
-        return _changed(value)
+        return _changed(op, value)
     if isinstance(value, Places):
         return _places(op, value)
     rows: list[tuple[str, ...]] = [(s.key, words(s.value), _origin(s), s.summary) for s in cast("list[Setting]", value)]
@@ -41,15 +41,13 @@ def _origin(setting: Setting) -> str:
     return f"{setting.layer} {setting.origin}" if setting.origin and setting.origin != setting.layer else setting.layer
 
 
-def _changed(change: SettingChanged) -> View:
-    became = (
-        f"{change.key} is {words(change.value)!r} in {change.file}"
-        if change.value is not None
-        else (f"{change.key} is no longer set in {change.file}")
-    )
+def _changed(op: Op[Any], change: SettingChanged) -> View:
+    value = repr(words(change.value)) if change.value is not None else "nothing"
+    unset = isinstance(op, UnsetConfig)
+    became = f"is no longer set in {change.file}; it is {value} now" if unset else f"is {value} in {change.file}"
     aside = [Line(f"{change.hidden_by} is set in the environment and wins over it", "warn")] if change.hidden_by else []
     aside += [Line(_RESTART)] if change.restart else []
-    return View((Line(became),), tuple(aside))
+    return View((Line(f"{change.key} {became}"),), tuple(aside))
 
 
 def _places(op: Op[Any], places: Places) -> View:
