@@ -9,12 +9,18 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import flock
 from flock.engines.engine import Found, LaunchSpec
 
 # run by its path: the child needs nothing of flock, so flock need not be importable where it runs
 CHILD = Path(__file__).with_name("embedded_child.py")
 KEY_VARIABLE = "FLOCK_ENGINE_KEY"
-INSTALL_HINT = 'pipx install --force "flockllm[embedded]"  (in a checkout: make up)'
+
+
+def install_hint() -> str:
+    """Return the command that brings the embedded engine: a checkout has another one than an installed wheel."""
+    checkout = (Path(flock.__file__).parent.parent / "Makefile").exists()
+    return "make up" if checkout else 'pipx install --force "flockllm[embedded]"'
 
 
 class Embedded:

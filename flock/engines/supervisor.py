@@ -20,7 +20,7 @@ from flock.engines import engine_log
 from flock.engines.adopted import props_version
 from flock.engines.backoff import LOOP_EXITS, Backoff
 from flock.engines.children import Children
-from flock.engines.embedded import INSTALL_HINT
+from flock.engines.embedded import install_hint
 from flock.engines.engine import Engine, LaunchSpec
 from flock.engines.gguf_header import read_header
 from flock.engines.ports import Ports
@@ -164,8 +164,8 @@ class Supervised:
     async def _start(self) -> Upstream | EngineFailed:
         try:
             upstream = await self._try_ports()
-        except FlockError as error:
-            failure = error if isinstance(error, EngineFailed) else EngineFailed(error.sentence, hint=error.hint)
+        except (FlockError, OSError) as error:
+            failure = _as_failure(error)
             if self._ending is None:
                 self.failure = failure
                 self._backoff.failed()
@@ -317,8 +317,9 @@ class Supervised:
 
     def _missing(self) -> EngineFailed:
         return EngineFailed(
-            f"{self.model.id} cannot be served: neither llama-server nor the embedded engine is installed",
-            hint=INSTALL_HINT,
+            f"{self.model.id} cannot be served: neither llama-server nor the embedded engine (the extra "
+            '"flockllm[embedded]", which `make up` installs) is there',
+            hint=install_hint(),
         )
 
     def _failed(self, snapshot: Snapshot) -> EngineFailed:
@@ -338,6 +339,12 @@ class Supervised:
     def _tell(self, message: str) -> None:
         for listener in list(self._listeners):
             listener(message)
+
+
+def _as_failure(error: FlockError | OSError) -> EngineFailed:
+    if isinstance(error, EngineFailed):
+        return error
+    return EngineFailed(error.sentence, hint=error.hint) if isinstance(error, FlockError) else EngineFailed(str(error))
 
 
 def _copy(failure: EngineFailed) -> EngineFailed:

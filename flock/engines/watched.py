@@ -115,8 +115,9 @@ class Watched:
             await self.refresh()
         if self.state == "ready":
             return self.upstream
+        trouble = "does not answer" if self.state == "unreachable" else "cannot be used"
         raise EngineUnreachable(
-            f"engine {self.name} at {self.adoption.address.url} does not answer: {self.error}",
+            f"engine {self.name} at {self.adoption.address.url} {trouble}: {self.error}",
             hint=self.profile.start_hint or f"curl -i {self.adoption.address.url}/v1/models",
             details={"engine": self.name, "endpoint": self.adoption.address.url},
         )

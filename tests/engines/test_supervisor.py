@@ -251,7 +251,8 @@ async def test_missing_engine_and_missing_file_are_known_before_any_start(superv
     absent = supervise(Absent())
     assert absent.state == "failed"
     error = await failure(asyncio.create_task(absent.ensure()))
-    assert "flockllm[embedded]" in error.hint
+    assert "flockllm[embedded]" in error.sentence
+    assert error.hint
     gone = supervise(Embedded(), tmp_path / "gone.gguf")
     assert gone.state == "failed"
     assert "gone.gguf" in (await failure(asyncio.create_task(gone.ensure()))).sentence
