@@ -70,78 +70,49 @@ def pack(record: "Record") -> bytes:
     )
 
 
+# what each position of a packed record holds
+FIELDS = (
+    *("id", "at", "user", "key_id", "endpoint", "requested", "model", "stream", "outcome", "status", "error", "plan"),
+    *("edits", "upstream", "engine", "ranked", "tries", "chosen", "loaded", "sent", "first", "ended", "last"),
+    *("tokens_in", "cached", "tokens_out", "prefill_ms", "decode_ms", "estimated", "bytes_in", "bytes_out", "notes"),
+    "stage",
+)
+
+
 def unpack(packed: bytes) -> Explanation:
     """Return the Explanation of a packed record."""
-    (
-        request_id,
-        at,
-        user,
-        key_id,
-        endpoint,
-        requested,
-        model,
-        stream,
-        outcome,
-        status,
-        error,
-        plan,
-        edits,
-        upstream,
-        engine,
-        ranked,
-        tries,
-        chosen,
-        loaded,
-        sent,
-        first,
-        ended,
-        last,
-        tokens_in,
-        cached,
-        tokens_out,
-        prefill_ms,
-        decode_ms,
-        estimated,
-        bytes_in,
-        bytes_out,
-        notes,
-        stage,
-    ) = orjson.loads(packed)[:33]
-    failed = {name for name, *_, error_words in tries if error_words}
-    moments = _moments(plan, chosen, loaded, sent, ended or last)
-    if sent:
-        engine_ms = None if stream else (prefill_ms or 0.0) if prefill_ms or decode_ms else None
-        moments += _generation(sent, first, ended or last, engine_ms, tokens_in, tokens_out)
+    kept = dict(zip(FIELDS, orjson.loads(packed), strict=False))
+    failed = {name for name, *_, words in kept["tries"] if words}
     return Explanation(
-        id=request_id,
-        at=rfc3339(at),
-        user=user,
-        key_id=key_id,
-        endpoint=endpoint,
-        requested_model=requested,
-        model=model,
-        stream=stream,
-        stage=stage,
-        outcome=outcome,
-        status=status,
-        error=error,
-        plan=plan,
-        edits=tuple(edits),
-        upstream=upstream,
-        engine=engine,
-        why=next((reason for name, _, reason in ranked if name == upstream), ""),
+        id=kept["id"],
+        at=rfc3339(kept["at"]),
+        user=kept["user"],
+        key_id=kept["key_id"],
+        endpoint=kept["endpoint"],
+        requested_model=kept["requested"],
+        model=kept["model"],
+        stream=kept["stream"],
+        stage=kept["stage"],
+        outcome=kept["outcome"],
+        status=kept["status"],
+        error=kept["error"],
+        plan=kept["plan"],
+        edits=tuple(kept["edits"]),
+        upstream=kept["upstream"],
+        engine=kept["engine"],
+        why=next((reason for name, _, reason in kept["ranked"] if name == kept["upstream"]), ""),
         candidates=tuple(
-            Candidate(name, of, rank, reason, name in failed) for rank, (name, of, reason) in enumerate(ranked)
+            Candidate(name, of, rank, reason, name in failed) for rank, (name, of, reason) in enumerate(kept["ranked"])
         ),
-        attempts=tuple(_attempt(*t) for t in tries),
-        spans=tuple(Span(n, _ms(a), _ms(max(0.0, b - a)), detail) for n, a, b, detail in moments),
-        input_tokens=tokens_in,
-        cached_tokens=cached,
-        output_tokens=tokens_out,
-        estimated=estimated,
-        bytes_in=bytes_in,
-        bytes_out=bytes_out,
-        notes=tuple(notes),
+        attempts=tuple(_attempt(*t) for t in kept["tries"]),
+        spans=tuple(Span(n, _ms(a), _ms(max(0.0, b - a)), detail) for n, a, b, detail in _moments(kept)),
+        input_tokens=kept["tokens_in"],
+        cached_tokens=kept["cached"],
+        output_tokens=kept["tokens_out"],
+        estimated=kept["estimated"],
+        bytes_in=kept["bytes_in"],
+        bytes_out=kept["bytes_out"],
+        notes=tuple(kept["notes"]),
     )
 
 
@@ -156,25 +127,26 @@ def _attempt(upstream: str, started: float, first: float, ended: float, status: 
 Moment = tuple[str, float, float, str]
 
 
-def _moments(plan: str, chosen: float, loaded: float, sent: float, end: float) -> list[Moment]:
-    """Return the stretches before generation; each ends where the next begins, only those that happened."""
+def _moments(kept: dict[str, Any]) -> list[Moment]:
+    """Return the waterfall: each stretch ends where the next begins, only those that happened."""
+    chosen, loaded, sent = kept["chosen"], kept["loaded"], kept["sent"]
+    end = kept["ended"] or kept["last"]
     found: list[Moment] = [("queue", 0.0, chosen or end, "read, authenticated, routed")]
     if chosen:
         found.append(("load", chosen, loaded or end, "engine start, when it was not ready"))
     if loaded:
-        found.append(("translation", loaded, sent or end, plan or "none"))
-    return found
+        found.append(("translation", loaded, sent or end, kept["plan"] or "none"))
+    return found + _generation(kept, sent, end) if sent else found
 
 
-def _generation(
-    sent: float, first: float, end: float, engine_ms: float | None, tokens_in: int, tokens_out: int
-) -> list[Moment]:
-    """Return prefill and decode: by the first byte of a stream, by the engine's clock for an answer in one piece."""
-    if engine_ms is not None:
-        split: Any = min(end, sent + engine_ms / 1000)
+def _generation(kept: dict[str, Any], sent: float, end: float) -> list[Moment]:
+    """Return prefill and decode: by a stream's first byte, by the engine's clock for an answer in one piece."""
+    first, words_in, words_out = kept["first"], f"{kept['tokens_in']} tokens in", f"{kept['tokens_out']} tokens out"
+    if not kept["stream"] and (kept["prefill_ms"] or kept["decode_ms"]):
+        split = min(end, sent + (kept["prefill_ms"] or 0.0) / 1000)
         return [
-            ("prefill", sent, split, f"{tokens_in} tokens in, by the engine's clock"),
-            ("decode", split, end, f"{tokens_out} tokens out"),
+            ("prefill", sent, split, f"{words_in}, by the engine's clock"),
+            ("decode", split, end, words_out),
         ]
-    spans: list[Moment] = [("prefill", sent, first or end, f"{tokens_in} tokens in, to the first byte")]
-    return spans + ([("decode", first, end, f"{tokens_out} tokens out")] if first else [])
+    spans: list[Moment] = [("prefill", sent, first or end, f"{words_in}, to the first byte")]
+    return spans + ([("decode", first, end, words_out)] if first else [])

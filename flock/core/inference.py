@@ -287,7 +287,10 @@ class Inference:
                 hint=f"give it again: flock engine detach {upstream.engine} && flock engine attach {upstream.url}",
             )
         if exchange.status >= 500:
-            raise UpstreamError(f"{upstream.engine} failed with status {exchange.status}: {words}")
+            raise UpstreamError(
+                f"{upstream.engine} failed with status {exchange.status}: {words}",
+                hint="send the request again, or look: flock engine ls",
+            )
         if not openai.is_fault(body):
             raise EngineRefused(
                 f"{upstream.engine} refuses the request ({exchange.status}): {words}", hint="correct the request"
