@@ -1,0 +1,361 @@
+"""Configuration: the settings that exist, their layers (default < file < environment < flag), and which layer set what.
+
+Owns the schema and every sentence about a wrong setting: it names the key, the value, where it stands, what is allowed
+and the command that mends it. Reads the file at each call and keeps nothing. Called by the daemon at its start, and by
+the CLI where no daemon runs; the file itself is edited by configfile.py.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, PrivateAttr, ValidationError
+from pydantic.fields import FieldInfo
+
+from flock import configfile
+from flock.configlayers import Layer, Layers, Problem, Spec, Value, refusal, unknown, wrong
+from flock.configvalues import (
+    Listen,
+    from_words,
+    parse_directory,
+    parse_listen,
+    parse_name,
+    parse_seconds,
+    parse_size,
+    parse_switch,
+    parse_url,
+)
+from flock.contract.settings import Setting, SettingChanged
+from flock.paths import Home, private_dir, short
+from flock.yamltext import entries
+
+Directory = Annotated[str, PlainValidator(parse_directory)]
+Url = Annotated[str, PlainValidator(parse_url)]
+Seconds = Annotated[float, PlainValidator(parse_seconds)]
+Name = Annotated[str, PlainValidator(parse_name)]
+
+
+def _setting(default: Any, summary: str, allowed: str, variable: str = "", *, example: str, kind: str = "text") -> Any:
+    """Declare a setting; `example` is a value that `flock config set` takes, `kind` how words become a value."""
+    extra: dict[str, Any] = {"allowed": allowed, "variable": variable, "example": example, "kind": kind}
+    return Field(default=default, description=summary, json_schema_extra=extra)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Auth(_Section):
+    """Who may call."""
+
+    require_keys: Annotated[bool, PlainValidator(parse_switch)] = _setting(
+        True,
+        "whether every request needs an API key; without, flock listens on loopback only",
+        "true or false",
+        "FLOCK_REQUIRE_KEYS",
+        example="true",
+        kind="switch",
+    )
+
+
+class Router(_Section):
+    """Which model answers."""
+
+    default_model: Name = _setting(
+        "",
+        "the model that answers when a request names none; empty: the first one there is",
+        "the id of a model (one line)",
+        "FLOCK_DEFAULT_MODEL",
+        example="qwen3-8b",
+    )
+
+
+def _endpoint(title: str, variable: str, port: int) -> Any:
+    return _setting(
+        "",
+        f"the URL of a running {title} to adopt; empty: none",
+        f"a URL such as http://127.0.0.1:{port}, without a password in it",
+        variable,
+        example=f"http://127.0.0.1:{port}",
+    )
+
+
+class Engines(_Section):
+    """What generates."""
+
+    preferred: Literal["", "llamacpp", "embedded"] = _setting(
+        "",
+        "the engine for added models; empty: llama-server where it is installed, else the embedded one",
+        "llamacpp or embedded",
+        "FLOCK_ENGINE",
+        example="embedded",
+    )
+    ollama_endpoint: Url = _endpoint("Ollama", "FLOCK_OLLAMA_ENDPOINT", 11434)
+    vllm_endpoint: Url = _endpoint("vLLM", "FLOCK_VLLM_ENDPOINT", 8000)
+    mlx_endpoint: Url = _endpoint("MLX-LM", "FLOCK_MLX_ENDPOINT", 8100)
+    llamacpp_endpoint: Url = _endpoint("llama-server", "FLOCK_LLAMACPP_ENDPOINT", 8089)
+
+
+def _seconds(default: float, summary: str, example: str) -> Any:
+    return _setting(default, summary, "seconds from 0 to 86400", example=example, kind="seconds")
+
+
+class Gateway(_Section):
+    """How long flock waits for engines, and what clients see meanwhile."""
+
+    keepalive_seconds: Seconds = _seconds(10.0, "how often a silent stream gets a keep-alive comment; 0: never", "10")
+    first_token_seconds: Seconds = _seconds(900.0, "how long an engine may take to its first token; 0: no limit", "900")
+    stall_seconds: Seconds = _seconds(120.0, "how long an engine may fall silent in mid-answer; 0: no limit", "120")
+    connect_seconds: Seconds = _seconds(3.0, "how long a connection to an engine may take; 0: no limit", "3")
+
+
+class Config(_Section):
+    """The settings in force; read-only."""
+
+    listen: Annotated[Listen, PlainValidator(lambda words: parse_listen(words, port_zero=True))] = _setting(
+        Listen("127.0.0.1", 8080),
+        "where flock listens; a port alone means this machine only, beyond it a key is needed",
+        "host:port, [IPv6]:port or a port from 1 to 65535",
+        "FLOCK_LISTEN",
+        example="127.0.0.1:8080",
+    )
+    external_url: Url = _setting(
+        "",
+        "the URL others reach flock by, for printed commands; empty: the listening address",
+        "a URL such as https://llm.example.org",
+        "FLOCK_EXTERNAL_URL",
+        example="https://llm.example.org",
+    )
+    data_dir: Directory = _setting(
+        "",
+        "where keys, usage and models lie; empty: the platform's directory",
+        "an absolute directory, or one that begins with ~",
+        "FLOCK_DATA_DIR",
+        example="~/flock-data",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = _setting(
+        "info", "how much the log says", "debug, info, warning or error", "FLOCK_LOG_LEVEL", example="info"
+    )
+    catalog_dir: Directory = _setting(
+        "",
+        "a directory of catalog files that overlay flock's own",
+        "an absolute directory, or one that begins with ~",
+        "FLOCK_CATALOG_DIR",
+        example="~/flock-catalog",
+    )
+    max_body_bytes: Annotated[int, PlainValidator(parse_size)] = _setting(
+        32 * 1024 * 1024,
+        "the largest request body",
+        "a size from 1024 bytes to 1 GiB, such as 64MiB or 50MB",
+        "FLOCK_MAX_BODY_BYTES",
+        example="64MiB",
+    )
+    auth: Auth = Auth()
+    router: Router = Router()
+    engine: Engines = Engines()
+    gateway: Gateway = Gateway()
+
+    _home: Home = PrivateAttr()
+    _environ: Mapping[str, str] = PrivateAttr()
+    _origins: dict[str, Layer] = PrivateAttr(default_factory=dict[str, Layer])
+
+    def bound(self, layers: Layers, home: Home, environ: Mapping[str, str]) -> Self:
+        """Remember where the values came from and which file they belong to."""
+        self._home, self._environ, self._origins = home, dict(environ), layers.origins()
+        return self
+
+    @property
+    def origins(self) -> dict[str, Layer]:
+        """The layer of every setting."""
+        return {key: self._origins.get(key, _DEFAULT) for key in SETTINGS}
+
+    def origin(self, key: str) -> str:
+        """Return what set a value, as a user would name it: the variable, else the key."""
+        layer = self.origins[key]
+        return layer.origin if layer.name == "environment" else key
+
+    def catalog_dirs(self, home: Home) -> list[Path]:
+        """Return where catalog files are looked for, the first winning: configured, the user's, flock's own."""
+        package = Path(__file__).parent
+        own = package / "data" / "catalog"
+        configured = [Path(self.catalog_dir)] if self.catalog_dir else []
+        return [*configured, home.config / "catalog", own if own.is_dir() else package.parent / "catalog"]
+
+    def settings(self) -> list[Setting]:
+        """Return every setting in force."""
+        return [self.setting(key) for key in SETTINGS]
+
+    def setting(self, key: str) -> Setting:
+        """Return one setting in force. Raises ConfigInvalid for a key that is none, with the nearest one."""
+        spec, layer = spec_of(key), self.origins[key]
+        value: Any = self
+        for name in key.split("."):
+            value = getattr(value, name)
+        if key == "data_dir" and layer.name == "default":
+            value = str(self._home.data)
+        return Setting(key, _plain(value), layer.name, layer.origin, spec.summary, spec.restart)
+
+    def set_in_file(self, key: str, words: str) -> SettingChanged:
+        """Write a value into this configuration's file; the values in force stay as they are."""
+        return set_setting(self._home, self._environ, key, words)
+
+    def unset_in_file(self, key: str) -> SettingChanged:
+        """Remove a value from this configuration's file; the values in force stay as they are."""
+        return unset_setting(self._home, self._environ, key)
+
+
+def _plain(value: Any) -> Any:
+    return value.text if isinstance(value, Listen) else value
+
+
+def _specs(model: type[BaseModel], above: str = "") -> dict[str, Spec]:
+    found: dict[str, Spec] = {}
+    fields: dict[str, FieldInfo] = model.model_fields
+    for name, field in fields.items():
+        if isinstance(field.default, BaseModel):
+            found |= _specs(type(field.default), f"{above}{name}.")
+        else:
+            extra: Any = field.json_schema_extra
+            key = above + name
+            found[key] = Spec(key, _plain(field.default), field.description or "", **extra)
+    return found
+
+
+SETTINGS: dict[str, Spec] = _specs(Config)
+_DEFAULT = Layer("default")
+
+
+def spec_of(key: str) -> Spec:
+    """Return what a setting is. Raises ConfigInvalid: unknown with the nearest key, or of a feature to come."""
+    if key in SETTINGS:
+        return SETTINGS[key]
+    raise refusal([unknown(SETTINGS, key)])
+
+
+def load(home: Home, environ: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> Config:
+    """Read every layer and return the settings in force; `flags` are values by key.
+
+    Raises ConfigInvalid naming key, value and place of the first problem (all of them in `details["problems"]`),
+    StorageFailed when the file cannot be read.
+    """
+    layers = Layers(SETTINGS)
+    layers.add_file(home.config_file, entries(configfile.read(home.config_file), short(home.config_file)))
+    layers.add_environment(environ)
+    layers.add_flags({spec_of(key).key: value for key, value in (flags or {}).items()})
+    problems, config = _validated(layers)
+    if config is None:
+        raise refusal(problems)
+    return config.bound(layers, home, environ)
+
+
+def _validated(layers: Layers) -> "tuple[list[Problem], Config | None]":
+    """Return what is wrong with the merged layers, and the configuration when nothing is."""
+    problems: list[Problem] = []
+    nested: dict[str, Any] = {}
+    for key, found in layers.values.items():
+        if key not in SETTINGS or not found.nested:
+            problems.append(unknown(SETTINGS, key, found))
+            continue
+        inside = nested
+        *sections, name = key.split(".")
+        for section in sections:
+            inside = inside.setdefault(section, {})
+        inside[name] = found.value
+    try:
+        config = Config.model_validate(nested)
+    except ValidationError as error:
+        keys = [".".join(str(part) for part in one["loc"]) for one in error.errors(include_input=False)]
+        return problems + [wrong(SETTINGS[key], layers.values[key]) for key in keys], None
+    zero = layers.values.get("listen")
+    if zero is not None and config.listen.port == 0 and zero.layer.name != "flag":
+        problems.append(wrong(SETTINGS["listen"], zero))
+    return problems, None if problems else config
+
+
+# -- what the daemon and the CLI without a daemon both do
+
+
+def show_settings(home: Home, environ: Mapping[str, str]) -> list[Setting]:
+    """Return every setting as the next start will read it. Raises ConfigInvalid, StorageFailed."""
+    return load(home, environ).settings()
+
+
+def get_setting(home: Home, environ: Mapping[str, str], key: str) -> Setting:
+    """Return one setting as the next start will read it. Raises ConfigInvalid, StorageFailed."""
+    spec_of(key)
+    return load(home, environ).setting(key)
+
+
+def set_setting(home: Home, environ: Mapping[str, str], key: str, words: str) -> SettingChanged:
+    """Check a value and write it into the file, whose comments stay.
+
+    Raises ConfigInvalid when the key, the value or the resulting file is wrong, StorageFailed; the file is then as it
+    was.
+    """
+    spec = spec_of(key)
+    value = _unquoted(from_words(words, spec.kind))
+    layers = Layers(SETTINGS)
+    layers.values[key] = Value(value, Layer("argument"))
+    problems, config = _validated(layers)
+    if config is None:
+        raise refusal(problems)
+    private_dir(home.config)
+    configfile.set_value(home.config_file, key, value, _no_worse(home))
+    effective = config.bound(layers, home, environ).setting(key).value
+    return SettingChanged(key, effective, str(home.config_file), spec.restart, _hidden(spec, environ))
+
+
+def unset_setting(home: Home, environ: Mapping[str, str], key: str) -> SettingChanged:
+    """Remove a value from the file, also one that is no setting, so that every complaint can be mended.
+
+    Raises ConfigInvalid for a key that is neither a setting nor in the file, StorageFailed.
+    """
+    path = home.config_file
+    known = SETTINGS.get(key)
+    if known is None and key not in entries(configfile.read(path), short(path)):
+        spec_of(key)
+    if path.exists():
+        configfile.unset_value(path, key, _no_worse(home))
+    if known is None:
+        return SettingChanged(key, None, str(path), restart=False)
+    default = str(home.data) if key == "data_dir" else known.default
+    return SettingChanged(key, default, str(path), known.restart, _hidden(known, environ))
+
+
+def check_file(home: Home) -> None:
+    """Check the file by itself, as after an edit by hand. Raises ConfigInvalid, StorageFailed."""
+    problems = _problems(configfile.read(home.config_file), home.config_file)
+    if problems:
+        raise refusal(problems)
+
+
+def _problems(text: str, path: Path) -> list[Problem]:
+    layers = Layers(SETTINGS)
+    layers.add_file(path, entries(text, short(path)))
+    return _validated(layers)[0]
+
+
+def _no_worse(home: Home) -> configfile.Check:
+    """Return the check of an edit: the whole result is right, or has no problem that was not there before.
+
+    Several problems must be mended one at a time; the value of the edit itself was checked already.
+    """
+
+    def check(before: str, after: str) -> None:
+        problems = _problems(after, home.config_file)
+        if len(problems) > len(_problems(before, home.config_file)):
+            raise refusal(problems)
+
+    return check
+
+
+def _unquoted(value: Any) -> Any:
+    """Take the quotes off a value given as a YAML string."""
+    if isinstance(value, str) and len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        found = entries(f"k: {value}\n", "the value")["k"].value
+        return found if isinstance(found, str) else value
+    return value
+
+
+def _hidden(spec: Spec, environ: Mapping[str, str]) -> str:
+    return spec.variable if spec.variable and environ.get(spec.variable, "").strip() else ""
