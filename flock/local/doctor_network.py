@@ -12,7 +12,7 @@ from flock.contract.lifecycle import Check
 from flock.contract.settings import GetConfig
 from flock.errors import ConfigInvalid
 from flock.local import ports
-from flock.local.scene import NOTE, OK, SERIOUS, Scene
+from flock.local.scene import NOTE, OK, SERIOUS, WARNING, Scene
 from flock.paths import short
 
 if TYPE_CHECKING:
@@ -24,12 +24,16 @@ _ANSWER_SECONDS = 2.0
 
 
 def configuration(scene: Scene) -> Iterator[Check]:
-    """Say whether the configuration is valid as the next start will read it."""
+    """Say whether the configuration is valid as the next start will read it, and the catalog beside it."""
+    from flock.catalog import load_profiles
+
     try:
-        _config(scene)
+        config = _config(scene)
     except ConfigInvalid as error:
         yield scene.from_error("configuration", error)
         return
+    for problem in load_profiles(config.catalog_dirs(scene.home))[1]:
+        yield Check("configuration", WARNING, problem)
     file = scene.home.config_file
     yield Check("configuration", OK, f"{short(file)} is valid" if file.exists() else "no file; the defaults apply")
 

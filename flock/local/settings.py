@@ -47,7 +47,6 @@ def set_config(op: SetConfig, here: Here) -> SettingChanged:
     """Write one value into the file. Raises ConfigInvalid, StorageFailed; the file is then as it was."""
     from flock.config import set_setting
 
-    private_dir(here.home.config)
     return set_setting(here.home, here.environ, op.key, op.value)
 
 
@@ -56,7 +55,6 @@ def unset_config(op: UnsetConfig, here: Here) -> SettingChanged:
     """Remove one value from the file. Raises ConfigInvalid, StorageFailed; the file is then as it was."""
     from flock.config import unset_setting
 
-    private_dir(here.home.config)
     return unset_setting(here.home, here.environ, op.key)
 
 
@@ -97,7 +95,7 @@ def edit_config(op: EditConfig, here: Here) -> Places:
 
     Raises UsageError without an editor or when it fails, ConfigInvalid naming file and line when the result is wrong.
     """
-    from flock.config import load
+    from flock.config import check_file
     from flock.configfile import write_minimal
 
     command = editor(here)
@@ -111,7 +109,7 @@ def edit_config(op: EditConfig, here: Here) -> Places:
     if code != 0:
         raise UsageError(f"the editor {command[0]} ended with exit code {code}", hint="flock config edit")
     try:
-        load(here.home, here.environ)
+        check_file(here.home)
     except ConfigInvalid as error:
         raise ConfigInvalid(
             f"{error.sentence}; a flock that runs keeps the values it started with, and would not start again",
