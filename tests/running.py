@@ -6,6 +6,7 @@ Everything listens on 127.0.0.1 at a free port, lives in a temporary directory a
 import contextlib
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -25,11 +26,30 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 60.0
 
 
+# below the range from which systems take ports for outgoing connections (32768 on Linux, 49152 on macOS): one of those
+# could take a port between its choice and its use
+_PORTS = range(15000, 32000)
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """Return a TCP port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a TCP port that was free a moment ago and that this process was not given before."""
+    while True:
+        port = random.SystemRandom().choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
+
+
+# llama-server from PATH, or where tests/engines/install puts it
+LLAMA_PATH = os.pathsep.join([str(ROOT / ".engines" / "llama" / "bin"), os.environ.get("PATH", "")])
+
+
+def llama_server() -> str | None:
+    """Return the path of a real llama-server, None when none is installed."""
+    return shutil.which("llama-server", path=LLAMA_PATH)
 
 
 def wait_for(state: Any, what: str, patience: float = PATIENCE) -> Any:

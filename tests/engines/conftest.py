@@ -1,7 +1,5 @@
 """Homes, sessions and models for tests on real engines."""
 
-import os
-import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -20,10 +18,7 @@ from flock.outbound.session import open_session
 from flock.paths import Home
 from tests.engines.parts import PROFILES
 from tests.models.make import ensure
-from tests.running import ROOT, free_port
-
-# llama-server from PATH, or where tests/engines/install puts it
-LLAMA_PATH = os.pathsep.join([str(ROOT / ".engines" / "llama" / "bin"), os.environ.get("PATH", "")])
+from tests.running import LLAMA_PATH, free_port
 
 
 @pytest.fixture
@@ -54,10 +49,9 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 def real_engine(kind: str) -> Engine:
+    """Return an engine of a kind; a test that takes llamacpp is marked `engine("llama-server")`."""
     if kind == "embedded":
         return Embedded()
-    if shutil.which("llama-server", path=LLAMA_PATH) is None:
-        pytest.skip("llama-server is neither on PATH nor in .engines/llama/bin (make test ENGINES=all installs it)")
     return LlamaCpp(LLAMA_PATH)
 
 

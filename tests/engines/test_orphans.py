@@ -68,7 +68,6 @@ def test_embedded_engine_ends_with_a_killed_daemon(home: Home, models: dict[str,
 
 @pytest.mark.engine("llama-server")
 def test_llama_server_left_by_a_killed_daemon_is_reaped(home: Home, models: dict[str, Path]) -> None:
-    real_engine("llamacpp")
     child = killed_daemon(home, "llamacpp", models["tiny-script"])
     assert child.is_running()
     (sentence,) = reap_orphans(home)

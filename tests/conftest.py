@@ -1,0 +1,71 @@
+"""What every test run has in common: which real engines are there, and what a run left out and how long it took.
+
+`@pytest.mark.engine("llama-server")` skips a test whose engine is not installed and names the cause; where all engines
+were asked for (`make test ENGINES=all`) it fails instead, so that nothing is left out unseen.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+
+import pytest
+
+from tests.running import llama_server
+
+# engine → (is it there, how to get it)
+ENGINES = {
+    "llama-server": (lambda: llama_server() is not None, "tests/engines/install/llama_server.sh"),
+}
+# What a user set for a flock of their own must not reach the one that is tested
+KEPT = ("FLOCK_TEST_ENGINES", "FLOCK_WRITE_GOLDENS")
+
+
+def pytest_configure() -> None:
+    """Start from an environment that says nothing about flock."""
+    for name in [n for n in os.environ if n.startswith("FLOCK_") and n not in KEPT]:
+        del os.environ[name]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or fail where all engines were asked for, before any fixture of a test whose engine is missing."""
+    for mark in item.iter_markers("engine"):
+        (engine,) = mark.args
+        is_there, how = ENGINES[engine]
+        if is_there():
+            continue
+        cause = f"{engine} is not installed: {how}, or make test ENGINES=all"
+        if os.environ.get("FLOCK_TEST_ENGINES") == "all":
+            pytest.fail(cause, pytrace=False)
+        pytest.skip(cause)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out and why, and what each group of tests took (over all workers)."""
+    stats = terminalreporter.stats
+    reports = [r for kind in stats.values() for r in kind if isinstance(r, pytest.TestReport)]
+    if not reports:
+        return
+    terminalreporter.section("left out, and minutes")
+    terminalreporter.write_line(f"{len(stats.get('skipped', []))} tests were left out")
+    for cause, count in left_out(stats.get("skipped", [])):
+        terminalreporter.write_line(f"  {count:4}  {cause}")
+    for group, (count, minutes) in sorted(per_group(reports).items()):
+        terminalreporter.write_line(f"{group:8} {count:5} tests {minutes:6.2f} min")
+
+
+def left_out(skipped: Iterable[pytest.TestReport]) -> list[tuple[str, int]]:
+    """Return (cause, how many tests), the most frequent first."""
+    causes = (report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr) for report in skipped)
+    return Counter(cause.removeprefix("Skipped: ") for cause in causes).most_common()
+
+
+def per_group(reports: Iterable[pytest.TestReport]) -> dict[str, tuple[int, float]]:
+    """Return the number of tests and the minutes of every folder below tests/."""
+    tests: dict[str, set[str]] = {}
+    seconds: Counter[str] = Counter()
+    for report in reports:
+        group = report.nodeid.split("/")[1]
+        tests.setdefault(group, set()).add(report.nodeid)
+        seconds[group] += report.duration
+    return {group: (len(ids), seconds[group] / 60) for group, ids in tests.items()}
