@@ -12,7 +12,6 @@ import pytest
 
 from flock.engines.children import reap_orphans
 from flock.paths import Home
-from tests.engines.conftest import real_engine
 from tests.running import ROOT, free_port, wait_for
 
 # A daemon in small: starts one engine and waits to be killed.
