@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
 
+_AGAIN = "send the request again; how the engines are: flock engine ls"
+
 
 class Places(Protocol):
     """Where models live; flock.engines.registry.Registry is the real one."""
@@ -265,7 +267,7 @@ class Inference:
         while True:
             data = await exchange.more()
             if not data:
-                raise UpstreamError(f"{upstream.engine} ended its stream before the first event")
+                raise UpstreamError(f"{upstream.engine} ended its stream before the first event", hint=_AGAIN)
             seen += data
             whole, _ = frames.feed(data)
             event = openai.first_event(whole) if whole else None
@@ -273,7 +275,7 @@ class Inference:
                 break
         fault = openai.event_fault(event)
         if fault is not None:
-            raise UpstreamError(f"{upstream.engine} failed: {fault}")
+            raise UpstreamError(f"{upstream.engine} failed: {fault}", hint=_AGAIN)
         record.first = record.last = self._clock.monotonic()
         return Answer(exchange, None, seen, openai.StreamTap(made.withhold_usage))
 
@@ -289,7 +291,7 @@ class Inference:
         if exchange.status >= 500:
             raise UpstreamError(
                 f"{upstream.engine} failed with status {exchange.status}: {words}",
-                hint="send the request again, or look: flock engine ls",
+                hint=_AGAIN,
             )
         if not openai.is_fault(body):
             raise EngineRefused(

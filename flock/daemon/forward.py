@@ -326,6 +326,6 @@ def tick(reply: Reply, now: float, *, keepalive: float, first_token: float, stal
             )
         )
         return
-    if record.stream and now - reply.last_write > (keepalive if reply.started else FIRST_WORD_SECONDS):
+    if record.stream and keepalive and now - reply.last_write > (keepalive if reply.started else FIRST_WORD_SECONDS):
         reply.last_write = now
         reply.warm()

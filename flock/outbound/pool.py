@@ -263,7 +263,7 @@ class Pool:
     async def get(self, *, fresh: bool = False) -> Exchange:
         """Return a connection, an idle one unless `fresh`.
 
-        Raises OSError (refused, unreachable, TLS) or TimeoutError after the connect limit.
+        Raises OSError (refused, unreachable, TLS) or TimeoutError after the connect limit, 0 being none.
         """
         oldest = self._loop.time() - IDLE_SECONDS
         while self._idle and not fresh:
@@ -276,7 +276,7 @@ class Pool:
                 continue
             exchange.reused = True
             return exchange
-        async with asyncio.timeout(self._connect_seconds):
+        async with asyncio.timeout(self._connect_seconds or None):
             _, exchange = await self._loop.create_connection(
                 lambda: Exchange(self, self._loop), self._host, self._port, ssl=self._tls
             )

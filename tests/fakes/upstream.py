@@ -41,11 +41,15 @@ WORDS = ["Hel", "lo ", "wör", "ld", "!"]
 class Fake:
     """One exchange with the gateway."""
 
-    def __init__(self, writer: Write, body: dict[str, object]) -> None:
+    def __init__(self, writer: Write) -> None:
         self.writer = writer
-        self.body = body
-        options = body.get("stream_options")
-        self.usage = isinstance(options, dict) and options.get("include_usage") is True
+        self.body: dict[str, object] = {}
+
+    @property
+    def usage(self) -> bool:
+        """Whether the request asks for the usage chunk."""
+        options = self.body.get("stream_options")
+        return isinstance(options, dict) and options.get("include_usage") is True
 
     async def raw(self, data: bytes) -> None:
         self.writer.write(data)
@@ -306,29 +310,37 @@ FAULTS: dict[str, Callable[[Fake], Awaitable[None]]] = {
 }
 
 
-async def read_request(reader: asyncio.StreamReader) -> tuple[str, dict[str, str], bytes]:
-    """Return (request line, headers in lower case, body)."""
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+async def read_request(reader: asyncio.StreamReader, begun: bytes) -> tuple[str, dict[str, str], bytes]:
+    """Return (request line, headers in lower case, body) of the request whose first bytes are `begun`."""
+    head = (begun + await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in head[1:] if line)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     return head[0], headers, body
 
 
-async def watch_close(reader: asyncio.StreamReader, working: asyncio.Task[None]) -> None:
-    """Stop working when the gateway closes the connection, and remember it."""
-    data = await reader.read(1)
+async def watch_close(reader: asyncio.StreamReader, working: asyncio.Task[None]) -> bytes:
+    """Stop working when the gateway closes the connection, and remember it; return what it sent instead of closing."""
+    try:
+        data = await reader.read(1)
+    except asyncio.CancelledError:
+        return b""
+    except ConnectionError:
+        data = b""
     if not data and not working.done():
         SEEN["closed_early"] = int(str(SEEN["closed_early"])) + 1
         working.cancel()
+    return data
 
 
 async def serve(reader: asyncio.StreamReader, writer: Write, key: str, good: bool) -> None:
     """Answer one connection's requests."""
     try:
+        begun = b""
         while True:
-            line, headers, body = await read_request(reader)
+            line, headers, body = await read_request(reader, begun)
+            begun = b""
             path = line.split()[1]
-            fake = Fake(writer, {})
+            fake = Fake(writer)
             if key and headers.get("authorization") != f"Bearer {key}":
                 await status_401(fake)
             elif path == "/seen":
@@ -347,7 +359,10 @@ async def serve(reader: asyncio.StreamReader, writer: Write, key: str, good: boo
                 working = asyncio.ensure_future((ok if good else FAULTS[str(fake.body["model"])])(fake))
                 watching = asyncio.ensure_future(watch_close(reader, working))
                 await asyncio.wait([working])
+                if not working.cancelled():
+                    working.exception()
                 watching.cancel()
+                begun = await watching
             else:
                 await fake.plain(404, {"error": {"message": f"no {path}"}})
     except (asyncio.IncompleteReadError, ConnectionError):

@@ -16,7 +16,8 @@ from flock.wire.sse import Frames, data_of, split
 TAIL_BYTES = 8192
 _FINISHED = re.compile(rb'"finish_reason":\s*"')
 _USAGE = re.compile(rb'"usage":\s*\{')
-_FAULT = re.compile(rb'(?:^|\n)(?:data|error): ?\{\s*"error"')
+# with a value: some servers put "error": null into every chunk
+_FAULT = re.compile(rb'(?:^|\n)(?:data|error): ?\{\s*"error":\s*[{"]')
 _NO_CHOICES = re.compile(rb'"choices":\s*\[\]')
 # at a line's beginning: a model may well say "[DONE]", and inside JSON a line break is written \\n
 _DONE = re.compile(rb"(?:^|\n)data: ?\[DONE\]")
@@ -129,7 +130,8 @@ class StreamTap:
 
     def feed(self, data: bytes) -> bytes:
         """Look at the bytes of one read and return those to pass on."""
-        self.events += data.count(b"data:")
+        # with the quote, which inside a string would have a backslash before it; the space is optional in the format
+        self.events += data.count(b'data: {"') or data.count(b'data:{"')
         self._tail = data if len(data) >= TAIL_BYTES else (self._tail + data)[-TAIL_BYTES:]
         if self._frames is None:
             return data

@@ -124,6 +124,34 @@ def test_tap_sees_an_error_at_the_end() -> None:
     assert tap.fault == "out of memory"
 
 
+def test_what_the_model_says_is_no_end_and_no_event() -> None:
+    said = json.dumps(
+        {"choices": [{"delta": {"content": '\n\ndata: [DONE]\n\ndata: {"error": {"message": "x"}}\n\n'}}]}
+    )
+    tap = upstream.StreamTap(withhold=False)
+    tap.feed(b"data: " + said.encode() + b"\n\n")
+    assert (tap.finished, tap.fault, tap.events) == (False, None, 1)
+
+
+@pytest.mark.parametrize("withhold", [True, False])
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n"])
+def test_tap_knows_whether_a_frame_is_under_way(end: bytes, withhold: bool) -> None:
+    tap = upstream.StreamTap(withhold)
+    assert tap.between_frames
+    tap.feed(b'data: {"choices":[{"delta":{}}]}' + end + b'data: {"cho')
+    assert tap.between_frames is withhold  # then the half frame was held back
+    tap.feed(b'ices":[{"delta":{}}]}' + end)
+    assert tap.between_frames
+
+
+def test_an_error_that_is_null_is_none() -> None:
+    chunk = b'{"error": null, "choices":[{"delta":{},"finish_reason":"stop"}]}'
+    assert upstream.event_fault(chunk) is None
+    tap = upstream.StreamTap(withhold=False)
+    tap.feed(b"data: " + chunk + b"\n\n")
+    assert (tap.finished, tap.fault) == (True, None)
+
+
 def test_a_null_usage_in_every_chunk_is_not_a_usage() -> None:
     frame = b'data: {"choices":[{"delta":{"content":"x"},"finish_reason":null}],"usage":null}\n\n'
     tap = upstream.StreamTap(withhold=True)
