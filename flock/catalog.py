@@ -17,6 +17,10 @@ from flock.yamltext import load
 # `kind` is the key of the row
 _FIELDS = {f.name: f for f in fields(Profile) if f.name != "kind"}
 _REQUIRED = {name for name, f in _FIELDS.items() if f.default is MISSING and f.default_factory is MISSING}
+_LISTS: dict[str, tuple[type[frozenset[str]] | type[tuple[str, ...]], str]] = {
+    "dialects": (frozenset, "names, such as [openai]"),
+    "request_faults": (tuple, 'sentences\' beginnings, such as ["image input is not supported"]'),
+}
 _Row = dict[str, Any]
 
 
@@ -75,11 +79,12 @@ def _row(name: str, row: Any) -> _Row:
 def _value(name: str, field: str, value: Any) -> Any:
     if field not in _FIELDS:
         raise ConfigInvalid(f"{name} is no field; the fields are {', '.join(_FIELDS)}")
-    if field == "dialects":
+    if field in _LISTS:
+        kind, such_as = _LISTS[field]
         words = cast(list[Any], value) if isinstance(value, list) else []
-        if not words or not all(isinstance(word, str) for word in words):
-            raise ConfigInvalid(f"{name} must be a list of names, such as [openai]")
-        return frozenset(words)
+        if not words or not all(isinstance(word, str) and word for word in words):
+            raise ConfigInvalid(f"{name} must be a list of {such_as}")
+        return kind(words)
     wanted, said = (str, "text") if field in ("title", "start_hint") else (bool, "true or false")
     if not isinstance(value, wanted):
         raise ConfigInvalid(f"{name} must be {said}, not {value!r}")

@@ -13,7 +13,8 @@ class Profile:
 
     `dialects` it speaks natively; `stream_usage`: honours `stream_options.include_usage`; `done_sentinel`: ends a chat
     stream with `data: [DONE]`; `cancels`: stops generating when the connection closes; `start_hint`: the command that
-    starts it, for `engine_unreachable`.
+    starts it, for `engine_unreachable`; `request_faults`: how the sentences begin that it says with status 500 although
+    the request is at fault.
     """
 
     kind: str
@@ -23,3 +24,4 @@ class Profile:
     done_sentinel: bool = True
     cancels: bool = True
     start_hint: str = ""
+    request_faults: tuple[str, ...] = ()

@@ -288,12 +288,13 @@ class Inference:
                 f"{upstream.engine} refuses flock's own key for it ({exchange.status}): {words}",
                 hint=f"give it again: flock engine detach {upstream.engine} && flock engine attach {upstream.url}",
             )
-        if exchange.status >= 500:
+        blamed = exchange.status == 500 and words.startswith(upstream.profile.request_faults)
+        if exchange.status >= 500 and not blamed:
             raise UpstreamError(
                 f"{upstream.engine} failed with status {exchange.status}: {words}",
                 hint=_AGAIN,
             )
-        if not openai.is_fault(body):
+        if blamed or not openai.is_fault(body):
             raise EngineRefused(
                 f"{upstream.engine} refuses the request ({exchange.status}): {words}", hint="correct the request"
             )

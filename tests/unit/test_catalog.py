@@ -29,6 +29,7 @@ def test_our_own_rows_are_right() -> None:
         assert profile.start_hint or kind == "openai"
     assert profiles["ollama"].start_hint == "ollama serve"
     assert not profiles["mlx"].cancels
+    assert profiles["embedded"].request_faults == profiles["llamacpp"].request_faults != ()
 
 
 def test_the_first_directory_wins_field_by_field(tmp_path: Path) -> None:
@@ -53,6 +54,8 @@ def test_the_first_directory_wins_field_by_field(tmp_path: Path) -> None:
         ("ollama:\n  title: 5\n", "ollama.title must be text, not 5"),
         ("ollama:\n  dialects: openai\n", "ollama.dialects must be a list of names"),
         ("ollama:\n  dialects: []\n", "ollama.dialects must be a list of names"),
+        ("ollama:\n  request_faults: x\n", "ollama.request_faults must be a list of sentences' beginnings"),
+        ("ollama:\n  request_faults: ['']\n", "ollama.request_faults must be a list"),
         ("half:\n  title: a\n", "the engine 'half' of the catalog lacks dialects"),
     ],
 )

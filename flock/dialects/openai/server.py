@@ -80,6 +80,8 @@ def _check_parts(parts: list[Any], where: str) -> None:
         kind = part.get("type")
         if not isinstance(kind, str):
             raise _wrong(f"{where}[{i}].type", "a string", kind)
+        if kind == "text" and not isinstance(part.get("text"), str):
+            raise _wrong(f"{where}[{i}].text", "a string", part.get("text"))
 
 
 def _check_prompt(fields: dict[str, Any]) -> None:
