@@ -1,9 +1,12 @@
 """Whether a daemon of this home runs, and what to do when it does not.
 
-Owns the five states and their words. Refuses to take the daemon's lock, even for a moment: a daemon that starts just
-then would lose it. Called by `flock up`, `flock down`, `doctor` and the first screen.
+Owns the five states and their words. The lock decides whether its holder lives, never the number in it: after a reboot
+that number may be anybody's. It is tried only where the number names a living process and nobody answers, and only
+shared and for an instant, which a daemon that starts just then outwaits (daemon/lock.py). Called by `flock up`,
+`flock down`, `doctor` and the first screen.
 """
 
+import fcntl
 import json
 import os
 from dataclasses import dataclass
@@ -62,7 +65,7 @@ def look(home: Home, timeout: float = LOOK_SECONDS) -> Presence:
 
 
 def _nobody(home: Home, pid: int | None, error: DaemonUnreachable) -> Presence:
-    living = pid if pid and is_alive(pid) else None
+    living = pid if pid and is_alive(pid) and is_held(home) else None
     if error.details["state"] not in ("absent", "stale"):
         return _foreign(home, living, error.sentence, error.hint)
     if living:
@@ -91,6 +94,23 @@ def lock_pid(home: Home) -> int | None:
     except OSError:
         return None
     return int(words[0]) if words and words[0].isascii() and words[0].isdigit() and int(words[0]) > 1 else None
+
+
+def is_held(home: Home) -> bool:
+    """Say whether some process holds the daemon's lock; True also when this user may not even try."""
+    try:
+        descriptor = os.open(home.lock, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def is_alive(pid: int) -> bool:

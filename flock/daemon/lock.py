@@ -6,10 +6,14 @@ The file's text is the holder's pid; the lock, never the text, decides. Called b
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Generator
 from pathlib import Path
 
 from flock.errors import Conflict, StorageFailed
+
+# Who only wants to know whether somebody holds the lock has it for microseconds (client/presence.py)
+PATIENCE_SECONDS = 0.5
 
 
 @contextlib.contextmanager
@@ -20,11 +24,7 @@ def hold(path: Path) -> Generator[None]:
     except OSError as error:
         raise StorageFailed(f"cannot open {path}: {error.strerror}", hint="flock doctor") from None
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
-            raise Conflict(f"flock already runs here (pid {holder or 'unknown'})", hint="flock status") from None
+        _take(descriptor)
         try:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -34,3 +34,15 @@ def hold(path: Path) -> Generator[None]:
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def _take(descriptor: int) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+                raise Conflict(f"flock already runs here (pid {holder or 'unknown'})", hint="flock status") from None
+        time.sleep(0.01)

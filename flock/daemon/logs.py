@@ -5,6 +5,7 @@ Called by daemon/serve.py.
 
 import logging
 import logging.handlers
+import os
 import re
 import sys
 import time
@@ -29,11 +30,31 @@ class _Redacting(logging.Formatter):
         return redact(super().format(record))
 
 
+class _Rotating(logging.handlers.RotatingFileHandler):
+    """What the interpreter and its libraries say follows the log: `flock up` made it the standard output and error."""
+
+    def doRollover(self) -> None:
+        """Begin a new file for the log and for both descriptors."""
+        ours = [n for n in (1, 2) if _same(n, self.baseFilename)]
+        super().doRollover()
+        if self.stream is None:  # pyright: ignore[reportUnnecessaryComparison]  # with delay it opens at the next line
+            self.stream = self._open()
+        for number in ours:
+            os.dup2(self.stream.fileno(), number)
+
+
+def _same(descriptor: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except OSError:
+        return False
+
+
 def set_up(home: Home, level: str, *, to_file: bool) -> None:
     """Send the log to the home's file, or to standard error in the foreground."""
     handler: logging.Handler
     if to_file:
-        handler = logging.handlers.RotatingFileHandler(home.log_file, maxBytes=FILE_BYTES, backupCount=2, delay=True)
+        handler = _Rotating(home.log_file, maxBytes=FILE_BYTES, backupCount=2, delay=True)
     else:
         handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Redacting("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S"))

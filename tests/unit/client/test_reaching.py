@@ -1,5 +1,6 @@
 """Reaching a daemon over real sockets, and not reaching one."""
 
+import fcntl
 import json
 import os
 import socket
@@ -134,9 +135,17 @@ def test_absence(home: Home) -> None:
 
 def test_a_daemon_on_its_way(home: Home) -> None:
     home.lock.write_text(f"{os.getpid()}\n")
-    found = look(home)
+    with home.lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        found = look(home)
     assert (found.state, found.pid) == ("absent", os.getpid())
     assert "is starting or stopping" in found.sentence
+
+
+def test_a_lock_that_nobody_holds_names_nobody(home: Home) -> None:
+    home.lock.write_text(f"{os.getpid()}\n")
+    found = look(home)
+    assert (found.state, found.pid) == ("absent", None)
 
 
 def test_a_stale_socket(home: Home) -> None:
