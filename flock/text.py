@@ -14,7 +14,9 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as "12 ms", "3.4 s", "5 m 3 s", "2 h 10 m" or "3 d 4 h"."""
+    """Return seconds as "0.3 ms", "12 ms", "3.4 s", "5 m 3 s", "2 h 10 m" or "3 d 4 h"."""
+    if 0 < seconds < 0.00995:
+        return f"{seconds * 1000:.1f} ms"
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:

@@ -134,13 +134,23 @@ def drawn(view: "View", colour: bool, width: int | None = None) -> str:
     )
     for block in view.blocks:
         if isinstance(block, Line):
-            page.print(Text(clean(block.words), style=_TONES[block.tone]), soft_wrap=True)
+            words = _broken(clean(block.words), block.hang, page.width) if block.hang else clean(block.words)
+            page.print(Text(words, style=_TONES[block.tone]), soft_wrap=True)
         elif isinstance(block, Pairs):
             _draw_pairs(page, block)
         else:
             _draw_table(page, block)
     assert isinstance(page.file, StringIO)
     return "\n".join(line.rstrip() for line in page.file.getvalue().splitlines())
+
+
+def _broken(words: str, hang: int, width: int) -> str:
+    """Return prose broken between words; a path or a command that is wider than the terminal stays whole."""
+    from textwrap import fill
+
+    return fill(
+        words, max(width, hang + 20), subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _draw_pairs(page: "Console", block: "Pairs") -> None:
@@ -179,18 +189,21 @@ def error(failure: FlockError, as_json: bool) -> None:
         say(json.dumps({"error": failure.to_plain()}, ensure_ascii=False))
         return
     say(f"flock: {failure.sentence}", "bad")
+    near = [str(word) for word in failure.details.get("nearest") or ()]
+    if near and not any(word in failure.sentence or word in failure.hint for word in near):
+        say(f"nearest: {', '.join(near)}")
     if failure.hint:
         say(f"hint: {command(failure.hint)}")
 
 
 def command(words: str) -> str:
-    """Return a command line that starts with "flock" under the name that leads to ours; other words as they are."""
-    first, space, rest = words.partition(" ")
-    if first != "flock":
+    """Return a line with flock called in it by the name that leads to ours; other words as they are."""
+    if "flock" not in words:
         return words
-    from flock.names import preferred_command
+    from flock.names import preferred_command, spelled
 
-    return preferred_command(os.environ.get("PATH", os.defpath)) + space + rest
+    called = preferred_command(os.environ.get("PATH", os.defpath))
+    return called if words == "flock" else spelled(words, called)
 
 
 def progress(words: str) -> None:

@@ -4,6 +4,7 @@ Owns the list since the daemon's start (the newest KEPT ended ones). A watcher w
 """
 
 import asyncio
+import difflib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
@@ -92,7 +93,8 @@ class Jobs:
 
     def _find(self, job_id: str) -> Job:
         if job_id not in self._jobs:
-            raise NotFound(f"there is no job {job_id!r}", hint="flock job ls")
+            near = difflib.get_close_matches(job_id, self._jobs, n=3)
+            raise NotFound(f"there is no job {job_id!r}", hint="flock job ls", details={"nearest": near})
         return self._jobs[job_id]
 
     async def stop(self) -> None:

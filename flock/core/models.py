@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 from flock.contract.jobs import Job
 from flock.contract.models import AddModel, ListModels, Model, RemoveModel
@@ -10,6 +11,8 @@ from flock.core.context import Actor, Context
 from flock.core.jobs import Report
 from flock.core.operations import handles
 from flock.errors import InvalidRequest
+
+_HELP = "flock model add --help"
 
 
 @handles(ListModels)
@@ -33,17 +36,17 @@ async def add_model(context: Context, op: AddModel, _actor: Actor) -> Job:
     if not colon or scheme != "file" or not rest:
         raise InvalidRequest(
             f"{op.source!r} is no source this version can add from: it knows file:PATH.gguf",
-            hint=f"flock model add file:{op.source}" if op.source.endswith(".gguf") else "flock model add --help",
+            hint=f"flock model add {quote(f'file:{op.source}')}" if op.source.endswith(".gguf") else _HELP,
         )
     path = Path(rest).expanduser()
     if not path.is_absolute():
-        raise InvalidRequest(f"{rest!r} is not an absolute path", hint=f"flock model add file:$PWD/{rest}")
-    await asyncio.to_thread(context.registry.validate_file, str(path), op.name)
+        raise InvalidRequest(f"{rest!r} is not an absolute path", hint=f'flock model add "file:$PWD/{rest}"')
+    model_id = await asyncio.to_thread(context.registry.validate_file, str(path), op.name)
 
     async def work(report: Report) -> None:
         await context.registry.add_file(str(path), op.name, report)
 
-    job = context.jobs.start("model.add", str(path), work)
+    job = context.jobs.start("model.add", model_id, work)
     context.ids.keep("jobs", [j.id for j in context.jobs.all()])
     return job
 

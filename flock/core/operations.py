@@ -73,7 +73,8 @@ def _target(op: Op[Any]) -> str:
 
 
 def _details(op: Op[Any]) -> dict[str, Any]:
-    """Return the options that differ from their defaults; secrets never."""
-    values = {f.name: getattr(op, f.name) for f in _fields(op) if f.metadata.get("kind") == "flag"}
-    defaults = {f.name: f.default for f in _fields(op)}
-    return {k: v for k, v in values.items() if v != defaults[k]}
+    """Return what was said beside the target: further arguments and options that are not the default; secrets never."""
+    arguments = [f for f in _fields(op) if f.metadata.get("kind") == "arg"]
+    options = [f for f in _fields(op) if f.metadata.get("kind") == "flag"]
+    said = [(f, getattr(op, f.name)) for f in (*arguments[1:], *options)]
+    return {f.name: value for f, value in said if value != f.default}

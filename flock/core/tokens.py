@@ -1,5 +1,7 @@
 """Creating, listing and revoking API keys."""
 
+import difflib
+
 from flock.clock import rfc3339
 from flock.contract.op import Scope
 from flock.contract.tokens import CreateToken, ListTokens, RevokeToken, Token, TokenCreated
@@ -43,7 +45,8 @@ async def revoke_token(context: Context, op: RevokeToken, _actor: Actor) -> Toke
     entries = {e.id: e for e in await context.store.keys.all()}
     entry = entries.get(op.id)
     if entry is None:
-        raise NotFound(f"there is no key {op.id!r}", hint="flock token ls", details={"nearest": list(entries)[:5]})
+        near = difflib.get_close_matches(op.id, [i for i, e in entries.items() if e.revoked_at is None], n=3)
+        raise NotFound(f"there is no key {op.id!r}", hint="flock token ls", details={"nearest": near})
     if entry.revoked_at is None:
         await context.store.keys.revoke(op.id, context.clock.now())
         context.keys.revoke(op.id)

@@ -8,6 +8,7 @@ import asyncio
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import aiohttp
@@ -24,6 +25,7 @@ from flock.store.entries import EngineEntry
 _NAME = re.compile(r"^[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,99}$")
 # Adopted engines that do not answer must not hold up the daemon's start; their watch finds them later.
 _FIRST_ANSWERS_SECONDS = 1.0
+_LOCAL = {"localhost": "127.0.0.1"}
 
 
 class StoredEngines(Protocol):
@@ -156,7 +158,7 @@ class Attached:
         if name in self.by_name or name in self._arriving:
             raise Conflict(f'an engine is called "{name}" already', hint=f"flock engine detach {name}")
         for watched in self.by_name.values():
-            if watched.adoption.address == address:
+            if _same(watched.adoption.address, address):
                 raise Conflict(f"{address.url} is attached already, as {watched.name}", hint="flock engine ls")
 
     async def _refuse_self(self, address: Address) -> None:
@@ -179,6 +181,11 @@ class Attached:
             if key:
                 await asyncio.to_thread(self._secrets.delete, adoption.name)
             raise
+
+
+def _same(one: Address, other: Address) -> bool:
+    """Say whether two addresses are one: people write 127.0.0.1 and localhost for the same place."""
+    return replace(one, host=_LOCAL.get(one.host, one.host)) == replace(other, host=_LOCAL.get(other.host, other.host))
 
 
 def nearest(word: str, words: Iterable[str]) -> list[str]:

@@ -15,6 +15,7 @@ from flock.clock import Clock
 from flock.contract.engines import Engine as EngineRow
 from flock.contract.models import Model
 from flock.engines import engine_log, rows
+from flock.engines.adopted import parse_url
 from flock.engines.attached import Attached, StoredEngines
 from flock.engines.children import Children, reap_orphans
 from flock.engines.embedded import Embedded
@@ -151,8 +152,10 @@ class Registry:
         Raises InvalidRequest (no such URL or name, no such server), Conflict (flock itself, an engine of ours, name
         or URL taken), EngineUnreachable, NotAllowed (it wants a key), StorageFailed.
         """
+        address = parse_url(url)
+        here = address.host in ("localhost", "127.0.0.1", "::1")
         for own in self._own.all():
-            if name == own.name or (own.endpoint and own.endpoint.split("//")[1] in url):
+            if name == own.name or (here and own.endpoint.endswith(f":{address.port}")):
                 raise Conflict(f"{name or url} is flock's own engine", hint="flock engine ls")
         return rows.adopted_engine(await self._attached.attach(url, name, key))
 

@@ -54,7 +54,7 @@ def test_every_error_of_the_daemon_keeps_its_class_words_and_exit_code(
     assert app.main(["model", "ls"]) == error.exit_code
     shown, told = capsys.readouterr()
     assert shown == ""
-    assert re.fullmatch(r"flock: it is so\nhint: .* doctor\n", told)
+    assert re.fullmatch(r"flock: it is so\nnearest: a\nhint: .* doctor\n", told)
     assert app.main(["model", "ls", "--json"]) == error.exit_code
     shown, told = capsys.readouterr()
     assert shown == ""

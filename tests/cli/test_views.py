@@ -127,3 +127,13 @@ def test_each_noun_has_its_views() -> None:
         example: type[Op[Any]] = op
         assert callable(getattr(deliver.views(example), "human"))  # noqa: B009
         assert callable(getattr(deliver.views(example), "ids"))  # noqa: B009
+
+
+def test_prose_is_broken_between_words_and_commands_stay_whole() -> None:
+    prose = Line("ok       directories: /a/rather/long/place and " + "/b" * 30 + " are private", hang=9)
+    command = Line("         fix: " + "flock config set listen " * 5)
+    shown = out.drawn(View((prose, command)), colour=False, width=60).split("\n")
+    assert shown[0] == "ok       directories: /a/rather/long/place and"
+    assert shown[1] == " " * 9 + "/b" * 30
+    assert shown[2] == " " * 9 + "are private"
+    assert shown[3] == command.words.rstrip()

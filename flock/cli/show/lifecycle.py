@@ -43,7 +43,7 @@ def ids(op: Op[Any], value: Any) -> list[str]:
 def card(ready: Ready) -> View:
     """Show the ready card: all that a user needs after `flock up`."""
     s = ready.status
-    own = [f"{e.name} ({e.kind}) at {e.endpoint}, {e.state}" for e in s.engines]
+    own = [f"{e.name} ({e.kind}){f' at {e.endpoint}' if e.endpoint else ''}, {e.state}" for e in s.engines]
     rows = [
         ("machine", of_status.machine(s)),
         ("engine", listed(own) if own else "starts with the first request"),
@@ -70,7 +70,8 @@ def diagnosis(found: Diagnosis) -> View:
     room = max((len(c.state) for c in found.checks), default=0)
     blocks: list[Line] = []
     for check in found.checks:
-        blocks.append(Line(f"{check.state:<{room}}  {check.name}: {check.sentence}", _TONES.get(check.state, "")))
+        words = f"{check.state:<{room}}  {check.name}: {check.sentence}"
+        blocks.append(Line(words, _TONES.get(check.state, ""), hang=room + 2))
         blocks += [Line(f"{'':<{room}}  fix: {check.fix}")] if check.fix else []
     return View(tuple(blocks), (Line(_verdict(found.checks, found.serious)),))
 

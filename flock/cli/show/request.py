@@ -65,18 +65,22 @@ def explained(e: Explanation, now: float) -> View:
 
 
 def _facts(e: Explanation, now: float) -> tuple[tuple[str, str], ...]:
-    model = e.model if e.model == e.requested_model or not e.model else f"{e.requested_model} → {e.model}"
+    model = e.model or e.requested_model
+    if e.model and e.model != e.requested_model:
+        model = f"{e.requested_model} → {e.model}" if e.requested_model else f"{e.model} (none was named)"
+    end = max((s.start_ms + s.duration_ms for s in e.spans), default=None)
     tokens = f"{e.input_tokens:,} in ({e.cached_tokens:,} cached), {e.output_tokens:,} out"
     rows = [
         ("request", e.id),
         ("when", since(e.at, now)),
         ("who", f"{e.user} ({e.key_id})" if e.key_id else or_none(e.user)),
         ("asked", f"{e.endpoint}, {'streamed' if e.stream else 'in one piece'}"),
-        ("model", model or e.requested_model),
-        ("went to", f"{e.upstream} ({e.engine})" if e.upstream else NONE),
+        ("model", or_none(model)),
+        ("went to", e.upstream if e.upstream == e.engine else f"{e.upstream} ({e.engine})" if e.upstream else NONE),
         ("why", or_none(e.why)),
         ("plan", f"{e.plan}: {', '.join(e.edits)}" if e.edits else or_none(e.plan)),
         ("outcome", f"{e.outcome or e.stage}, status {e.status}" if e.status else e.outcome or e.stage),
+        ("took", _ms(end)),
         ("tokens", f"{tokens}{', counted by flock' if e.estimated else ''}"),
         ("bytes", f"{text.size(e.bytes_in)} in, {text.size(e.bytes_out)} out"),
     ]

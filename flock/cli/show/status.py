@@ -12,7 +12,7 @@ from flock.contract.status import Status
 def human(op: Op[Any], value: Status, now: float) -> View:
     """Show all of it: the daemon, its models, its engines."""
     models, engines = model.models(value.models), engine.engines(value.engines, now)
-    blocks = (Pairs(facts(value)), Line(), *models.blocks, Line(), *engines.blocks)
+    blocks = (Pairs(facts(value)), *_warning(value), Line(), *models.blocks, Line(), *engines.blocks)
     return View(blocks, (*models.aside, *engines.aside))
 
 
@@ -56,7 +56,14 @@ def brief(status: Status, command: str) -> View:
         ("requests", f"{status.requests_running:,} running, {status.requests_total:,} since the start"),
     )
     notes = tuple(Line(f"{m.id}: {m.note}", "dim") for m in status.models if m.note)
-    return View((Pairs(rows), *(Line(words, "bad") for words in broken), *notes, *_next(command, _RUNNING)))
+    faults = (*_warning(status), *(Line(words, "bad") for words in broken))
+    return View((Pairs(rows), *faults, *notes, *_next(command, _RUNNING)))
+
+
+def _warning(status: Status) -> tuple[Line, ...]:
+    if not status.warning:
+        return ()
+    return (Line(f"usage waits in memory and is lost if flock ends now: {status.warning}", "bad"),)
 
 
 def absent(sentence: str, command: str) -> View:

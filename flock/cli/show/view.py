@@ -18,10 +18,13 @@ NONE = "-"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of words."""
+    """One line of words. With `hang` it is prose that a terminal breaks between words, further lines indented by so
+    many columns; without, it stays one line, so that a command in it can be copied.
+    """
 
     words: str = ""
     tone: Tone = ""
+    hang: int = 0
 
 
 @dataclass(frozen=True, slots=True)
