@@ -5,6 +5,7 @@ and the command that mends it. Reads the file at each call and keeps nothing. Ca
 the CLI where no daemon runs; the file itself is edited by configfile.py.
 """
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -173,6 +174,13 @@ class Config(_Section):
         """Return what set a value, as a user would name it: the variable, else the key."""
         layer = self.origins[key]
         return layer.origin if layer.name == "environment" else key
+
+    def change(self, key: str, words: str) -> str:
+        """Return the command that changes a value from the next start on, where the value in force came from."""
+        layer = self.origins[key]
+        if layer.name == "environment":
+            return f"export {layer.origin}={shlex.quote(words)}"
+        return f"flock config set {key} {shlex.quote(words)}"
 
     def catalog_dirs(self, home: Home) -> list[Path]:
         """Return where catalog files are looked for, the first winning: configured, the user's, flock's own."""

@@ -5,6 +5,7 @@ executed. Called by doctor, by the ready card and wherever a hint names a comman
 """
 
 import os
+import re
 import shlex
 import sys
 from dataclasses import dataclass
@@ -72,3 +73,12 @@ def preferred_command(path: str, *, called_as: str | None = None, python: str | 
             return name
     script = own_script(called_as, python)
     return shlex.quote(script) if script else f"{shlex.quote(python or sys.executable)} -m flock"
+
+
+# where a command begins in a line of several: "flock down; mv a b; flock up", "(umask 077; flock token create …)"
+_BEGINS = re.compile(r"(^|; |&& |\()flock (?=[a-z-])")
+
+
+def spelled(line: str, command: str) -> str:
+    """Return a printed line with every call of flock in it made by `command`; other words stay as they are."""
+    return _BEGINS.sub(lambda found: f"{found[1]}{command} ", line)

@@ -3,17 +3,15 @@
 Refuses to listen beyond loopback when keys are not required. Called by daemon/serve.py.
 """
 
-import contextlib
 import errno
 import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-
-from flock.config import Listen
+from flock.config import Config
 from flock.errors import ConfigInvalid, StartFailed
+from flock.local import ports
 
 Stop = Callable[[float], None]
 Socket = socket.socket
@@ -22,15 +20,16 @@ Socket = socket.socket
 BACKLOG = 4096
 
 
-def public_socket(where: Listen, *, required: bool) -> Socket:
+def public_socket(config: Config) -> Socket:
     """Bind the public address.
 
     Raises ConfigInvalid for an open door without keys, StartFailed naming who holds a taken port.
     """
-    if not where.loopback and not required:
+    where = config.listen
+    if not where.loopback and not config.auth.require_keys:
         raise ConfigInvalid(
             f"listen is {where.text}, which other machines reach, and auth.require_keys is false",
-            hint="flock config set auth.require_keys true, or flock config set listen 127.0.0.1:8080",
+            hint=config.change("auth.require_keys", "true"),
         )
     family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
@@ -40,44 +39,25 @@ def public_socket(where: Listen, *, required: bool) -> Socket:
         bound.listen(BACKLOG)
     except OSError as error:
         bound.close()
-        raise _taken(where, error) from None
+        raise _taken(config, error) from None
     bound.setblocking(False)
     return bound
 
 
-def _taken(where: Listen, error: OSError) -> StartFailed:
+def _taken(config: Config, error: OSError) -> StartFailed:
+    where = config.listen
     if error.errno == errno.EADDRINUSE:
-        owner = port_owner(where.port)
-        return StartFailed(
-            f"port {where.port} is taken" + (f" by {owner}" if owner else ""),
-            hint=f"flock config set listen {where.host_text}:{free_port(where.host, where.port + 1)}",
-        )
+        owner = ports.owner(where.port) or "a process of another user"
+        return StartFailed(f"port {where.port} is taken by {owner}", hint=another_port(config, where.port))
     if error.errno in (errno.EACCES, errno.EPERM):
-        return StartFailed(
-            f"this user may not listen on port {where.port}", hint=f"flock config set listen {where.host_text}:8080"
-        )
+        return StartFailed(f"this user may not listen on port {where.port}", hint=another_port(config, 8079))
     return StartFailed(f"cannot listen on {where.text}: {error.strerror or error}", hint="flock config get listen")
 
 
-def port_owner(port: int) -> str:
-    """Return "nginx (pid 812)" for whoever listens on a TCP port, "" when it cannot be seen."""
-    with contextlib.suppress(psutil.Error, OSError):
-        for found in psutil.net_connections("tcp"):
-            if found.status == psutil.CONN_LISTEN and found.laddr and found.laddr[1] == port and found.pid:
-                with contextlib.suppress(psutil.Error):
-                    return f"{psutil.Process(found.pid).name()} (pid {found.pid})"
-                return f"pid {found.pid}"
-    return ""
-
-
-def free_port(host: str, first: int) -> int:
-    """Return the first port from `first` on that can be bound now."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for port in range(first, min(first + 200, 65536)):
-        with socket.socket(family, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
-            probe.bind((host, port))
-            return port
-    return first
+def another_port(config: Config, after: int) -> str:
+    """Return the line that lets the next start take the first free port above `after`."""
+    where = config.listen
+    return config.change("listen", f"{where.host_text}:{ports.next_free(where.host, after)}")
 
 
 def private_socket(path: Path) -> Socket:

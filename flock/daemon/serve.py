@@ -92,7 +92,7 @@ async def _main(home: Home, config: Config, ready_fd: int | None) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, 10.0)
-    tcp = listen.public_socket(config.listen, required=config.auth.require_keys)
+    tcp = listen.public_socket(config)
     try:
         async with _wired(home, config, stop) as context:
             first_key = await _first_key(context)

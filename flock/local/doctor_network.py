@@ -64,7 +64,8 @@ def port(scene: Scene) -> Iterator[Check]:
         yield Check("port", OK, f"{where.text} is free")
         return
     owner = ports.owner(where.port) or "a process of another user"
-    fix = scene.fix(f"flock config set listen {where.host_text}:{ports.next_free(where.host, where.port)}")
+    free = f"{where.host_text}:{ports.next_free(where.host, where.port)}"
+    fix = scene.fix(_config(scene).change("listen", free))
     yield Check("port", SERIOUS, f"port {where.port} is taken by {owner}", fix)
 
 
@@ -89,11 +90,11 @@ def reach(scene: Scene) -> Iterator[Check]:
     """Say from where the public door can be reached."""
     where = _listen(scene)
     if where.loopback:
-        fix = scene.fix(f"flock config set listen 0.0.0.0:{where.port}")
+        fix = scene.fix(_config(scene).change("listen", f"0.0.0.0:{where.port}"))
         yield Check("reach", NOTE, f"only this machine reaches flock ({where.text})", fix)
         return
     if not _config(scene).auth.require_keys:
-        fix = scene.fix("flock config set auth.require_keys true")
+        fix = scene.fix(_config(scene).change("auth.require_keys", "true"))
         yield Check("reach", SERIOUS, f"{where.text} is open to other machines, and keys are not required", fix)
         return
     yield Check("reach", NOTE, f"other machines reach {where.text} unless a firewall on this one stands between", "")

@@ -1,6 +1,6 @@
 """Who listens on a TCP port of this machine, and which port is free.
 
-Owns no socket for longer than a look. Called by doctor, and free for the daemon to name a taken port's owner.
+Owns no socket for longer than a look. Called by doctor and by the daemon, to name a taken port's owner.
 """
 
 import contextlib

@@ -11,6 +11,7 @@ from flock.client.presence import Presence
 from flock.contract.lifecycle import Check
 from flock.contract.status import Status
 from flock.errors import FlockError
+from flock.names import spelled
 from flock.paths import Home
 
 OK, NOTE, WARNING, SERIOUS = "ok", "note", "warning", "serious"
@@ -37,8 +38,8 @@ class Scene:
         return self.environ.get("PATH", os.defpath)
 
     def fix(self, command: str) -> str:
-        """Return a command that starts with "flock" as it must be called here; others as they are."""
-        return f"{self.command}{command[5:]}" if command.startswith("flock ") else command
+        """Return a line with flock called in it as it must be called here."""
+        return spelled(command, self.command)
 
     def from_error(self, name: str, error: FlockError, state: str = SERIOUS) -> Check:
         """Return the check that a FlockError failed."""

@@ -57,6 +57,21 @@ def test_without_a_name_on_path_the_scripts_own_place_is_printed(tmp_path: Path)
     assert names.preferred_command("", called_as="/daemon", python="/no/python") == "/no/python -m flock"
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("flock up", "/x/flock up"),
+        ("flock down; mv a b; rm -f c && flock up", "/x/flock down; mv a b; rm -f c && /x/flock up"),
+        ("(umask 077; flock token create a > b)", "(umask 077; /x/flock token create a > b)"),
+        ("run flock as ada", "run flock as ada"),
+        ("mv /a/flock /b", "mv /a/flock /b"),
+        ("flock", "flock"),
+    ],
+)
+def test_every_call_in_a_printed_line_is_spelled_so_that_it_runs(line: str, shown: str) -> None:
+    assert names.spelled(line, "/x/flock") == shown
+
+
 def test_the_real_one_is_recognised() -> None:
     found = names.resolve("flock", names.CRON_PATH)
     if found.kind == "missing":
