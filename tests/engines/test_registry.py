@@ -35,7 +35,7 @@ from flock.paths import Home
 from flock.smoke import facts
 from flock.store.store import Store
 from tests.engines.parts import PROFILES, Absent, StandIn, until
-from tests.running import free_port
+from tests.running import PATIENCE, free_port
 
 INSTANCE = "instance-of-this-test"
 Open = Callable[..., Any]
@@ -119,7 +119,9 @@ async def chat(session: aiohttp.ClientSession, registry: Registry, model: str) -
     upstream = placement.upstream or await registry.ensure(placement)
     headers = {"Authorization": f"Bearer {upstream.key}"}
     body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 100}
-    async with session.post(f"{upstream.url}/v1/chat/completions", json=body, headers=headers) as answer:
+    patience = aiohttp.ClientTimeout(total=PATIENCE)  # the session's own limit is one for probes
+    url = f"{upstream.url}/v1/chat/completions"
+    async with session.post(url, json=body, headers=headers, timeout=patience) as answer:
         return (await answer.json())["choices"][0]["message"]["content"]
 
 

@@ -24,7 +24,7 @@ from flock.errors import EngineFailed
 from flock.upstream import Upstream
 from tests.engines.parts import Absent, Counted, HandClock, StandIn, until
 from tests.engines.stand_in import LAST_WORDS
-from tests.running import free_port
+from tests.running import PATIENCE, free_port
 from tools.gguf_writer import Gguf
 
 Make = Callable[..., Supervised]
@@ -34,7 +34,9 @@ QUICK = Limits(ready=60.0, term=0.2, kill=5.0)
 async def ask(session: aiohttp.ClientSession, upstream: Upstream, key: str | None = None) -> tuple[int, str]:
     headers = {"Authorization": f"Bearer {upstream.key if key is None else key}"}
     body = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 50}
-    async with session.post(f"{upstream.url}/v1/chat/completions", json=body, headers=headers) as answer:
+    patience = aiohttp.ClientTimeout(total=PATIENCE)  # the session's own limit is one for probes
+    url = f"{upstream.url}/v1/chat/completions"
+    async with session.post(url, json=body, headers=headers, timeout=patience) as answer:
         return answer.status, await answer.text()
 
 
