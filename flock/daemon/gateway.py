@@ -83,26 +83,33 @@ class Gateway:
             record.key = key
             reply = Reply(request, record)
             try:
-                return await self._generate(request, reply, path)
-            except FlockError as error:
-                return await self._fail(reply, error)
-            except asyncio.CancelledError:
-                if reply.interrupted is None or (task := asyncio.current_task()) is None:
-                    record.outcome = record.outcome or "cancelled"
-                    record.status = record.status or 499
-                    raise
-                task.uncancel()
-                return await self._fail(reply, reply.interrupted)
-            except ConnectionError:  # the client left between two writes
+                return await self._answered(request, reply, path)
+            except (asyncio.CancelledError, ConnectionError):
+                # the client left, perhaps between two writes; an error aiohttp would write into the log
                 record.outcome = record.outcome or "cancelled"
-                raise
-            except Exception:
-                log.exception("request %s failed", record.id)
-                return await self._fail(reply, InternalError("flock failed on this request", hint="flock logs"))
+                record.status = record.status or 499
+                raise asyncio.CancelledError from None
             finally:
                 self._inference.settle(record)
 
         return handle
+
+    async def _answered(self, request: web.Request, reply: Reply, path: str) -> web.StreamResponse:
+        """Return the answer, or the error that stands for it."""
+        try:
+            return await self._generate(request, reply, path)
+        except FlockError as error:
+            return await self._fail(reply, error)
+        except asyncio.CancelledError:
+            if reply.interrupted is None or (task := asyncio.current_task()) is None:
+                raise
+            task.uncancel()
+            return await self._fail(reply, reply.interrupted)
+        except ConnectionError:
+            raise
+        except Exception:
+            log.exception("request %s failed", reply.record.id)
+            return await self._fail(reply, InternalError("flock failed on this request", hint="flock logs"))
 
     async def _generate(self, request: web.Request, reply: Reply, path: str) -> web.StreamResponse:
         raw = await self._body(request)

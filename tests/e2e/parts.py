@@ -213,12 +213,13 @@ class Slots:
 
 
 def slots(flock: Flock, model: str) -> Slots:
-    """Return the embedded engine of a model, which must run."""
+    """Return the engine of a model of flock's own, which must run."""
     for child in children(flock):
-        line = child.cmdline()
-        if f"--alias={model}" in line:
-            port = next(int(word.removeprefix("--port=")) for word in line if word.startswith("--port="))
-            return Slots(port, child.environ()["FLOCK_ENGINE_KEY"], child)
+        line = " ".join(child.cmdline()).replace("=", " ")
+        if f"--alias {model} " in line:
+            port = line.split("--port ")[1].split()[0]
+            environ = child.environ()
+            return Slots(int(port), environ.get("FLOCK_ENGINE_KEY") or environ["LLAMA_API_KEY"], child)
     raise AssertionError(f"no engine of {model} runs")
 
 
