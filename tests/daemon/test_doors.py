@@ -1,0 +1,238 @@
+"""The two doors of a running daemon: who is let in where, and that both say the same."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flock import __version__
+from flock.client.calls import encode
+from flock.contract.audit import RecentAudit
+from flock.contract.engines import AttachEngine, DetachEngine, ListEngines
+from flock.contract.jobs import ListJobs, ShowJob
+from flock.contract.lifecycle import Down
+from flock.contract.models import AddModel, ListModels, RemoveModel
+from flock.contract.op import Op, Where, ensure_declared, to_argv
+from flock.contract.requests import ExplainRequest, ListRequests, ShowRequest
+from flock.contract.settings import GetConfig, SetConfig, ShowConfig, UnsetConfig
+from flock.contract.status import ShowStatus
+from flock.contract.tokens import CreateToken, ListTokens, RevokeToken
+from flock.contract.usage import RecentUsage
+from flock.paths import user_name
+from tests.daemon.conftest import Door, bearer
+from tests.running import Flock, flock_home
+
+# What can be asked again and again and gives the same
+READING: list[Op[Any]] = [
+    RecentAudit(),
+    RecentAudit(limit=1, actor="nobody"),
+    ListEngines(),
+    ListJobs(),
+    ListModels(),
+    ListRequests(),
+    ListRequests(running=True),
+    ShowRequest(id="last"),
+    ExplainRequest(),
+    ShowConfig(),
+    GetConfig(key="auth.require_keys"),
+    ListTokens(all=True),
+    RecentUsage(limit=3),
+    RecentUsage(user="nobody"),
+]
+EVERY: list[Op[Any]] = [
+    *READING,
+    ShowStatus(),
+    ShowJob(id="j_1"),
+    Down(),
+    AttachEngine(url="http://127.0.0.1:1"),
+    DetachEngine(name="x"),
+    AddModel(source="file:/x.gguf"),
+    RemoveModel(id="x"),
+    SetConfig(key="listen", value="1"),
+    UnsetConfig(key="listen"),
+    CreateToken(name="x"),
+    RevokeToken(id="k_1"),
+]
+
+
+def name(op: Op[Any]) -> str:
+    return " ".join(to_argv(op))
+
+
+def asked(door: Door, op: Op[Any], headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+    call = encode(op)
+    status, told, body = door.ask(call.method, call.path, call.body, headers)
+    return status, dict(told), body
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_request(flock: Flock, public: Door) -> None:
+    """Let there be one request to list and to explain."""
+    chat = {"messages": [{"role": "user", "content": "Hello"}]}
+    status, _, _ = public.ask("POST", "/v1/chat/completions", chat, bearer(flock.key))
+    assert status == 200
+
+
+def test_every_operation_with_a_route_is_tried_here() -> None:
+    routed = {n for n, op in ensure_declared().items() if op.spec.path}
+    assert {op.spec.name for op in EVERY} == routed
+    assert all(ensure_declared()[n].spec.where is not Where.LOCAL for n in routed)
+
+
+@pytest.mark.parametrize("op", READING, ids=name)
+def test_the_command_and_both_doors_give_the_same_bytes(op: Op[Any], flock: Flock, public: Door, private: Door) -> None:
+    over_tcp = asked(public, op, bearer(flock.key))
+    over_unix = asked(private, op, {})
+    assert over_tcp[0] == over_unix[0] == 200
+    assert over_tcp[2] == over_unix[2]
+    assert flock.ok(*to_argv(op), "--json").encode() == over_tcp[2] + b"\n"
+    for _, headers, _ in (over_tcp, over_unix):
+        assert headers["content-type"] == "application/json"
+        assert headers["x-flock-version"] == __version__
+
+
+def test_status_is_the_same_but_for_the_time(flock: Flock, public: Door) -> None:
+    status, _, body = asked(public, ShowStatus(), bearer(flock.key))
+    shown = flock.json("status")
+    told = json.loads(body)
+    assert status == 200
+    for moving in ("uptime_seconds",):
+        assert shown.pop(moving) >= told.pop(moving)
+    assert shown == told
+    assert (shown["pid"], shown["api_url"], shown["home"]) == (flock.pid, f"{flock.url}/v1", str(flock.home))
+
+
+@pytest.mark.parametrize("op", EVERY, ids=name)
+def test_without_an_admin_key_the_public_door_does_nothing(op: Op[Any], public: Door, user_key: str) -> None:
+    for headers, status, code in (
+        ({}, 401, "missing_api_key"),
+        (bearer("sk-orc-wrong"), 401, "invalid_api_key"),
+        (bearer(user_key), 403, "forbidden"),
+    ):
+        got, told, body = asked(public, op, headers)
+        assert (got, json.loads(body)["error"]["code"]) == (status, code)
+        assert json.loads(body)["error"]["hint"]
+        assert ("x-should-retry" in told) == (status == 401)
+
+
+def test_a_refused_act_stands_in_the_audit(flock: Flock, public: Door, user_key: str) -> None:
+    asked(public, RevokeToken(id="k_of_somebody"), bearer(user_key))
+    newest = flock.json("audit", "--actor", "alice", "--limit", "1")[0]
+    assert (newest["action"], newest["target"], newest["outcome"]) == ("token.revoke", "k_of_somebody", "forbidden")
+
+
+@pytest.mark.parametrize("header", ["Origin", "Referer"])
+def test_browsers_are_kept_from_the_private_door(header: str, private: Door) -> None:
+    for op in (ListTokens(), CreateToken(name="mallory")):
+        status, _, body = asked(private, op, {header: "http://evil.example"})
+        assert (status, json.loads(body)["error"]["code"]) == (403, "forbidden")
+    assert "mallory" not in private.ask("GET", "/admin/v1/tokens")[2].decode()
+
+
+def test_the_private_door_has_no_inference(private: Door, public: Door) -> None:
+    status, _, body = private.ask("POST", "/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}]})
+    assert (status, json.loads(body)["error"]["code"]) == (404, "not_found")
+    assert private.ask("GET", "/healthz")[0] == public.ask("GET", "/healthz")[0] == 200
+
+
+def test_only_the_owner_can_open_the_private_door(flock: Flock) -> None:
+    socket = flock.home / "run" / "flock.sock"
+    assert socket.stat().st_mode & 0o777 == 0o600
+    assert socket.parent.stat().st_mode & 0o777 == 0o700
+    assert (flock.home / "admin.key").stat().st_mode & 0o777 == 0o600
+
+
+# becomes somebody else only when everything is loaded: they may not be able to read it
+STRANGER = """
+import http.client, os, socket, sys
+socket.socket(socket.AF_UNIX).close()
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+peer = socket.socket(socket.AF_UNIX)
+try:
+    peer.connect(sys.argv[1])
+except PermissionError:
+    sys.exit(77)
+peer.sendall(b"GET /admin/v1/tokens HTTP/1.1\\r\\nHost: flock\\r\\nConnection: close\\r\\n\\r\\n")
+answer = http.client.HTTPResponse(peer)
+answer.begin()
+print(answer.status, answer.read().decode())
+"""
+
+
+def as_nobody(socket: Path) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-I", "-c", STRANGER, str(socket)]
+    return subprocess.run(argv, capture_output=True, text=True, cwd="/", timeout=60, check=False)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_another_user_is_refused_even_where_the_modes_let_them_in() -> None:
+    with flock_home() as flock:
+        flock.ok("up")
+        socket = flock.home / "run" / "flock.sock"
+        assert as_nobody(socket).returncode == 77
+        for path in (flock.home.parent, flock.home, socket.parent):
+            path.chmod(0o755)
+        socket.chmod(0o666)
+        told = as_nobody(socket)
+        assert told.returncode == 0, told.stderr
+        status, _, body = told.stdout.partition(" ")
+        error = json.loads(body)["error"]
+        assert (status, error["code"]) == ("403", "forbidden")
+        assert error["message"].startswith(f"this flock belongs to root, and you are {user_name(65534)}")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"{", "the body is not JSON"),
+        (b"[]", "the body must be a JSON object"),
+        (b'{"name": 5}', "name must be a string, not 5"),
+        (b'{"name": "x", "admin": "yes"}', "admin must be true or false"),
+        (b"\xff\xfe", "the body is not JSON"),
+        (b"[" * 50_000, "the body is not JSON"),
+    ],
+    ids=["cut", "array", "wrong type", "wrong switch", "not UTF-8", "deep"],
+)
+def test_bad_bodies_are_refused_with_the_place(body: bytes, words: str, private: Door) -> None:
+    before = private.ask("GET", "/admin/v1/tokens?all=true")[2]
+    status, _, told = private.ask("POST", "/admin/v1/tokens", body)
+    error = json.loads(told)["error"]
+    assert (status, error["code"]) == (400, "invalid_request")
+    assert words in error["message"]
+    assert private.ask("GET", "/admin/v1/tokens?all=true")[2] == before
+
+
+def test_too_large_bodies_wrong_queries_and_unknown_places(private: Door, public: Door, flock: Flock) -> None:
+    status, _, told = private.ask("POST", "/admin/v1/tokens", b" " * 1_100_000)
+    assert (status, json.loads(told)["error"]["code"]) == (413, "request_too_large")
+    status, _, told = private.ask("GET", "/admin/v1/usage/recent?limit=many")
+    assert (status, json.loads(told)["error"]["message"]) == (400, 'limit must be a whole number, not "many"')
+    for door, headers in ((private, {}), (public, bearer(flock.key))):
+        status, _, told = door.ask("GET", "/admin/v1/nothing", None, headers)
+        assert (status, json.loads(told)["error"]["code"]) == (404, "not_found")
+        for path, methods in (
+            ("/admin/v1/tokens", "GET, POST"),
+            ("/admin/v1/models/org/name:7b", "DELETE"),
+            ("/healthz", "GET, HEAD"),
+        ):
+            status, told_headers, told = door.ask("PATCH", path, b"{}", headers)
+            assert (status, json.loads(told)["error"]["code"]) == (405, "method_not_allowed")
+            assert told_headers["allow"] == methods
+
+
+def test_health_ready_and_metrics(public: Door) -> None:
+    status, headers, body = public.ask("GET", "/healthz")
+    assert (status, json.loads(body)["status"]) == (200, "ok")
+    assert headers["x-flock-instance"]
+    status, _, body = public.ask("GET", "/readyz")
+    assert (status, json.loads(body)["status"]) == (200, "ready")
+    status, headers, body = public.ask("GET", "/metrics")
+    assert headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert b'flock_requests_total{model="flock-smoke",outcome="ok",protocol="openai"} 1.0' in body
+    assert b'flock_model_loaded{model="flock-smoke"} 1.0' in body
