@@ -16,6 +16,8 @@ from flock.errors import NotAllowed, StorageFailed
 
 # sun_path is 108 bytes on Linux and 104 on macOS, the final NUL included (unix(7), sys/un.h)
 SOCKET_PATH_MAX = 103 if sys.platform == "darwin" else 107
+# Not TMPDIR, which differs between a login shell, cron and systemd: the socket must be found from each
+SHARED = Path("/tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,14 @@ class Home:
 
     @property
     def socket(self) -> Path:
-        """The private door. A path too long for a socket falls back to a short one that `private_dir` must check."""
+        """The private door. A path too long for a socket falls back to a short one in a directory everybody writes to:
+        the daemon's `private_dir` and the client's `check_socket` see to it that nobody else has put it there.
+        """
         path = self.run / "flock.sock"
         if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
             return path
         short = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
-        return Path(f"/tmp/flock-{os.getuid()}-{short}") / "flock.sock"
+        return SHARED / f"flock-{os.getuid()}-{short}" / "flock.sock"
 
 
 def home_directory() -> Path:
@@ -126,7 +130,7 @@ def _xdg(variable: str, otherwise: Path) -> Path:
 def private_dir(path: Path) -> Path:
     """Create a 0700 directory of ours, or check that the one that stands there is.
 
-    Raises NotAllowed when it belongs to somebody else or is a link; StorageFailed when it cannot be made.
+    Raises NotAllowed when it belongs to somebody else, also through a link; StorageFailed when it cannot be made.
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -136,16 +140,37 @@ def private_dir(path: Path) -> Path:
             f"cannot create the directory {path}: {error.strerror}",
             hint=f"make {path.parent} writable for {user_name()}, or set FLOCK_HOME to a directory that is",
         ) from None
-    if stat.S_ISLNK(found.st_mode):
-        found = os.stat(path)
+    if found.st_uid == os.getuid() and stat.S_ISLNK(found.st_mode):
+        found = os.stat(path)  # our own link may lead to our own directory on another disk
     if found.st_uid != os.getuid():
-        raise NotAllowed(
-            f"{path} belongs to user {user_name(found.st_uid)}, and this is {user_name()}",
-            hint=f"run it as {user_name(found.st_uid)}, without sudo, or set FLOCK_HOME to a directory of your own",
-        )
+        raise not_ours(path, found.st_uid)
     if stat.S_IMODE(found.st_mode) & 0o077:
-        os.chmod(path, 0o700)
+        # others lose what they had; what the user took from themselves is not given back
+        os.chmod(path, stat.S_IMODE(found.st_mode) & 0o700)
     return path
+
+
+def not_ours(path: Path, owner: int) -> NotAllowed:
+    """Return the refusal to work in a directory of another user."""
+    return NotAllowed(
+        f"{path} belongs to user {user_name(owner)}, and this is {user_name()}",
+        hint=f"run flock as {user_name(owner)}, without sudo, or set FLOCK_HOME to a directory of your own",
+    )
+
+
+def check_socket(socket: Path) -> None:
+    """Refuse the short path of a socket when somebody else has put its directory there, before anything is sent to it.
+
+    Raises NotAllowed.
+    """
+    if socket.parent.parent != SHARED:
+        return
+    try:
+        owner = os.lstat(socket.parent).st_uid
+    except OSError:
+        return  # nobody is there, which is what connecting will say
+    if owner != os.getuid():
+        raise not_ours(socket.parent, owner)
 
 
 def check_owner(home: Home) -> None:
@@ -154,16 +179,20 @@ def check_owner(home: Home) -> None:
     Raises NotAllowed naming the directory and its owner.
     """
     for path in (home.run, home.data, home.config):
-        nearest = path
-        while not nearest.exists() and nearest != nearest.parent:
+        nearest, shut = path, False
+        while True:
+            try:
+                owner = nearest.stat().st_uid
+                break
+            except PermissionError:
+                shut = True  # what lies above it may not be looked into
+            except OSError as error:
+                if nearest == nearest.parent:
+                    raise StorageFailed(f"cannot look at {nearest}: {error.strerror}", hint=f"ls -ld {path}") from None
             nearest = nearest.parent
-        owner = nearest.stat().st_uid
-        # a directory of root above ours (/, /home) says nothing; one of another user does
-        if owner != os.getuid() and (owner != 0 or nearest == path):
-            raise NotAllowed(
-                f"{nearest} belongs to user {user_name(owner)}, and this is {user_name()}",
-                hint=f"run flock as {user_name(owner)}, without sudo, or set FLOCK_HOME to a directory of your own",
-            )
+        # a directory of root above ours (/, /home) says nothing; one of another user, or one that is shut, does
+        if owner != os.getuid() and (owner != 0 or shut or nearest == path):
+            raise not_ours(nearest, owner)
 
 
 def user_name(uid: int | None = None) -> str:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from flock.client.calls import decode, encode
 from flock.contract.op import Op
 from flock.errors import DaemonUnreachable, FlockError, InternalError, NotAllowed
-from flock.paths import short, user_name
+from flock.paths import check_socket, short, user_name
 
 Out = TypeVar("Out")
 
@@ -43,6 +43,7 @@ class Client:
 
     def fetch(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
         """Send one HTTP request and return status and body. Raises DaemonUnreachable, NotAllowed, InternalError."""
+        check_socket(self.socket_path)
         connection = _UnixConnection(self.socket_path, self.timeout)
         headers = {"Content-Type": "application/json"} if body is not None else dict[str, str]()
         try:

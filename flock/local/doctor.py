@@ -15,6 +15,7 @@ from flock.local import doctor_daemon, doctor_engines, doctor_names, doctor_netw
 from flock.local.operations import Here, handles
 from flock.local.scene import SERIOUS, WARNING, Scene
 from flock.names import preferred_command
+from flock.paths import check_owner
 
 Examine = Callable[[Scene], Iterable[Check]]
 
@@ -39,11 +40,19 @@ CHECKS: tuple[tuple[str, Examine], ...] = (
     ("unknown models", doctor_engines.unknown_models),
 )
 
+# What looks into the directories: in another user's place all of them would find one and the same thing wrong
+_INSIDE = ("last start", "directories", "files", "disk", "configuration", "port", "reach")
+
 
 @handles(RunDoctor)
 def run_doctor(op: RunDoctor, here: Here) -> Diagnosis:
     """Examine this user's flock. Raises nothing but what stops Python itself."""
-    return diagnose(scene_of(here), CHECKS)
+    try:
+        check_owner(here.home)
+        checks = CHECKS
+    except FlockError:
+        checks = tuple(check for check in CHECKS if check[0] not in _INSIDE)
+    return diagnose(scene_of(here), checks)
 
 
 def scene_of(here: Here) -> Scene:

@@ -18,7 +18,7 @@ from flock.contract.settings import (
     ShowPlaces,
     UnsetConfig,
 )
-from flock.errors import ConfigInvalid, UsageError
+from flock.errors import ConfigInvalid, StorageFailed, UsageError
 from flock.local.operations import Here, handles
 from flock.paths import Home, find_home, private_dir
 
@@ -70,7 +70,7 @@ def _moved(here: Here) -> Home:
 
     try:
         wish = load(here.home, here.environ).data_dir
-    except ConfigInvalid:
+    except (ConfigInvalid, StorageFailed):
         return here.home
     return find_home(wish) if wish else here.home
 

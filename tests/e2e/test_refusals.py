@@ -17,7 +17,7 @@ def test_a_taken_port_names_its_owner_and_the_line_that_persists_another() -> No
     with fresh() as flock, listening() as port:
         flock.port = port
         said = refused(without_address(flock), "up", code=1)
-        assert f"port {port} is taken by {psutil_name()} (pid {os.getpid()})" in said
+        assert f"port {port} is taken by {psutil_name()} (process {os.getpid()})" in said
         line = hint(said)
         assert line.startswith("flock config set listen 127.0.0.1:")
         assert as_printed(flock, line).returncode == 0
