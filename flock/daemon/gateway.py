@@ -134,11 +134,11 @@ class Gateway:
         """Read the body within the limit. Raises RequestTooLarge, at once where the length is announced."""
         announced = request.content_length
         content = request.content
-        if content.total_bytes == announced and content.is_eof():
-            return content.read_nowait(-1)  # all of it came with the headers: no need to wait for the next turn
         try:
             if announced is not None and announced > self._limit:
                 raise web.HTTPRequestEntityTooLarge(self._limit, announced)
+            if content.total_bytes == announced and content.is_eof():
+                return content.read_nowait(-1)  # all of it came with the headers: no need to wait for the next turn
             return await request.read()
         except web.HTTPRequestEntityTooLarge:
             raise RequestTooLarge(
@@ -199,8 +199,12 @@ def fault(error: FlockError, record: Record | None = None) -> web.Response:
     return web.Response(status=error.status, body=body, headers=headers)
 
 
-def not_found(request: web.Request, known: set[str]) -> web.Response:
-    """Return the 404 or 405 of a path outside the table."""
-    if request.path in known:
-        return fault(MethodNotAllowed(f"{request.method} does not go with {request.path}", hint="see docs/cli.md"))
+def not_found(request: web.Request, methods: set[str]) -> web.Response:
+    """Return the 405 of a path that takes only `methods`, the 404 of one that takes none."""
+    if methods:
+        allowed = ", ".join(sorted(methods))
+        error = MethodNotAllowed(f"{request.path} does not take {request.method}", hint=f"it takes {allowed}")
+        response = fault(error)
+        response.headers["Allow"] = allowed
+        return response
     return fault(NotFound(f"there is nothing at {request.path}", hint="the API begins at /v1: GET /v1/models"))
