@@ -294,6 +294,9 @@ class _Group(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
+_KINDS = {"int": " is not a whole number", "float": " is not a number"}
+
+
 def _usage_error(error: TyperException) -> UsageError:
     """Turn Typer's complaint into ours: its words, and a command that helps."""
     kind = type(error).__name__
@@ -309,7 +312,7 @@ def _usage_error(error: TyperException) -> UsageError:
         # "the key's id, from `flock token ls`" names the command that lists what is missing
         named = re.search(r"`(flock [^`]+)`", parameter.help)
         return UsageError(f"{path!r} needs {parameter.metavar}: {parameter.help}", hint=named[1] if named else hint)
-    words = error.format_message()
+    words = re.sub(r" is not a valid (int|float)\b", lambda m: _KINDS[m[1]], error.format_message())
     return UsageError(words[:1].lower() + words[1:].rstrip("."), hint=hint)
 
 

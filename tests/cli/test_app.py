@@ -76,7 +76,7 @@ def test_every_error_of_the_daemon_keeps_its_class_words_and_exit_code(
             "flock model ls",
         ),
         (["model", "ls", "--jsno"], "'flock model ls' has no option '--jsno'; did you mean --json?", None),
-        (["usage", "--limit=x"], "invalid value for '--limit': 'x' is not a valid int", "flock usage --help"),
+        (["usage", "--limit=x"], "invalid value for '--limit': 'x' is not a whole number", "flock usage --help"),
         (["status", "x"], "got unexpected extra argument(s) (x)", "flock status --help"),
     ],
 )
