@@ -86,7 +86,7 @@ def test_another_users_place_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotAllowed, match="belongs to user"):
         private_dir(theirs)
     home = Home(config=theirs / "c", data=theirs / "d", logs=theirs / "l", run=theirs / "r")
-    with pytest.raises(NotAllowed, match="without sudo|this is root") as caught:
+    with pytest.raises(NotAllowed, match=r"without sudo|this is root") as caught:
         check_owner(home)
     assert not (theirs / "r").exists()
     assert "sudo" in caught.value.hint
