@@ -228,20 +228,25 @@ async def _warm_up(context: Context) -> None:
 async def _first_key(context: Context) -> bool:
     """Make the admin key of a new installation and keep it in a 0600 file; return whether one was made.
 
-    The file is written before the row, so that a crash in between leaves a file that the next start replaces.
+    The file is written before the row, so that a crash in between leaves a file that the next start replaces; a
+    failure leaves none, since a key that lets nobody in would only be tried.
     """
     if context.keys.has_admin():
         return False
     secret = new_secret()
     path = context.home.admin_key
+    entry = new_entry("admin", Scope.ADMIN, secret, context.clock.now())
     try:
         _write_key(path, secret)
+        await context.store.keys.insert(entry)
     except OSError as error:
+        path.unlink(missing_ok=True)
         raise StorageFailed(
-            f"cannot write the admin key to {path}: {error.strerror}", hint="free some space, then: flock up"
+            f"cannot write the admin key to {path}: {error.strerror}", hint=f"free some space: df -h {path.parent}"
         ) from None
-    entry = new_entry("admin", Scope.ADMIN, secret, context.clock.now())
-    await context.store.keys.insert(entry)
+    except FlockError:
+        path.unlink(missing_ok=True)
+        raise
     context.keys.add(entry)
     return True
 

@@ -34,7 +34,7 @@ def note(home: Home, error: FlockError) -> None:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(body)
     except OSError:
-        pass
+        forget(home)  # half a note is none
 
 
 def forget(home: Home) -> None:
