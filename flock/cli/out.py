@@ -190,7 +190,8 @@ def error(failure: FlockError, as_json: bool) -> None:
         return
     say(f"flock: {failure.sentence}", "bad")
     near = [str(word) for word in failure.details.get("nearest") or ()]
-    if near and not any(word in failure.sentence or word in failure.hint for word in near):
+    said = re.findall(r"[^\s'\";,?]+", f"{failure.sentence} {failure.hint}")
+    if near and not set(near) & set(said):
         say(f"nearest: {', '.join(near)}")
     if failure.hint:
         say(f"hint: {command(failure.hint)}")
