@@ -20,8 +20,6 @@ from flock.daemon.forward import SERVER
 from flock.errors import FlockError, NotAllowed
 from flock.paths import user_name
 
-# An admin body is a handful of fields; nobody needs more.
-ADMIN_BODY_BYTES = 1_000_000
 # Codex sends a kilobyte of metadata in one header, proxies add theirs; aiohttp's default is 8190.
 HEADER_BYTES = 32 * 1024
 
@@ -31,30 +29,33 @@ def public(context: Context) -> web.Application:
     app = web.Application(client_max_size=context.config.max_body_bytes)
     doors = gateway.Gateway(context)
     _health(app, context)
-    known: set[str] = set()
     for method, path, handle in doors.routes():
         app.router.add_route(method, path, handle)
-        known.add(path)
     _admin(app, context, lambda request: _key_actor(context, request))
-
-    async def elsewhere(request: web.Request) -> web.StreamResponse:
-        return gateway.not_found(request, known)
-
-    app.router.add_route("*", "/{tail:.*}", elsewhere)
+    _elsewhere(app)
     return app
 
 
 def private(context: Context) -> web.Application:
     """Return the application behind the Unix socket."""
-    app = web.Application(client_max_size=ADMIN_BODY_BYTES)
+    app = web.Application(client_max_size=control.BODY_BYTES)
     _health(app, context)
     _admin(app, context, _peer_actor)
+    _elsewhere(app)
+    return app
+
+
+def _elsewhere(app: web.Application) -> None:
+    """Answer whatever no route takes, in our own words: the last route, which takes everything."""
+    before = list(app.router.resources())
 
     async def elsewhere(request: web.Request) -> web.StreamResponse:
-        return gateway.not_found(request, set())
+        methods: set[str] = set()
+        for resource in before:
+            methods |= (await resource.resolve(request))[1]
+        return gateway.not_found(request, methods)
 
     app.router.add_route("*", "/{tail:.*}", elsewhere)
-    return app
 
 
 def _admin(app: web.Application, context: Context, authenticate: control.Authenticate) -> None:

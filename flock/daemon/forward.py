@@ -12,8 +12,7 @@ import asyncio
 from collections.abc import Callable
 
 from aiohttp import web
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import HttpVersion11
+from aiohttp.http import HttpVersion11, StreamWriter
 
 from flock import __version__
 from flock.core.inference import Answer
@@ -76,7 +75,7 @@ class Reply:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._response: web.StreamResponse | None = None
-        self._writer: AbstractStreamWriter | None = None
+        self._writer: StreamWriter | None = None
         self._transport: asyncio.Transport | None = None
         self._chunked = True
         self._answer: Answer | None = None
@@ -123,12 +122,13 @@ class Reply:
         self._chunked = self._request.version >= HttpVersion11
         if self._chunked:
             response.enable_chunked_encoding()
-        self._writer = await response.prepare(self._request)
+        writer = await response.prepare(self._request)
         transport = self._request.transport
         if transport is None:
             raise ConnectionResetError("the client left")
         assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        assert isinstance(writer, StreamWriter)
+        self._transport, self._writer = transport, writer
         self.record.status = 200
 
     @property

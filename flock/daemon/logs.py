@@ -10,7 +10,11 @@ import re
 import sys
 import time
 
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
 from flock.paths import Home
+from flock.text import one_line
 
 # three files of this size are kept
 FILE_BYTES = 10_000_000
@@ -50,6 +54,19 @@ def _same(descriptor: int, path: str) -> bool:
         return False
 
 
+class _ClientsFault(logging.Filter):
+    """Make one line of what aiohttp says about a client's broken request: whoever can connect could fill the disk."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep every record, without the traceback where the client is at fault."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, web.RequestPayloadError | HttpProcessingError):
+            record.msg, record.args = "a client's request is broken: %s", (one_line(str(error)),)
+            record.exc_info = record.exc_text = None
+            record.levelno, record.levelname = logging.INFO, "INFO"
+        return True
+
+
 def set_up(home: Home, level: str, *, to_file: bool) -> None:
     """Send the log to the home's file, or to standard error in the foreground."""
     handler: logging.Handler
@@ -62,5 +79,7 @@ def set_up(home: Home, level: str, *, to_file: bool) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     logging.getLogger("aiohttp").setLevel(logging.WARNING)
+    server = logging.getLogger("aiohttp.server")
+    server.filters[:] = [_ClientsFault()]
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     logging.raiseExceptions = False  # a full disk must not turn every log line into a traceback

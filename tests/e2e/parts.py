@@ -79,6 +79,7 @@ class Client:
         sock = socket.socket()
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(SECONDS)
         sock.connect(("127.0.0.1", port))
         self.connection.sock = self.sock = sock
