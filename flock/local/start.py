@@ -19,8 +19,10 @@ import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 
+import flock
 from flock import __version__
 from flock.client.blocking import Client
 from flock.client.presence import Presence, is_alive, look
@@ -60,10 +62,11 @@ def start(here: Here, command: Sequence[str], limit: float = START_SECONDS) -> R
         action, first_key = "running", False
         if found.state == "foreign":
             raise StartFailed(found.sentence, hint=found.hint)
-        if found.state == "other_version":
+        older = found.state == "other_version" or (found.state == "running" and _code_is_newer(home))
+        if older:
             _stop(home, found)
-        if found.state != "running":
-            action = "restarted" if found.state == "other_version" else "started"
+        if older or found.state != "running":
+            action = "restarted" if older else "started"
             first_key = _spawn_and_wait(here, command, limit)
         status, _ = Client(home.socket).call(ShowStatus())
     return ready_card(here, status, action, first_key)
@@ -108,8 +111,20 @@ def _settled(home: Home, limit: float) -> Presence:
         time.sleep(_LOOK_SECONDS)
 
 
+def _code_is_newer(home: Home) -> bool:
+    """Return whether flock's files changed after the daemon started: `git pull` need not change the version.
+
+    The daemon writes its lock file once, when it starts.
+    """
+    try:
+        started = home.lock.stat().st_mtime
+        return any(file.stat().st_mtime > started for file in Path(flock.__file__).parent.rglob("*.py"))
+    except OSError:
+        return False  # a file that goes in this moment says nothing about age
+
+
 def _stop(home: Home, found: Presence) -> None:
-    """Stop a daemon of another version: its requests may end first."""
+    """Stop a daemon of another version or of older code: its requests may end first."""
     try:
         Client(home.socket).call(Down(grace_seconds=DRAIN_SECONDS))
     except DaemonUnreachable:
