@@ -114,11 +114,12 @@ def _settled(home: Home, limit: float) -> Presence:
 def _code_is_newer(home: Home) -> bool:
     """Return whether flock's files changed after the daemon started: `git pull` need not change the version.
 
-    The daemon writes its lock file once, when it starts.
+    The daemon writes its lock file once, when it starts. Times still to come say that a clock was wrong, not that code
+    is new: they must not restart the daemon at every `up`.
     """
     try:
-        started = home.lock.stat().st_mtime
-        return any(file.stat().st_mtime > started for file in Path(flock.__file__).parent.rglob("*.py"))
+        started, now = home.lock.stat().st_mtime, time.time()
+        return any(started < file.stat().st_mtime <= now for file in Path(flock.__file__).parent.rglob("*.py"))
     except OSError:
         return False  # a file that goes in this moment says nothing about age
 

@@ -14,7 +14,12 @@ def test_code_newer_than_the_daemon_restarts_it() -> None:
         assert flock.json("up")["action"] == "started"
         first = flock.pid
         assert flock.json("up")["action"] == "running"
-        later = time.time() + 5
-        os.utime(code / "flock/core/inference.py", (later, later))
+        now = time.time()
+        os.utime(flock.home / "run/daemon.lock", (now - 60, now - 60))
+        os.utime(code / "flock/core/inference.py", (now - 30, now - 30))
         assert flock.json("up")["action"] == "restarted"
-        assert flock.pid != first
+        second = flock.pid
+        assert second != first
+        os.utime(code / "flock/core/inference.py", (now + 3600, now + 3600))
+        assert flock.json("up")["action"] == "running"
+        assert flock.pid == second
