@@ -27,6 +27,8 @@ Tick = Callable[[Record, float], None]
 HIGH_WATER = 64 * 1024
 # A stream whose engine is silent for this long gets its headers and a comment; sooner errors keep their status
 FIRST_WORD_SECONDS = 1.0
+# How long a client whose request is ended from outside may take to read what it was sent, and why it ended
+LAST_WORD_SECONDS = 0.5
 
 
 def headers_of(record: Record) -> dict[str, str]:
@@ -220,17 +222,19 @@ class Reply:
 
     def interrupt(self, error: FlockError) -> None:
         """End the request from outside (revoked key, stall, shutdown): typed, and within the loop's next turn."""
-        if self._draining and self._transport is not None:
-            self.interrupted = self.interrupted or error
-            self._transport.abort()  # a client that reads nothing would not read an error either
-            return
         if self.interrupted is not None:
             return
         self.interrupted = error
+        if self._transport is not None:
+            self._loop.call_later(LAST_WORD_SECONDS, self._give_up, self._transport)
         if self._answer is not None:
             self.end(error)
         elif self._task is not None:
             self._task.cancel()
+
+    def _give_up(self, transport: asyncio.Transport) -> None:
+        if not self.record.ended:  # a client that reads nothing would not read an error either
+            transport.abort()
 
     @property
     def stuck(self) -> bool:
