@@ -29,7 +29,9 @@ def hold(path: Path) -> Generator[None]:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         except OSError as error:
-            raise StorageFailed(f"cannot write {path}: {error.strerror}", hint=f"free some space: df -h {path.parent}") from None
+            raise StorageFailed(
+                f"cannot write {path}: {error.strerror}", hint=f"free some space: df -h {path.parent}"
+            ) from None
         yield
         os.ftruncate(descriptor, 0)
     finally:

@@ -116,7 +116,11 @@ def test_a_home_that_takes_nothing(where: str) -> None:
         assert list(shut.iterdir()) == []
         found = as_user(NOBODY, flock, "doctor")
         assert (found.returncode, "not writable" in found.stdout) == (1, True), found.stdout
-        shut.chmod(0o755)
+        if where == "home":
+            (line,) = [x for x in found.stdout.splitlines() if "fix: chmod " in x]
+            subprocess.run(["bash", "-c", line.partition("fix: ")[2]], check=True)
+        else:
+            shut.chmod(0o755)
         done = as_user(NOBODY, flock, "up")
         assert done.returncode == 0, done.stderr
         as_user(NOBODY, flock, "down")
