@@ -170,17 +170,25 @@ def _draw_table(page: "Console", block: "Table") -> None:
     if not block.rows:
         page.print(Text(clean(block.empty), style="dim"), soft_wrap=True)
         return
-    grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", expand=False)
-    for name in block.columns:
+    from flock.cli.show.view import BROKEN, GAP
+
+    shown = block.fitted(page.width)
+    grid = Grid(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold", expand=False)
+    for name, width in zip(shown.columns, shown.widths(), strict=True):
         # an id is there to be copied, so the first column is never cut
-        grid.add_column(name.upper(), overflow="fold", no_wrap=name == block.columns[0])
-    for row in block.rows:
+        grid.add_column(name.upper(), overflow="fold", no_wrap=width <= BROKEN or name == shown.columns[0])
+    for row in shown.rows:
         cells: list[Text] = []
-        for name, cell in zip(block.columns, row, strict=True):
+        for name, cell in zip(shown.columns, row, strict=True):
             style = _STATES.get(cell, "") if name in _STATE_COLUMNS else ""
             cells.append(Text(clean(cell), style=style))
         grid.add_row(*cells)
+    room = page.width
+    page.width = max(room, shown.least())  # what still does not fit is broken by the terminal, as any long line is
     page.print(grid)
+    page.width = room
+    if left_out := [name for name in block.columns if name not in shown.columns]:
+        page.print(Text(f"no room for {', '.join(left_out)}: --json has all", style="dim"), soft_wrap=True)
 
 
 def error(failure: FlockError, as_json: bool) -> None:

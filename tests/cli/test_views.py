@@ -137,3 +137,21 @@ def test_prose_is_broken_between_words_and_commands_stay_whole() -> None:
     assert shown[1] == " " * 9 + "/b" * 30
     assert shown[2] == " " * 9 + "are private"
     assert shown[3] == command.words.rstrip()
+
+
+def test_a_narrow_terminal_goes_without_the_columns_that_are_most_easily_missed() -> None:
+    rows = (("id-of-a-thing", "unreachable", "http://127.0.0.1:8000/a/path/that/is/long", "12 m 3 s ago"),)
+    table = Table(("id", "state", "endpoint", "since"), rows, "", ("since", "endpoint"))
+    shown = {width: out.drawn(View((table,)), colour=False, width=width).split("\n") for width in (100, 60, 30, 10)}
+    assert shown[100][0].split() == ["ID", "STATE", "ENDPOINT", "SINCE"]
+    assert len(shown[100]) == 2
+    assert shown[60][0].split() == ["ID", "STATE", "ENDPOINT"]
+    assert shown[60][-1] == "no room for since: --json has all"
+    # the address is broken, the state and the id never are
+    assert len(shown[60]) == 4
+    assert shown[30] == [
+        "ID             STATE",
+        "id-of-a-thing  unreachable",
+        "no room for endpoint, since: --json has all",
+    ]
+    assert shown[10][:2] == shown[30][:2]

@@ -13,7 +13,7 @@ def human(op: Op[Any], value: list[AuditRow], now: float) -> View:
     rows: list[tuple[str, ...]] = [
         (str(a.id), since(a.at, now), a.actor, a.action, or_none(a.target), a.outcome, _details(a)) for a in value
     ]
-    return table("id when actor action target outcome details", rows, "nothing was changed yet")
+    return table("id when actor action target outcome details", rows, "nothing was changed yet", "details when")
 
 
 def ids(op: Op[Any], value: list[AuditRow]) -> list[str]:

@@ -20,7 +20,7 @@ def human(op: Op[Any], value: Any, now: float) -> View:
     if isinstance(value, Places):
         return _places(op, value)
     rows: list[tuple[str, ...]] = [(s.key, words(s.value), _origin(s), s.summary) for s in cast("list[Setting]", value)]
-    return table("key value from summary", rows, "no setting")
+    return table("key value from summary", rows, "no setting", "summary")
 
 
 def ids(op: Op[Any], value: Any) -> list[str]:

@@ -40,7 +40,7 @@ def engines(found: "list[Engine] | tuple[Engine, ...]", now: float) -> View:
     ]
     columns = "name state kind ownership endpoint pid since models source"
     empty = "no engine runs yet; the first request or `flock model add` starts one"
-    return View(table(columns, rows, empty).blocks, _troubles(found))
+    return View(table(columns, rows, empty, "since pid source kind ownership").blocks, _troubles(found))
 
 
 def _troubles(found: "list[Engine] | tuple[Engine, ...]") -> tuple[Line, ...]:

@@ -15,7 +15,9 @@ def human(op: Op[Any], value: Any, now: float) -> View:
         (j.id, j.state, j.kind, j.target, progress(j), since(j.started_at, now), j.error or j.message)
         for j in cast("list[Job]", value)
     ]
-    return table("id state kind target progress started message", rows, "no job since the daemon started")
+    return table(
+        "id state kind target progress started message", rows, "no job since the daemon started", "kind progress"
+    )
 
 
 def ids(op: Op[Any], value: Any) -> list[str]:

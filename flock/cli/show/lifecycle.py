@@ -43,7 +43,7 @@ def ids(op: Op[Any], value: Any) -> list[str]:
 def card(ready: Ready) -> View:
     """Show the ready card: all that a user needs after `flock up`."""
     s = ready.status
-    own = [f"{e.name} ({e.kind}){f' at {e.endpoint}' if e.endpoint else ''}, {e.state}" for e in s.engines]
+    own = [f"{e.name} ({e.kind}, {e.state}){f' at {e.endpoint}' if e.endpoint else ''}" for e in s.engines]
     rows = [
         ("machine", of_status.machine(s)),
         ("engine", listed(own) if own else "starts with the first request"),

@@ -30,7 +30,10 @@ def models(found: "list[Model] | tuple[Model, ...]") -> View:
     """Show a table of models; what a user must know of one stands beside it on stderr."""
     rows = [(m.id, m.state, m.engine, _context(m), _size(m), "default" if m.default else "", m.source) for m in found]
     shown = table(
-        "id state engine context size default source", list(rows), "no model; `flock model add file:PATH.gguf`"
+        "id state engine context size default source",
+        list(rows),
+        "no model; `flock model add file:PATH.gguf`",
+        "engine size context",
     )
     notes = [Line(f"{m.id}: {m.note}", "dim") for m in found if m.note]
     notes += [Line(f"{m.id}: {m.error}", "bad") for m in found if m.error]

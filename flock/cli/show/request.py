@@ -8,7 +8,7 @@ from flock.contract.op import Op
 from flock.contract.requests import Attempt, Explanation, RequestRow, Span
 
 # Columns of the waterfall's bars: with a name, a duration and a detail beside them a line fits into 80
-_BAR = 36
+_BAR = 30
 
 
 def human(op: Op[Any], value: Any, now: float) -> View:
@@ -18,7 +18,12 @@ def human(op: Op[Any], value: Any, now: float) -> View:
     if isinstance(value, RequestRow):
         return View((Pairs(tuple(zip(_LABELS, _row(value, now), strict=True))),))
     rows = [_row(r, now) for r in cast("list[RequestRow]", value)]
-    return table("request when user model engine endpoint stage outcome out took", rows, "no request yet")
+    return table(
+        "request when user model engine endpoint stage outcome out took",
+        rows,
+        "no request yet",
+        "endpoint engine out user",
+    )
 
 
 def ids(op: Op[Any], value: Any) -> list[str]:
@@ -101,7 +106,8 @@ def waterfall(spans: tuple[Span, ...], width: int = _BAR) -> list[Line]:
         first = min(width - 1, max(0, int(span.start_ms / total * width)))
         last = min(width, max(first + 1, round((span.start_ms + span.duration_ms) / total * width)))
         bar = "·" * first + "█" * (last - first) + "·" * (width - last)
-        found.append(Line(f"  {span.name:<{room}}  {bar}  {duration:>{wide}}  {span.detail}".rstrip()))
+        words = f"  {span.name:<{room}}  {bar}  {duration:>{wide}}  "
+        found.append(Line((words + span.detail).rstrip(), hang=len(words)))
     return found
 
 

@@ -25,7 +25,12 @@ def human(op: Op[Any], value: list[UsageRow], now: float) -> View:
         )
         for u in value
     ]
-    return table("request when user model engine in out took first_token outcome", rows, "no request yet")
+    return table(
+        "request when user model engine in out took first_token outcome",
+        rows,
+        "no request yet",
+        "engine first_token user",
+    )
 
 
 def ids(op: Op[Any], value: list[UsageRow]) -> list[str]:

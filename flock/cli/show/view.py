@@ -5,7 +5,7 @@ terminal: `out.py` draws the blocks. Called by every `show/<noun>.py`.
 """
 
 from calendar import timegm
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import strptime
 from typing import Literal
 
@@ -14,6 +14,10 @@ from flock import text
 Tone = Literal["", "good", "bad", "warn", "dim", "strong"]
 
 NONE = "-"
+
+# What is longer may be broken over several lines of a table; states, counts and times are shorter
+BROKEN = 24
+GAP = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,35 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells. `empty` is said in place of a table without rows."""
+    """Rows of cells. `empty` is said in place of a table without rows; `spare` names the columns that a terminal which
+    is too narrow goes without, the most easily missed one first.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     empty: str
+    spare: tuple[str, ...] = ()
+
+    def widths(self) -> tuple[int, ...]:
+        """Return how many columns of a terminal each column takes when nothing in it is broken."""
+        columns = zip(self.columns, *self.rows, strict=True)
+        return tuple(max(len(cell) for cell in column) for column in columns)
+
+    def least(self) -> int:
+        """Return how many columns of a terminal it takes when what is longer than BROKEN is broken; ids never are."""
+        first, *others = self.widths()
+        return first + sum(min(width, BROKEN) + GAP for width in others)
+
+    def fitted(self, width: int) -> "Table":
+        """Return the table without as many of its spare columns as a terminal of `width` columns cannot hold."""
+        table = self
+        for name in self.spare:
+            if table.least() <= width:
+                break
+            at = table.columns.index(name)
+            rows = tuple((*row[:at], *row[at + 1 :]) for row in table.rows)
+            table = replace(table, columns=(*table.columns[:at], *table.columns[at + 1 :]), rows=rows)
+        return table
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +79,12 @@ class View:
     aside: tuple[Line, ...] = ()
 
 
-def table(columns: str, rows: "list[tuple[str, ...]]", empty: str) -> View:
-    """Return a view of one table; `columns` are words separated by spaces ("created_at" becomes "created at")."""
-    names = tuple(c.replace("_", " ") for c in columns.split())
-    return View((Table(names, tuple(rows), empty),))
+def table(columns: str, rows: "list[tuple[str, ...]]", empty: str, spare: str = "") -> View:
+    """Return a view of one table; `columns` and `spare` are words separated by spaces ("created_at" becomes "created
+    at").
+    """
+    names, spared = (tuple(c.replace("_", " ") for c in words.split()) for words in (columns, spare))
+    return View((Table(names, tuple(rows), empty, spared),))
 
 
 def lines(*words: str) -> View:
