@@ -106,6 +106,11 @@ class Child:
         await self._settled.wait()
         return self.snapshot
 
+    async def ended(self, seconds: float) -> bool:
+        """Wait for its end at most so long; return whether it has ended."""
+        await asyncio.wait([self._task], timeout=seconds)
+        return self._task.done()
+
     async def stop(self) -> Snapshot:
         """End it and wait until it is gone or has been given up; return the snapshot."""
         self._stop.set()

@@ -38,6 +38,8 @@ Progress = Callable[[str], None]
 
 # How often a start may lose its port to somebody else before it is given up.
 PORT_TRIES = 5
+# How long the end of an engine that refuses connections may take to be noticed; one that still runs then is ended.
+NOTICE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +125,13 @@ class Supervised:
     async def ensure(self, progress: Progress | None = None) -> Upstream:
         """Return the upstream once the engine is ready, starting it when it does not run.
 
-        Any number of callers share one start; a caller that is cancelled leaves it to the others. Raises EngineFailed,
+        Any number of callers share one start; a caller that is cancelled leaves it to the others. An engine reported
+        dead is looked at first, so that nobody is sent to it again before its end is noticed. Raises EngineFailed,
         equal for all of them, with the engine's last lines; at once while a back-off lasts. Pinned by
         tests/engines/test_supervisor.py.
         """
-        while self.upstream is None and self._ending is not None:
-            await asyncio.wait([self._ending])
+        while (busy := self._checking or (self._ending if self.upstream is None else None)) is not None:
+            await asyncio.wait([busy])
         if self.upstream is not None:
             return self.upstream
         if self._starting is None:
@@ -280,9 +283,13 @@ class Supervised:
             try:
                 _, writer = await asyncio.open_connection(upstream.host, upstream.port)
             except OSError:
-                log.warning("%s: does not accept connections (%s); ending it", self.name, why)
-                self._backoff.exited()
-                await self.stop()
+                # most often it has just ended, and its own end says more than one of ours would
+                if self._child is not None:
+                    await self._child.ended(NOTICE_SECONDS)
+                if self.upstream is upstream:
+                    log.warning("%s: does not accept connections (%s); ending it", self.name, why)
+                    self._backoff.exited()
+                    await self.stop()
             else:
                 writer.close()
                 with contextlib.suppress(OSError):

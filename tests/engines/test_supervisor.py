@@ -273,3 +273,22 @@ async def test_free_ports_are_not_given_out_twice() -> None:
     assert first != second
     ports.release(first)
     assert ports.take() == first
+
+
+async def test_nobody_is_sent_to_an_engine_that_was_reported_dead(supervise: Make) -> None:
+    """Its end may not have been noticed yet; its own last words are kept, and it counts once."""
+    own = supervise(Embedded())
+    first = await own.ensure()
+    psutil.Process(own.pid).kill()
+
+    def listening() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex((first.host, first.port)) == 0
+
+    while listening():
+        pass  # the loop must not turn here: it would notice
+    own.report_dead("connection refused")
+    found = await asyncio.gather(*(own.ensure() for _ in range(5)))
+    assert len(set(map(id, found))) == 1
+    assert found[0] is not first
+    assert own.state == "ready"
