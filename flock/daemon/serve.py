@@ -23,6 +23,7 @@ from flock import __version__
 from flock.catalog import load_profiles
 from flock.clock import Clock, SystemClock
 from flock.config import Config, load
+from flock.configfile import write_minimal
 from flock.contract.op import Scope
 from flock.core.context import Context
 from flock.core.ids import IdLists
@@ -45,6 +46,8 @@ log = logging.getLogger(__name__)
 
 # how fresh the shell's list of request ids is
 LIST_SECONDS = 5.0
+# how long `flock up` waits for the default model after the doors are open
+WARM_SECONDS = 1.0
 
 
 def run(home: Home, ready_fd: int | None = None) -> int:
@@ -102,6 +105,8 @@ async def _main(home: Home, config: Config, ready_fd: int | None) -> None:
                 await context.registry.start()
                 warming = asyncio.create_task(_warm_up(context))
                 log.info("flock %s serves at %s", __version__, context.api_url)
+                # a small model is ready in this time and the card can say so; a large one goes on loading
+                await asyncio.wait({warming}, timeout=WARM_SECONDS)
                 if ready_fd is not None:
                     _tell(ready_fd, {"ready": True, "first_key": first_key})
                 _settle_memory()
@@ -226,13 +231,14 @@ async def _warm_up(context: Context) -> None:
 
 
 async def _first_key(context: Context) -> bool:
-    """Make the admin key of a new installation and keep it in a 0600 file; return whether one was made.
+    """Make the admin key of a new installation, in a 0600 file, and its configuration; return whether one was made.
 
     The file is written before the row, so that a crash in between leaves a file that the next start replaces; a
     failure leaves none, since a key that lets nobody in would only be tried.
     """
     if context.keys.has_admin():
         return False
+    await asyncio.to_thread(write_minimal, context.home.config_file)
     secret = new_secret()
     path = context.home.admin_key
     entry = new_entry("admin", Scope.ADMIN, secret, context.clock.now())
