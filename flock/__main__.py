@@ -146,6 +146,11 @@ def main() -> int:
         from flock.handover import hand_over
 
         return hand_over(arguments)
+    if arguments == ["up", "--foreground"] and os.environ.get("FLOCK_READY_FD"):
+        # `flock up` started this process and speaks for it: the command line's 60 ms would be spent for nothing
+        from flock.cli.up import serve
+
+        return serve()
     from flock.cli.app import main as run
 
     return run(arguments)
