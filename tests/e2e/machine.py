@@ -166,9 +166,9 @@ def as_user(uid: int, flock: Flock, *words: str) -> subprocess.CompletedProcess[
 
 
 def give(path: Path, uid: int) -> None:
-    """Make everything under a path another user's."""
+    """Make everything under a path another user's; of a link the link, not what it leads to."""
     root = [] if os.getuid() == 0 else ["sudo", "-n"]
-    subprocess.run([*root, "chown", "-R", f"{uid}:{uid}", str(path)], check=True)
+    subprocess.run([*root, "chown", "-hR", f"{uid}:{uid}", str(path)], check=True)
 
 
 @contextlib.contextmanager

@@ -145,10 +145,10 @@ def test_a_path_too_long_for_a_socket() -> None:
         place.parent.rmdir()
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can make a link that is somebody else's")
+@pytest.mark.usefixtures("users")
 @pytest.mark.parametrize("trap", ["directory", "link"])
 def test_somebody_else_stands_where_the_short_socket_would_be(trap: str) -> None:
-    with fresh() as flock:
+    with fresh() as flock, socket.socket(socket.AF_UNIX) as spy:
         flock.home = flock.home.parent / ("x" * 75) / ("y" * 75)
         flock.home.parent.mkdir()
         flock.environment["FLOCK_HOME"] = str(flock.home)
@@ -160,18 +160,18 @@ def test_somebody_else_stands_where_the_short_socket_would_be(trap: str) -> None
                 place.mkdir()
             else:
                 place.symlink_to(ours)
-            os.lchown(place, NOBODY, NOBODY)
             # a socket that answers would get whatever the command line sends, engine keys too
-            with socket.socket(socket.AF_UNIX) as spy:
-                spy.bind(str(place / "flock.sock"))
-                spy.listen()
-                spy.settimeout(0.0)
-                assert str(place) in refused(flock, "up")
-                refused(flock, "status")
-                with pytest.raises(BlockingIOError):
-                    spy.accept()
+            spy.bind(str(place / "flock.sock"))
+            spy.listen()
+            spy.settimeout(0.0)
+            give(place, NOBODY)
+            assert str(place) in refused(flock, "up")
+            refused(flock, "status")
+            with pytest.raises(BlockingIOError):
+                spy.accept()
             assert stat.S_IMODE(ours.stat().st_mode) == 0o755
         finally:
+            give(place, os.getuid())
             if place.is_symlink():
                 place.unlink()
             shutil.rmtree(place, ignore_errors=True)
