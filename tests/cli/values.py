@@ -81,7 +81,7 @@ FAILED = Job(
 
 STATUS = Status(
     version="0.1.0",
-    pid=4711,
+    pid=4194999,
     started_at=DAY_BEFORE,
     uptime_seconds=93_600.0,
     home="/home/ada/.config/flock",
@@ -205,7 +205,7 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
         ),
     ),
     "daemon.logs": (ShowLogs(), [LogLine("first"), LogLine("second \x1b[2Jline")]),
-    "daemon.stop": (Down(), Stopped(True, 4711, 0.4)),
+    "daemon.stop": (Down(), Stopped(True, 4194999, 0.4)),
     "daemon.stop-absent": (Down(), Stopped(False)),
     "daemon.up": (Up(), READY),
     "daemon.version": (ShowVersion(), VersionInfo("0.1.0", "3.11.7", "Linux x86_64", "/usr/bin/flockctl", "")),
