@@ -26,7 +26,7 @@ down:
 test:
 	@tools/bootstrap.sh dev
 	@if [ '$(ENGINES)' = all ]; then for script in tests/engines/install/*.sh; do "$$script" || exit; done; fi
-	@FLOCK_TEST_ENGINES='$(ENGINES)' $(PY) -m pytest $(ARGS)
+	@FLOCK_TEST_ENGINES='$(ENGINES)' $(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 check:
 	@tools/bootstrap.sh dev

@@ -1,16 +1,18 @@
 """What every test run has in common: which real engines are there, and what a run left out and how long it took.
 
 `@pytest.mark.engine("llama-server")` skips a test whose engine is not installed and names the cause; where all engines
-were asked for (`make test ENGINES=all`) it fails instead, so that nothing is left out unseen.
+were asked for (`make test ENGINES=all`) it fails instead, so that nothing is left out unseen. `@pytest.mark.alone` is
+for the few tests in which a time is the promise: the other workers keep still while one of them runs.
 """
 
+import fcntl
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 
 import pytest
 
-from tests.running import llama_server
+from tests.running import ROOT, llama_server
 
 # engine → (is it there, how to get it)
 ENGINES = {
@@ -38,6 +40,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("FLOCK_TEST_ENGINES") == "all":
             pytest.fail(cause, pytrace=False)
         pytest.skip(cause)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let nothing else run, on any worker, while a test runs that is marked `alone`."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return (yield)
+    gate, room = (os.open(place, os.O_RDONLY) for place in (ROOT, ROOT / "tests"))
+    try:
+        # who wants to be alone holds the gate until the room is empty, so that nobody else enters meanwhile
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH)
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        return (yield)
+    finally:
+        os.close(room)
+        os.close(gate)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -49,6 +49,7 @@ def flock(request: pytest.FixtureRequest, models: dict[str, Path]) -> Iterator[F
         settings(flock, f"engine:\n  preferred: {request.param}\n")
         flock.ok("up")
         flock.ok("model", "add", f"file:{models['tiny-chat']}", "--name", "endless")
+        assert [m["engine"] for m in flock.json("model", "ls")] == [f"{request.param}:endless"]
         yield flock
         assert "Traceback" not in (flock.home / "logs/flock.log").read_text()
 
@@ -85,6 +86,7 @@ def stopped(flock: Flock, request_id: str) -> None:
     assert (row["outcome"], row["estimated"]) == ("cancelled", True)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_a_closed_connection_stops_the_engine(flock: Flock, engine: Slots, how: str) -> None:
     seconds: list[float] = []
@@ -99,6 +101,7 @@ def test_a_closed_connection_stops_the_engine(flock: Flock, engine: Slots, how: 
     assert running(flock) == 0
 
 
+@pytest.mark.alone
 def test_a_killed_client_stops_the_engine(flock: Flock, engine: Slots) -> None:
     seconds: list[float] = []
     request = json.dumps(body("endless", stream=True, **SLOW))

@@ -86,6 +86,7 @@ def revoke(flock: Flock, key_id: str) -> float:
     return start
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("model", ["stalls", "silent", "flood"])
 def test_a_revoked_key_ends_its_streams_and_no_others(flock: Flock, fake: int, model: str) -> None:
     """In mid-answer, before the first word, and while as much comes as goes through."""
@@ -114,6 +115,7 @@ def test_a_revoked_key_ends_its_streams_and_no_others(flock: Flock, fake: int, m
     assert ask(flock.port, good["token"], body("ok")).status == 200
 
 
+@pytest.mark.alone
 def test_a_revoked_key_ends_its_plain_requests(flock: Flock, fake: int) -> None:
     bad = flock.json("token", "create", "bad")
     before = seen(fake)
