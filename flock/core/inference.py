@@ -107,7 +107,7 @@ class Inference:
         if self.running.pop(record.id, None) is None:
             return
         record.ended = self._clock.monotonic()
-        record.interrupt = None
+        record.interrupt = record.tick = None
         if record.tries:
             tried = record.tries[-1]
             tried.ended = record.ended
@@ -311,8 +311,8 @@ class Inference:
         )
 
 
-async def watch(inference: Inference, clock: Clock, tick: Callable[[Record, float], None], every: float = 0.25) -> None:
-    """Look at every running request four times a second; `tick` bounds silence and keeps connections warm.
+async def watch(inference: Inference, clock: Clock, every: float = 0.25) -> None:
+    """Look at every running request four times a second: its tick bounds silence and keeps its connection warm.
 
     One timer for all requests costs less than two per request.
     """
@@ -321,6 +321,7 @@ async def watch(inference: Inference, clock: Clock, tick: Callable[[Record, floa
         now = clock.monotonic()
         for record in list(inference.running.values()):
             try:
-                tick(record, now)
+                if record.tick is not None:
+                    record.tick(now)
             except Exception:
                 log.exception("request %s: the watch failed", record.id)

@@ -72,6 +72,7 @@ class Record:
         "sent",
         "status",
         "stream",
+        "tick",
         "tries",
         "upstream",
         "usage",
@@ -94,8 +95,9 @@ class Record:
         self.bytes_in = self.bytes_out = 0
         self.ranked: list[Ranked] = []
         self.tries: list[Try] = []
-        # set by the door while the request runs: ends it with an error the client can read
+        # set by the door while the request runs: ending it with an error the client can read, and looking after it
         self.interrupt: Callable[[FlockError], None] | None = None
+        self.tick: Callable[[float], None] | None = None
 
     @property
     def stage(self) -> str:

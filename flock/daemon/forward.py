@@ -2,26 +2,24 @@
 
 Owns the client's side of an answer: headers, one transport write per upstream read, back-pressure, keep-alive comments
 while an engine is silent, and how a stream ends. Refuses to choose or to retry (core/inference.py does). Called by
-daemon/gateway.py; `tick` by the watch over running requests.
+daemon/gateway.py; a Reply's `tick` by the watch over running requests.
 
 Invariants (tests/e2e/test_streams.py): a broken upstream never ends in `[DONE]` or a clean end without an error; a
 client that leaves makes the engine stop; a slow client never makes flock buffer more than one high-water mark.
 """
 
 import asyncio
-from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11, StreamWriter
 
 from flock import __version__
+from flock.config import Gateway as Limits
 from flock.core.inference import Answer
 from flock.core.record import Record
 from flock.dialects.openai.server import stream_fault
 from flock.errors import Cancelled, FlockError, UpstreamError, UpstreamStalled
 from flock.wire.sse import KEEPALIVE
-
-Tick = Callable[[Record, float], None]
 
 # asyncio pauses writing above 64 KiB by default; above the same mark the engine is not read any further
 HIGH_WATER = 64 * 1024
@@ -59,6 +57,7 @@ class Reply:
         "_ended",
         "_full",
         "_last",
+        "_limits",
         "_loop",
         "_request",
         "_response",
@@ -72,8 +71,9 @@ class Reply:
         "record",
     )
 
-    def __init__(self, request: web.Request, record: Record) -> None:
+    def __init__(self, request: web.Request, record: Record, limits: Limits) -> None:
         self._request = request
+        self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._response: web.StreamResponse | None = None
@@ -92,7 +92,7 @@ class Reply:
         self.record = record
         self.interrupted: FlockError | None = None
         self.last_write = record.arrived
-        record.interrupt = self.interrupt
+        record.interrupt, record.tick = self.interrupt, self.tick
 
     # -- whole answers
 
@@ -142,9 +142,27 @@ class Reply:
         """Send no more comments: something else ends the answer."""
         self._ended = True
 
-    def warm(self) -> None:
-        """Send a keep-alive comment, with the headers first if they have not gone out."""
-        self._comment = self._loop.create_task(self._send_comment())
+    def tick(self, now: float) -> None:
+        """Bound the silence of the request and keep its connection warm; called a few times a second while it runs."""
+        record, limits = self.record, self._limits
+        silent = now - record.last
+        setting = "stall_seconds" if record.first else "first_token_seconds"
+        limit = limits.stall_seconds if record.first else limits.first_token_seconds
+        if limit and record.sent and silent > limit:
+            if self._draining:
+                self.interrupt(Cancelled(f"the client has read nothing for {silent:.0f} s", hint="read the stream"))
+                return
+            self.interrupt(
+                UpstreamStalled(
+                    f"{record.engine} sent nothing for {silent:.0f} s",
+                    hint=f"raise the limit, 0 is none: flock config set gateway.{setting} {2 * limit:g}",
+                )
+            )
+            return
+        keepalive = limits.keepalive_seconds
+        if record.stream and keepalive and now - self.last_write > (keepalive if self.started else FIRST_WORD_SECONDS):
+            self.last_write = now
+            self._comment = self._loop.create_task(self._send_comment())
 
     async def _send_comment(self) -> None:
         if self._ended:  # in the same turn of the loop in which this was scheduled
@@ -236,11 +254,6 @@ class Reply:
         if not self.record.ended:  # a client that reads nothing would not read an error either
             transport.abort()
 
-    @property
-    def stuck(self) -> bool:
-        """Whether the client has stopped reading, so that silence is not the engine's."""
-        return self._draining
-
     # -- inside
 
     async def _begin(self, data: bytes) -> None:
@@ -253,7 +266,7 @@ class Reply:
         assert self._answer is not None
         self.record.bytes_out += len(data)
         self.last_write = self._loop.time()
-        # an empty write sends the headers: `data` writes past aiohttp's writer
+        # also where all of it was withheld: `data` writes past aiohttp's writer, which may still hold the headers
         await self._writer.write(data, drain=False)
         if self._transport.get_write_buffer_size() > HIGH_WATER:
             self._fill(self._answer)
@@ -312,24 +325,3 @@ class Reply:
             record.estimated = True
         if not record.outcome:  # the client left; after the terminal event that is a success
             record.outcome = "ok" if tap.finished else "cancelled"
-
-
-def tick(reply: Reply, now: float, *, keepalive: float, first_token: float, stall: float) -> None:
-    """Bound the silence of one running request and keep its connection warm; limits in seconds, 0 is none."""
-    record = reply.record
-    silent = now - record.last
-    limit, setting = (stall, "stall_seconds") if record.first else (first_token, "first_token_seconds")
-    if limit and record.sent and silent > limit:
-        if reply.stuck:
-            reply.interrupt(Cancelled(f"the client has read nothing for {silent:.0f} s", hint="read the stream"))
-            return
-        reply.interrupt(
-            UpstreamStalled(
-                f"{record.engine} sent nothing for {silent:.0f} s",
-                hint=f"raise the limit, 0 is none: flock config set gateway.{setting} {2 * limit:g}",
-            )
-        )
-        return
-    if record.stream and keepalive and now - reply.last_write > (keepalive if reply.started else FIRST_WORD_SECONDS):
-        reply.last_write = now
-        reply.warm()

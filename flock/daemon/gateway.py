@@ -59,6 +59,7 @@ class Gateway:
         self._inference = context.inference
         self._keys = context.keys
         self._limit = context.config.max_body_bytes
+        self._limits = context.config.gateway
 
     def routes(self) -> list[tuple[str, str, Handler]]:
         """Return (method, path, handler) of every inference route."""
@@ -81,7 +82,7 @@ class Gateway:
             except FlockError as error:
                 return fault(error)
             record.key = key
-            reply = Reply(request, record)
+            reply = Reply(request, record, self._limits)
             try:
                 return await self._answered(request, reply, path)
             except (asyncio.CancelledError, ConnectionError):

@@ -30,8 +30,7 @@ from flock.core.ids import IdLists
 from flock.core.inference import Inference, watch
 from flock.core.jobs import Jobs
 from flock.core.metrics import Metrics
-from flock.core.record import Record
-from flock.daemon import app, forward, listen, logs
+from flock.daemon import app, listen, logs
 from flock.daemon.lock import hold
 from flock.engines.engine import EngineSettings
 from flock.engines.registry import Registry
@@ -280,7 +279,7 @@ async def _doors(context: Context, tcp: "listen.Socket") -> AsyncGenerator[None]
     private = web.AppRunner(app.private(context), **options)
     await public.setup()
     await private.setup()
-    watching = asyncio.create_task(watch(context.inference, context.clock, _ticker(context)))
+    watching = asyncio.create_task(watch(context.inference, context.clock))
     listing = asyncio.create_task(_list_requests(context))
     try:
         await web.SockSite(public, tcp, backlog=listen.BACKLOG).start()
@@ -292,23 +291,6 @@ async def _doors(context: Context, tcp: "listen.Socket") -> AsyncGenerator[None]
         await private.cleanup()
         await public.cleanup()
         context.home.socket.unlink(missing_ok=True)
-
-
-def _ticker(context: Context) -> forward.Tick:
-    limits = context.config.gateway
-
-    def tick(record: Record, now: float) -> None:
-        reply = getattr(record.interrupt, "__self__", None)
-        if isinstance(reply, forward.Reply):
-            forward.tick(
-                reply,
-                now,
-                keepalive=limits.keepalive_seconds,
-                first_token=limits.first_token_seconds,
-                stall=limits.stall_seconds,
-            )
-
-    return tick
 
 
 async def _drain(context: Context, grace: float) -> None:
