@@ -1,8 +1,5 @@
 """The daemon about itself: status, shutdown, jobs and settings."""
 
-import platform
-import socket
-
 import psutil
 
 from flock import __version__
@@ -10,8 +7,9 @@ from flock.clock import rfc3339
 from flock.contract.jobs import Job, ListJobs, ShowJob
 from flock.contract.lifecycle import Down, Stopped
 from flock.contract.settings import GetConfig, SetConfig, Setting, SettingChanged, ShowConfig, UnsetConfig
-from flock.contract.status import Machine, ShowStatus, Status
+from flock.contract.status import ShowStatus, Status
 from flock.core.context import Actor, Context
+from flock.core.machine import machine
 from flock.core.models import listed
 from flock.core.operations import handles
 from flock.errors import InvalidRequest
@@ -42,26 +40,6 @@ async def show_status(context: Context, _op: ShowStatus, _actor: Actor) -> Statu
         requests_total=context.inference.total,
         warning=context.store.writer.failing,
     )
-
-
-def machine() -> Machine:
-    """Return what this machine is; the CPU's name as the system gives it."""
-    return Machine(
-        hostname=socket.gethostname(),
-        os=f"{platform.system()} {platform.release()}",
-        arch=platform.machine(),
-        cpu=_cpu(),
-        cores=psutil.cpu_count() or 1,
-        memory_bytes=psutil.virtual_memory().total,
-    )
-
-
-def _cpu() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            return next((x.split(":", 1)[1].strip() for x in lines if x.startswith("model name")), "")
-    except OSError:
-        return platform.processor()
 
 
 @handles(Down)
