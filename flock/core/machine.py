@@ -1,7 +1,7 @@
 """What this machine is: system, processor, memory, graphics.
 
-Reads what the kernel shows in files, so that nothing is spawned and no vendor's library is needed. What it cannot see it
-leaves out. Called by core/daemon.py.
+Reads what the kernel shows in files, so that nothing is spawned and no vendor's library is needed. What it cannot see
+it leaves out. Called by core/daemon.py.
 """
 
 import platform
