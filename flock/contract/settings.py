@@ -8,10 +8,7 @@ from flock.contract.op import Op, Risk, Where, arg, flag, operation
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. `layer` is default, file, environment or flag; `origin` names the file or variable.
-
-    `file_value` is what the file says where another layer hides it; secrets are shown as "•••".
-    """
+    """One setting. `layer` is default, file, environment or flag; `origin` names the file or variable."""
 
     key: str
     value: Any

@@ -1,5 +1,7 @@
 """The daemon about itself: status, shutdown, jobs and settings."""
 
+import asyncio
+
 import psutil
 
 from flock import __version__
@@ -78,10 +80,10 @@ async def get_config(context: Context, op: GetConfig, _actor: Actor) -> Setting:
 @handles(SetConfig)
 async def set_config(context: Context, op: SetConfig, _actor: Actor) -> SettingChanged:
     """Write one value into the file; it holds from the next start on."""
-    return context.config.set_in_file(op.key, op.value)
+    return await asyncio.to_thread(context.config.set_in_file, op.key, op.value)  # waits for the disk
 
 
 @handles(UnsetConfig)
 async def unset_config(context: Context, op: UnsetConfig, _actor: Actor) -> SettingChanged:
     """Remove one value from the file; the default holds from the next start on."""
-    return context.config.unset_in_file(op.key)
+    return await asyncio.to_thread(context.config.unset_in_file, op.key)
