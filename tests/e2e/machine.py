@@ -13,10 +13,11 @@ from typing import Any
 
 import psutil
 
-from tests.e2e.parts import environment
 from tests.running import PATIENCE, ROOT, Flock, flock_home
 
 BIN = str(Path(sys.executable).parent)
+# what makes flock run from the checkout these tests are run with
+CHECKOUT = {name: value for name, value in os.environ.items() if name == "PYTHONPATH"}
 # nobody's number on Debian, and on most others
 NOBODY = 65534
 
@@ -24,7 +25,7 @@ NOBODY = 65534
 @contextlib.contextmanager
 def fresh(**more: str) -> Iterator[Flock]:
     """Yield a flock that has not been started and whose command is found as `flock` by any shell it starts."""
-    with flock_home(**environment(), PATH=f"{BIN}:{os.environ['PATH']}", **more) as flock:
+    with flock_home(**CHECKOUT, PATH=f"{BIN}:{os.environ['PATH']}", **more) as flock:
         yield flock
 
 

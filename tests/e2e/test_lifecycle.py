@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.machine import as_printed, bystander, copy_of_flock, foreground, fresh, gone, up
+from tests.e2e.machine import CHECKOUT, as_printed, bystander, copy_of_flock, foreground, fresh, gone, up
 from tests.e2e.parts import ask, body, call, children, serves
 from tests.running import Flock, fake_upstream, wait_for
 
@@ -163,7 +163,7 @@ def test_a_signal_is_a_down(number: signal.Signals) -> None:
 
 def test_errors_of_the_foreground_are_sentences_and_tracebacks_only_on_request() -> None:
     with up() as flock:
-        other = Flock(flock.home.parent / "other", flock.port, **{k: flock.environment[k] for k in ("PATH",)})
+        other = Flock(flock.home.parent / "other", flock.port, **CHECKOUT)
         done = other.run("up", "--foreground")
         assert done.returncode == 1
         assert (done.stderr.splitlines()[0]).startswith(f"flock: port {flock.port} is taken by ")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.machine import NOBODY, as_user, fresh, give, hint, refused, temporary
+from tests.e2e.machine import CHECKOUT, NOBODY, as_user, fresh, give, hint, refused, temporary
 from tests.e2e.parts import serves
 from tests.running import PATIENCE, Flock, free_port, wait_for
 
@@ -58,7 +58,7 @@ def test_root_in_another_users_place_is_refused() -> None:
 @pytest.mark.usefixtures("users")
 def test_another_user_in_this_users_place_is_refused() -> None:
     with temporary() as top:
-        flock = Flock(top / "home", free_port())
+        flock = Flock(top / "home", free_port(), **CHECKOUT)
         flock.ok("up")
         try:
             for words in (("up",), ("up", "--foreground"), ("status",), ("token", "ls"), ("doctor",), ("logs",)):
@@ -81,7 +81,7 @@ def test_a_place_of_its_own_serves_another_user() -> None:
     with temporary() as top:
         (top / "theirs").mkdir()
         give(top / "theirs", NOBODY)
-        flock = Flock(top / "theirs/home", free_port(), HOME=str(top / "theirs"))
+        flock = Flock(top / "theirs/home", free_port(), HOME=str(top / "theirs"), **CHECKOUT)
         try:
             done = as_user(NOBODY, flock, "up")
             assert done.returncode == 0, done.stderr + done.stdout
@@ -106,7 +106,7 @@ def test_a_home_that_takes_nothing(where: str) -> None:
         if where == "above":
             home.rmdir()
         shut.chmod(0o555)
-        flock = Flock(home, free_port(), HOME=str(top / "theirs"))
+        flock = Flock(home, free_port(), HOME=str(top / "theirs"), **CHECKOUT)
         for words in (("up",), ("up", "--foreground"), ("config", "set", "log_level", "debug")):
             done = as_user(NOBODY, flock, *words)
             assert done.returncode == 1, (words, done.stdout, done.stderr)
@@ -183,7 +183,7 @@ def test_somebody_else_stands_where_the_short_socket_would_be(trap: str) -> None
 @pytest.fixture
 def usual(tmp_path: Path) -> Iterator[Flock]:
     """A flock in the platform's own places under a home directory, started from a desktop's shell."""
-    flock = Flock(tmp_path / "unused", free_port())
+    flock = Flock(tmp_path / "unused", free_port(), **CHECKOUT)
     flock.home = tmp_path / ".local/share/flock"  # of which only `run` is looked at
     flock.home.parent.mkdir(parents=True)
     del flock.environment["FLOCK_HOME"]
@@ -201,6 +201,8 @@ def usual(tmp_path: Path) -> Iterator[Flock]:
 
 
 FLOCK = f"{sys.executable} -P -m flock"
+# sshd hands nothing on
+OVER_SSH = "".join(f"{name}={value} " for name, value in CHECKOUT.items()) + FLOCK
 
 
 def finds(flock: Flock, done: subprocess.CompletedProcess[str]) -> bool:
@@ -212,7 +214,13 @@ def finds(flock: Flock, done: subprocess.CompletedProcess[str]) -> bool:
 def run(argv: list[str], environment: dict[str, str], cwd: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a command with this environment and nothing on its standard input."""
     return subprocess.run(
-        argv, env=environment, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE
+        argv,
+        env=CHECKOUT | environment,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
 
 
@@ -299,11 +307,11 @@ def ssh_server(top: Path, home: str) -> Iterator[list[str]]:
 
 def test_ssh_finds_it(usual: Flock, tmp_path: Path) -> None:
     with ssh_server(tmp_path, usual.environment["HOME"]) as ssh:
-        done = run([*ssh, f"{FLOCK} status --json"], {"PATH": os.environ["PATH"]}, tmp_path)
+        done = run([*ssh, f"{OVER_SSH} status --json"], {"PATH": os.environ["PATH"]}, tmp_path)
         assert finds(usual, done), (tmp_path / "sshd.log").read_text()
         # and what is started over there outlives the connection
         usual.ok("down")
-        line = f"FLOCK_LISTEN=127.0.0.1:{usual.port} {FLOCK} up --json"
+        line = f"FLOCK_LISTEN=127.0.0.1:{usual.port} {OVER_SSH} up --json"
         done = run([*ssh, line], {"PATH": os.environ["PATH"]}, tmp_path)
         assert done.returncode == 0, done.stderr
     assert finds(usual, run([*FLOCK.split(), "status", "--json"], usual.environment, "/"))
