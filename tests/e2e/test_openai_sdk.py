@@ -52,7 +52,7 @@ Client = OpenAI | AsyncOpenAI
 def flock(request: pytest.FixtureRequest) -> Iterator[Flock]:
     """A flock in front of each real engine; llama-server is taken because it is on PATH, nothing else is said."""
     chosen = {"FLOCK_ENGINE": "embedded"} if request.param == "embedded" else {"PATH": LLAMA_PATH}
-    with running_flock(**environment(), **chosen) as flock:
+    with running_flock(**{**environment(), **chosen}) as flock:
         (engine,) = flock.json("engine", "ls")
         assert engine["kind"] == request.param
         yield flock
