@@ -12,15 +12,15 @@ from typing import Any
 
 import psutil
 
-from tests.running import PATIENCE, Flock, wait_for
+from tests.running import LLAMA_PATH, PATIENCE, Flock, wait_for
 
 SECONDS = PATIENCE
 CHAT = "/v1/chat/completions"
 
 
 def environment() -> dict[str, str]:
-    """Return what makes the daemon run from the checkout these tests are run with."""
-    return {k: v for k, v in os.environ.items() if k == "PYTHONPATH"}
+    """Return what makes the daemon run from the checkout these tests are run with, and find a real llama-server."""
+    return {"PATH": LLAMA_PATH} | {k: v for k, v in os.environ.items() if k == "PYTHONPATH"}
 
 
 def body(model: str, *, stream: bool = False, **fields: Any) -> dict[str, Any]:

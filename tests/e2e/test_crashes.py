@@ -43,7 +43,9 @@ def flock(request: pytest.FixtureRequest, models: dict[str, Path]) -> Iterator[F
         settings(flock, f"engine:\n  preferred: {request.param}\n")
         flock.ok("up")
         flock.ok("model", "add", f"file:{models['tiny-chat']}", "--name", "endless")
+        assert [m["engine"] for m in flock.json("model", "ls")] == [f"{request.param}:endless"]
         yield flock
+        flock.ok("up")  # after a test that failed it ends what that left over
         flock.ok("down", "--grace", "0")
         assert not flock.processes()
 

@@ -385,23 +385,42 @@ def test_what_has_begun_is_never_tried_again(pair: tuple[Flock, int]) -> None:
     assert (told.status, told.done, told.error["code"]) == (200, False, "upstream_error")
 
 
+# -- who leaves
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+@pytest.mark.parametrize(("model", "stream"), [("waits", False), ("waits", True), ("silent", True), ("stalls", True)])
+def test_a_client_that_leaves_closes_the_engines_connection(
+    flock: Flock, fake: int, model: str, stream: bool, how: str
+) -> None:
+    """Before a head, before the first word, in mid-answer."""
+    before = seen(fake)
+    client = Client(flock.port, flock.key).send(body(model, stream=stream))
+    wait_for(lambda: seen(fake)["requests"] > before["requests"], "the engine works")
+    getattr(client, how)()
+    wait_for(lambda: seen(fake)["closed_early"] > before["closed_early"], "the engine is told to stop")
+    wait_for(lambda: running(flock) == 0, "the request has ended")
+    newest = next(iter(usage(flock, 1).values()))
+    assert (newest["outcome"], newest["stream"]) == ("cancelled", stream)
+    assert newest["status"] == (200 if model == "stalls" else 499)
+
+
 # -- back-pressure
 
 
-@pytest.mark.parametrize("receive_buffer", [0, 4096])
-def test_a_client_that_stops_reading_stops_the_engine(flock: Flock, fake: int, receive_buffer: int) -> None:
+@pytest.mark.parametrize(("model", "receive_buffer"), [("flood", 0), ("flood", 4096), ("floods-at-once", 4096)])
+def test_a_client_that_stops_reading_stops_the_engine(flock: Flock, fake: int, model: str, receive_buffer: int) -> None:
     daemon = psutil.Process(flock.pid)
     before, closed = daemon.memory_info().rss, seen(fake)["closed_early"]
     with closing(Client(flock.port, flock.key, receive_buffer)) as client:
-        told = client.send(body("flood", stream=True, **(USAGE if receive_buffer else {}))).head()
+        told = client.send(body(model, stream=True, **(USAGE if receive_buffer else {}))).head()
         readings: list[int] = []
 
         def still() -> bool:
-            readings.append(seen(fake).get("flooded", 0))
+            readings.append(seen(fake)["flooded"])
             return len(readings) > 20 and len(set(readings[-20:])) == 1
 
         wait_for(still, "the engine can send no more")
-        assert readings[-1] > 0
         assert daemon.memory_info().rss - before < 20e6
         # and it goes on where it stopped
         assert client.until(b"x" * 100)

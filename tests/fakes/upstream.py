@@ -14,7 +14,7 @@ import struct
 from collections.abc import Awaitable, Callable
 
 Write = asyncio.StreamWriter
-SEEN: dict[str, object] = {"requests": 0, "closed_early": 0, "bodies": [], "headers": []}
+SEEN: dict[str, object] = {"requests": 0, "closed_early": 0, "flooded": 0, "bodies": [], "headers": []}
 GO = asyncio.Event()
 HEAD_SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -261,10 +261,21 @@ async def cut(fake: Fake) -> None:
 async def flood(fake: Fake) -> None:
     """As much as the connection takes, for ever."""
     await fake.begin()
+    await go_on(fake)
+
+
+async def go_on(fake: Fake) -> None:
     data = chunk({"content": "x" * 4000})
     while True:
         await fake.send(data)
-        SEEN["flooded"] = int(str(SEEN.get("flooded", 0))) + len(data)
+        SEEN["flooded"] = int(str(SEEN["flooded"])) + len(data)
+
+
+async def floods_at_once(fake: Fake) -> None:
+    """The same, and its first event comes with more than a connection's buffers hold."""
+    await fake.raw(HEAD_SSE)
+    await fake.send(b"".join(chunk({"content": "x" * 4000}) for _ in range(1000)))
+    await go_on(fake)
 
 
 async def http10(fake: Fake) -> None:
@@ -305,6 +316,7 @@ FAULTS: dict[str, Callable[[Fake], Awaitable[None]]] = {
         bad_utf8,
         cut,
         flood,
+        floods_at_once,
         http10,
     )
 }
