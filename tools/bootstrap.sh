@@ -23,9 +23,14 @@ stop() {
 let_go() { [ "${ours:-no}" = no ] || { rm -rf "$busy"; ours=no; }; }
 
 take_turn() {
-    waited=0
+    waited=0 missing=0
     until mkdir "$busy" 2>/dev/null; do
-        [ -d "$busy" ] || stop "cannot write in $here: give yourself the right to, or clone into a directory of yours"
+        if [ ! -d "$busy" ]; then # its owner let go just now, or nothing can be made here at all
+            missing=$((missing + 1))
+            [ "$missing" -lt 5 ] || stop "cannot write in $here: give yourself the right to, or clone into a directory of yours"
+            continue
+        fi
+        missing=0
         owner=$(cat "$busy/pid" 2>/dev/null || :)
         if [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null || { [ -z "$owner" ] && [ "$waited" -ge 5 ]; }; then
             # Its owner was killed. Moving it away lets one of several waiters win; what was moved may by then be
