@@ -16,6 +16,8 @@ from tests.running import LLAMA_PATH, PATIENCE, Flock, wait_for
 
 SECONDS = PATIENCE
 CHAT = "/v1/chat/completions"
+# what a client sends that wants to know the tokens of a stream
+USAGE = {"stream_options": {"include_usage": True}}
 
 
 def environment() -> dict[str, str]:

@@ -11,24 +11,10 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.e2e.parts import CHAT, Client, Told, ask, body, call, environment, running, seen, serves, slots
-from tests.running import Flock, fake_upstream, running_flock
+from tests.e2e.parts import CHAT, Client, Told, ask, body, call, running, seen, serves, slots
+from tests.running import Flock
 
 COMPLETIONS = "/v1/completions"
-
-
-@pytest.fixture(scope="module")
-def fake() -> Iterator[int]:
-    with fake_upstream() as port:
-        yield port
-
-
-@pytest.fixture(scope="module")
-def flock(fake: int) -> Iterator[Flock]:
-    with running_flock(**environment()) as flock:
-        flock.ok("engine", "attach", f"http://127.0.0.1:{fake}", "--name", "fake")
-        yield flock
-        assert "Traceback" not in (flock.home / "logs/flock.log").read_text()
 
 
 @pytest.fixture(autouse=True)

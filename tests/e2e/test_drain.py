@@ -8,13 +8,7 @@ from contextlib import closing
 import pytest
 
 from tests.e2e.parts import Client, Told, ask, body, call, environment, seen, usage
-from tests.running import Flock, fake_upstream, running_flock, wait_for
-
-
-@pytest.fixture(scope="module")
-def fake() -> Iterator[int]:
-    with fake_upstream() as port:
-        yield port
+from tests.running import Flock, running_flock, wait_for
 
 
 @pytest.fixture

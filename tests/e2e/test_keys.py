@@ -7,15 +7,9 @@ from contextlib import closing
 import pytest
 
 from tests.e2e.parts import CHAT, Client, Told, ask, body, call, environment, explained, seen, settings, usage
-from tests.running import Flock, fake_upstream, flock_home, wait_for
+from tests.running import Flock, flock_home, wait_for
 
 REVOKED_SECONDS = 1.0
-
-
-@pytest.fixture(scope="module")
-def fake() -> Iterator[int]:
-    with fake_upstream() as port:
-        yield port
 
 
 @pytest.fixture(scope="module")

@@ -21,13 +21,8 @@ HEAD_SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Enco
 
 def chunk(delta: dict[str, object], finish: str | None = None) -> bytes:
     """Return one event of a chat stream."""
-    event = {
-        "id": "chatcmpl-fake",
-        "object": "chat.completion.chunk",
-        "created": 1,
-        "model": "fake",
-        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
-    }
+    event: dict[str, object] = {"id": "chatcmpl-fake", "object": "chat.completion.chunk", "created": 1, "model": "fake"}
+    event["choices"] = [{"index": 0, "delta": delta, "finish_reason": finish}]
     return b"data: " + json.dumps(event, ensure_ascii=False).encode() + b"\n\n"
 
 
