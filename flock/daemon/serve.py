@@ -245,12 +245,14 @@ async def _first_key(context: Context) -> bool:
         _write_key(path, secret)
         await context.store.keys.insert(entry)
     except OSError as error:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.unlink()
         raise StorageFailed(
             f"cannot write the admin key to {path}: {error.strerror}", hint=f"free some space: df -h {path.parent}"
         ) from None
     except FlockError:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.unlink()
         raise
     context.keys.add(entry)
     return True

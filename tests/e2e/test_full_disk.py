@@ -4,6 +4,7 @@ Nothing is half-written, nothing that was answered is forgotten, and what can be
 """
 
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,44 @@ def test_a_first_start_without_room(mounted: bool, leave: int) -> None:
         disk.roomy()
         flock.ok("up")
         assert ask(flock.port, flock.key, body("flock-smoke")).status == 200
+
+
+@pytest.mark.parametrize("room", [20, 1000], ids=["the file", "the row"])
+def test_a_first_key_that_cannot_be_kept_leaves_no_file(room: int) -> None:
+    """A key is 40 bytes, a row more than a thousand; everything before them needs less than 20."""
+    with flock_on_disk(mounted=False) as (flock, disk):
+        flock.ok("up")
+        flock.ok("down")
+        (flock.home / "admin.key").unlink()
+        with sqlite3.connect(flock.home / "data/flock.db", isolation_level=None) as other:
+            other.execute("DELETE FROM keys")
+            # while another reads it, the database's own side files are there and need not grow
+            disk.full(room)
+            done = flock.run("up", preexec_fn=disk.limit)
+            assert done.returncode == 1
+            assert any(words in done.stderr for words in NO_ROOM.split("|")), done.stderr
+            assert not (flock.home / "admin.key").exists()
+        other.close()
+        disk.roomy()
+        flock.ok("up")
+        assert ask(flock.port, flock.key, body("flock-smoke")).status == 200
+
+
+def test_a_failure_that_lasts_is_logged_once() -> None:
+    """With room for the log and none for the database."""
+    with fake_upstream() as upstream, flock_on_disk(mounted=False) as (flock, disk):
+        flock.ok("up")
+        flock.ok("engine", "attach", f"http://127.0.0.1:{upstream}", "--name", "fake")
+        disk.full(150_000)
+        while not failing(flock):
+            assert ask(flock.port, flock.key, body("ok")).status == 200
+        for _ in range(20):  # each asks the writer to try again
+            flock.ok("token", "ls")
+        lines = [x["text"] for x in flock.json("logs", "--lines", "1000")]
+        assert sum("usage waits in memory" in line for line in lines) == 1, lines
+        disk.roomy()
+        wait_for(lambda: not failing(flock), "the writer goes on")
+        assert sum("takes rows again" in x["text"] for x in flock.json("logs")) == 1
 
 
 @pytest.fixture(params=[True, False], ids=["tmpfs", "limit"])
