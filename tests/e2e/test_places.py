@@ -79,6 +79,20 @@ def test_another_user_in_this_users_place_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("users")
+def test_another_users_home_directory_is_refused() -> None:
+    """HOME names a directory that may not even be looked into."""
+    with temporary() as top:
+        (top / "private").mkdir(mode=0o700)
+        flock = Flock(top / "home", free_port(), HOME=str(top / "private"), **CHECKOUT)
+        del flock.environment["FLOCK_HOME"]
+        for words in (("up",), ("up", "--foreground")):
+            done = as_user(NOBODY, flock, *words)
+            assert done.returncode == 4, done.stderr
+            assert f"{top}/private belongs to user {pwd.getpwuid(os.getuid()).pw_name}" in done.stderr
+        assert not list((top / "private").iterdir())
+
+
+@pytest.mark.usefixtures("users")
 def test_a_place_of_its_own_serves_another_user() -> None:
     with temporary() as top:
         (top / "theirs").mkdir()
