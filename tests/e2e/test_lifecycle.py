@@ -1,5 +1,6 @@
 """Starting and stopping: one daemon a home, whatever was there before, and nothing of it left afterwards."""
 
+import contextlib
 import json
 import os
 import signal
@@ -72,7 +73,7 @@ def test_down_twice() -> None:
 
 
 def test_up_after_the_daemon_was_killed() -> None:
-    with up() as flock, bystander() as other:
+    with up() as flock, bystander() as other, contextlib.ExitStack() as stack:
         # its engine must be there, so that it can be left behind
         family = wait_for(lambda: children(flock), "an engine runs")
         left = family[0]
@@ -86,6 +87,7 @@ def test_up_after_the_daemon_was_killed() -> None:
             "create_time": other.create_time() - 3600,
         }
         left.suspend()  # an engine that would notice and go by itself is no test
+        stack.callback(contextlib.suppress(psutil.NoSuchProcess)(left.kill))
         killed = psutil.Process(flock.pid)
         killed.kill()
         wait_for(lambda: gone(killed), "the daemon is dead")
