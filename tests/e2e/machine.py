@@ -124,6 +124,12 @@ def copy_of_flock(top: Path, version: str) -> Path:
     return place
 
 
+def end(process: psutil.Process) -> None:
+    """Kill a process that may have ended already."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.kill()
+
+
 def gone(process: psutil.Process) -> bool:
     """Say whether a process has ended."""
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.machine import CHECKOUT, as_printed, bystander, copy_of_flock, foreground, fresh, gone, up
+from tests.e2e.machine import CHECKOUT, as_printed, bystander, copy_of_flock, end, foreground, fresh, gone, up
 from tests.e2e.parts import ask, body, call, children, serves
 from tests.running import Flock, fake_upstream, wait_for
 
@@ -87,7 +87,7 @@ def test_up_after_the_daemon_was_killed() -> None:
             "create_time": other.create_time() - 3600,
         }
         left.suspend()  # an engine that would notice and go by itself is no test
-        stack.callback(contextlib.suppress(psutil.NoSuchProcess)(left.kill))
+        stack.callback(end, left)
         killed = psutil.Process(flock.pid)
         killed.kill()
         wait_for(lambda: gone(killed), "the daemon is dead")
