@@ -210,6 +210,7 @@ def _command(op: type[Op[Any]], meant: Callable[[Line], None]) -> Callable[..., 
 
     parameters = [_parameter(f.name, _kind(known[f.name]), _field(f)) for f in fields]
     parameters += [_parameter(f"switch_{name}", bool, option) for name, option in switches.items()]
+    # what typer reads; the attribute is not among those the type checker knows of a function
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     return command

@@ -54,7 +54,8 @@ def ids(home: Path) -> None:
 def need(shell: str) -> str:
     path = shutil.which(shell)
     if path is None:
-        pytest.skip(f"{shell} is not installed: apt-get install {shell}")
+        cause = f"{shell} is not installed: apt-get install {shell}"
+        pytest.fail(cause) if os.environ.get("CI") else pytest.skip(cause)
     return path
 
 
