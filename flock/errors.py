@@ -53,6 +53,18 @@ class InvalidRequest(FlockError):
     code, status, exit_code = "invalid_request", 400, 2
 
 
+class Unsupported(FlockError):
+    """The request asks for something that the model, its engine or the way to it does not have."""
+
+    code, status, exit_code = "unsupported", 400, 2
+
+
+class ContextTooLong(FlockError):
+    """The prompt is longer than the model's window; details hold `tokens` and `limit` where both are known."""
+
+    code, status, exit_code = "context_length_exceeded", 400, 2
+
+
 class ConfigInvalid(FlockError):
     """A configuration key or value is wrong."""
 
@@ -159,6 +171,18 @@ class EngineRefused(FlockError):
     """The engine refuses this request, in a shape that is not the client's dialect."""
 
     code, status, exit_code = "engine_refused", 400, 2
+
+
+class EngineBusy(FlockError):
+    """The engine takes no more requests for now; details hold `retry_after` in seconds where it says."""
+
+    code, status, exit_code = "engine_busy", 429, 75
+
+
+class EngineOverloaded(FlockError):
+    """The engine says that it is overloaded; details hold `retry_after` in seconds where it says."""
+
+    code, status, exit_code = "engine_overloaded", 503, 75
 
 
 class UpstreamStalled(FlockError):

@@ -1,27 +1,104 @@
-"""What a peer speaks: dialects, limits by feature, and the closed set of quirks.
+"""What a peer speaks: dialects, limits by feature, and the closed sets of quirks of engines and of model families.
 
-Values come from catalog/engines.yaml; nothing else may describe an engine's manners. Read by the plan and the forward
-path.
+Values come from catalog/engines.yaml and catalog/families.yaml; nothing else may describe the manners of an engine or
+of a model. Read by the plan, the filters and the forward path.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# What a request may use that not every engine, model or native dialect has. A server half names those of a request
+# (`features`), a profile those it lacks.
+FEATURES = frozenset(
+    {
+        "audio",  # sound in a message
+        "cache_control",  # cache breakpoints
+        "custom_tools",  # tools that take one text, perhaps of a grammar
+        "deferred_tools",  # tools that are listed to be found, not offered yet, and references to them
+        "documents",  # files in a message
+        "hosted_tools",  # tools that the vendor runs
+        "image_urls",  # pictures given by a URL
+        "images",  # pictures
+        "json_object",  # an answer that is some JSON object
+        "json_schema",  # an answer of a given form
+        "late_system",  # system words after the conversation's beginning
+        "logprobs",
+        "many",  # n > 1
+        "namespaces",  # tools in groups
+        "prefill",  # the conversation ends with words of the assistant
+        "reasoning",  # the client says how much to think
+        "signed_thinking",  # thinking with a signature, or redacted
+        "stateful",  # the server is to remember the conversation
+        "tool_choice",  # the client says which tool is to be called
+        "tools",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """A dialect that an engine speaks by itself from version `since` on ("" for every one), but for what it `lacks`.
+
+    A version is compared by the numbers in it ("b8200", "0.11.1"); one that names none is taken for a recent one.
+    """
+
+    since: str = ""
+    lacks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
     """How one kind of engine behaves on the wire.
 
-    `dialects` it speaks natively; `stream_usage`: honours `stream_options.include_usage`; `done_sentinel`: ends a chat
-    stream with `data: [DONE]`; `cancels`: stops generating when the connection closes; `start_hint`: the command that
-    starts it, for `engine_unreachable`; `request_faults`: how the sentences begin that it says with status 500 although
-    the request is at fault.
+    `dialects` it speaks natively, in every version and for every feature; `native` those it speaks from a version on or
+    in part; `lacks` what it cannot do in any dialect. `stream_usage`: honours `stream_options.include_usage`;
+    `stream_tools`: streams tool calls right; `done_sentinel`: ends a chat stream with `data: [DONE]`; `cancels`: stops
+    generating when the connection closes; `parses_tools`, `parses_thinking`: takes tool calls and thinking out of the
+    model's text by itself; `counts`: the path that counts tokens and its shape ("anthropic", "llamacpp", "vllm", "");
+    `start_hint`: the command that starts it, for `engine_unreachable`; `request_faults`: how the sentences begin that
+    it says with status 500 although the request is at fault.
     """
 
     kind: str
     title: str
     dialects: frozenset[str]
+    native: Mapping[str, Native] = field(default_factory=dict[str, Native])
+    lacks: frozenset[str] = frozenset()
     stream_usage: bool = True
+    stream_tools: bool = True
     done_sentinel: bool = True
     cancels: bool = True
+    parses_tools: bool = False
+    parses_thinking: bool = False
+    counts: str = ""
     start_hint: str = ""
     request_faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """How the models of one family write: a row of catalog/families.yaml.
+
+    `models`: globs of model ids, matched without regard to case against the id and its last part behind a slash.
+    `think_open`, `think_close`: the tags around thinking, `think_implicit`: the opening one stands in the prompt, so
+    that only the closing one comes. `tool_formats`: the forms in which it writes tool calls as text, best first (names
+    as in dialects/filters). `system_role`: the role its template takes for system words ("system", "developer", "user").
+    `late_system`: what its template does with system words in mid-conversation ("keep", "user", "hoist").
+    `thinking_on`, `thinking_off`: `chat_template_kwargs` that switch its thinking. `history_thinking`: whether earlier turns'
+    thinking is sent back to it.
+    """
+
+    name: str
+    models: tuple[str, ...]
+    think_open: str = ""
+    think_close: str = ""
+    think_implicit: bool = False
+    tool_formats: tuple[str, ...] = ()
+    system_role: str = "system"
+    late_system: str = "user"
+    thinking_on: Mapping[str, object] = field(default_factory=dict[str, object])
+    thinking_off: Mapping[str, object] = field(default_factory=dict[str, object])
+    history_thinking: bool = False
+
+
+NO_FAMILY = Family("", ())
