@@ -80,12 +80,12 @@ class Family:
     """How the models of one family write: a row of catalog/families.yaml.
 
     `models`: globs of model ids, matched without regard to case against the id and its last part behind a slash.
-    `think_open`, `think_close`: the tags around thinking, `think_implicit`: the opening one stands in the prompt, so
+    `think_open`, `think_close`: the tags around thinking; `think_implicit`: the opening one stands in the prompt, so
     that only the closing one comes. `tool_formats`: the forms in which it writes tool calls as text, best first (names
-    as in dialects/filters). `system_role`: the role its template takes for system words ("system", "developer", "user").
-    `late_system`: what its template does with system words in mid-conversation ("keep", "user", "hoist").
-    `thinking_on`, `thinking_off`: `chat_template_kwargs` that switch its thinking. `history_thinking`: whether earlier turns'
-    thinking is sent back to it.
+    as in dialects/filters). `system_role`: the role its template takes for system words ("system", "developer",
+    "user"); `late_system`: what its template does with system words in mid-conversation ("keep", "user", "hoist").
+    `thinking_on`, `thinking_off`: `chat_template_kwargs` that switch its thinking. `history_thinking`: whether the
+    thinking of earlier turns is sent back to it.
     """
 
     name: str

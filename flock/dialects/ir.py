@@ -27,7 +27,7 @@ class Text:
 
 @dataclass(slots=True)
 class Image:
-    """A picture: `data` is base64 without a data: prefix and `media_type` its type, or `url`, or `id` of a kept file."""
+    """A picture: base64 `data` without a data: prefix and its `media_type`, or a `url`, or the `id` of a kept file."""
 
     data: str = ""
     media_type: str = ""
