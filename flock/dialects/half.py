@@ -49,8 +49,15 @@ class Writer(Protocol):
         """Return the frames of one event, b"" where it needs none (yet)."""
         ...
 
+    def close(self) -> bytes:
+        """Return what the end of the upstream's stream completes: the terminal frames, after `Ended` only.
+
+        Whoever drives the writer calls it once, after the last event of an answer that ended well.
+        """
+        ...
+
     def fault(self, error: FlockError) -> bytes:
-        """Return the dialect's in-stream error, the last thing a client hears. No normal end may follow."""
+        """Return the dialect's in-stream error, the last thing a client hears. No normal end may follow: not `close`."""
         ...
 
 
