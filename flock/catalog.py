@@ -1,27 +1,22 @@
-"""The catalog: data about engines, loaded from flock's own files and overlaid by the user's.
+"""The catalog: data about engines and model families, loaded from flock's own files and overlaid by the user's.
 
-Owns the reading of `engines.yaml` and the check of every field. A wrong file is named and left out; the others count.
-Looks only where it is told (Config.catalog_dirs), never in the current directory. Called by the daemon at its start.
+Owns the reading of `engines.yaml` and `families.yaml` and the check of every field. A wrong row is named and left out,
+a file that is no YAML likewise; everything else counts. Looks only where it is told (Config.catalog_dirs), never in the
+current directory. Called by the daemon at its start.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
 from flock.errors import ConfigInvalid
 from flock.paths import short
-from flock.profile import Profile
+from flock.profile import COUNTS, FEATURES, LATE_SYSTEM, SYSTEM_ROLES, TOOL_FORMATS, Family, Native, Profile
 from flock.yamltext import load
 
-# `kind` is the key of the row
-_FIELDS = {f.name: f for f in fields(Profile) if f.name != "kind"}
-_REQUIRED = {name for name, f in _FIELDS.items() if f.default is MISSING and f.default_factory is MISSING}
-_LISTS: dict[str, tuple[type[frozenset[str]] | type[tuple[str, ...]], str]] = {
-    "dialects": (frozenset, "names, such as [openai]"),
-    "request_faults": (tuple, 'sentences\' beginnings, such as ["image input is not supported"]'),
-}
 _Row = dict[str, Any]
+_Check = Callable[[str, Any], Any]
 
 
 def load_profiles(directories: Iterable[Path]) -> tuple[dict[str, Profile], list[str]]:
@@ -29,28 +24,59 @@ def load_profiles(directories: Iterable[Path]) -> tuple[dict[str, Profile], list
 
     Of several directories the first wins, field by field. A directory or file that is not there is no problem.
     """
+    rows, problems = _load(_ENGINES, directories)
+    return {kind: Profile(kind=kind, **row) for kind, row in rows.items()}, problems
+
+
+def load_families(directories: Iterable[Path]) -> tuple[tuple[Family, ...], list[str]]:
+    """Return the families in the order they are asked, and a sentence for each file or row that is wrong.
+
+    Of several directories the first wins, field by field; its new families stand before those of later directories, and
+    one that overlays a family keeps that family's place.
+    """
+    rows, problems = _load(_FAMILIES, directories)
+    return tuple(Family(name=name, **row) for name, row in rows.items()), problems
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """One file of the catalog: what its rows are called, the check of each field, which fields a row must have.
+
+    `odd` looks at a whole row and returns what is wrong with it, "" for nothing.
+    """
+
+    file: str
+    row: str
+    rows: str
+    checks: Mapping[str, _Check]
+    required: frozenset[str]
+    odd: Callable[[_Row], str]
+
+
+def _load(sheet: _Sheet, directories: Iterable[Path]) -> tuple[dict[str, _Row], list[str]]:
     rows: dict[str, _Row] = {}
     problems: list[str] = []
     for directory in reversed(list(directories)):
-        path = directory / "engines.yaml"
         try:
-            found = _rows(path)
+            found = _rows(sheet, directory / sheet.file, problems)
         except ConfigInvalid as error:
             problems.append(f"{error.sentence}; the file is left out")
             continue
-        for kind, row in found.items():
-            rows[kind] = rows.get(kind, {}) | row
-    profiles: dict[str, Profile] = {}
-    for kind, row in rows.items():
-        if missing := sorted(_REQUIRED - row.keys()):
-            problems.append(f"the engine {kind!r} of the catalog lacks {', '.join(missing)}; it is left out")
+        new = {key: row for key, row in found.items() if key not in rows}
+        rows = new | {key: row | found.get(key, {}) for key, row in rows.items()}
+    whole: dict[str, _Row] = {}
+    for key, row in rows.items():
+        if missing := sorted(sheet.required - row.keys()):
+            problems.append(f"the {sheet.row} {key!r} of the catalog lacks {', '.join(missing)}; it is left out")
+        elif odd := sheet.odd(row):
+            problems.append(f"the {sheet.row} {key!r} of the catalog {odd}; it is left out")
         else:
-            profiles[kind] = Profile(kind=kind, **row)
-    return profiles, problems
+            whole[key] = row
+    return whole, problems
 
 
-def _rows(path: Path) -> dict[str, _Row]:
-    """Return a file's rows by kind. Raises ConfigInvalid naming the file and what is wrong."""
+def _rows(sheet: _Sheet, path: Path, problems: list[str]) -> dict[str, _Row]:
+    """Return a file's rows, and add a sentence for each that is wrong. Raises ConfigInvalid when no row can be read."""
     name = short(path)
     try:
         text = path.read_text("utf-8-sig")
@@ -64,28 +90,133 @@ def _rows(path: Path) -> dict[str, _Row]:
     if document is None:
         return {}
     if not isinstance(document, dict):
-        raise ConfigInvalid(f"{name} must map kinds of engines to their fields")
-    plain = cast(dict[Any, Any], document)
-    return {str(kind): _row(f"{name}: {kind}", row) for kind, row in plain.items()}
+        raise ConfigInvalid(f"{name} must map {sheet.rows} to their fields")
+    rows: dict[str, _Row] = {}
+    for key, row in cast(dict[Any, Any], document).items():
+        try:
+            rows[str(key)] = _checked(sheet.checks, f"{name}: {key}", row)
+        except ConfigInvalid as error:
+            problems.append(f"{error.sentence}; the row is left out")
+    return rows
 
 
-def _row(name: str, row: Any) -> _Row:
+def _checked(checks: Mapping[str, _Check], name: str, row: Any) -> _Row:
+    """Return the fields of a mapping, checked. Raises ConfigInvalid naming the field that is wrong."""
     if not isinstance(row, Mapping):
         raise ConfigInvalid(f"{name} must be a mapping of fields")
-    given = cast(Mapping[Any, Any], row)
-    return {str(field): _value(f"{name}.{field}", str(field), value) for field, value in given.items()}
+    values: _Row = {}
+    for key, value in cast(Mapping[Any, Any], row).items():
+        check = checks.get(str(key))
+        if check is None:
+            raise ConfigInvalid(f"{name}.{key} is no field; the fields are {', '.join(checks)}")
+        values[str(key)] = check(f"{name}.{key}", value)
+    return values
 
 
-def _value(name: str, field: str, value: Any) -> Any:
-    if field not in _FIELDS:
-        raise ConfigInvalid(f"{name} is no field; the fields are {', '.join(_FIELDS)}")
-    if field in _LISTS:
-        kind, such_as = _LISTS[field]
+# -- checks: each takes the value's name and the value, and returns it as the field has it
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ConfigInvalid(f"{name} must be text, not {value!r}")
+    return value
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigInvalid(f"{name} must be true or false, not {value!r}")
+    return value
+
+
+def _one_of(words: Iterable[str]) -> _Check:
+    known = sorted(words)
+
+    def check(name: str, value: Any) -> str:
+        if value not in known:
+            raise ConfigInvalid(
+                f"{name} must be one of {', '.join(word or repr(word) for word in known)}, not {value!r}"
+            )
+        return cast(str, value)
+
+    return check
+
+
+def _words(kind: type[frozenset[str]] | type[tuple[str, ...]], such_as: str) -> _Check:
+    def check(name: str, value: Any) -> Any:
         words = cast(list[Any], value) if isinstance(value, list) else []
         if not words or not all(isinstance(word, str) and word for word in words):
             raise ConfigInvalid(f"{name} must be a list of {such_as}")
         return kind(words)
-    wanted, said = (str, "text") if field in ("title", "start_hint") else (bool, "true or false")
-    if not isinstance(value, wanted):
-        raise ConfigInvalid(f"{name} must be {said}, not {value!r}")
-    return value
+
+    return check
+
+
+def _some_of(kind: type[frozenset[str]] | type[tuple[str, ...]], known: frozenset[str], what: str) -> _Check:
+    """A list, perhaps an empty one, of words that are known."""
+
+    def check(name: str, value: Any) -> Any:
+        if not isinstance(value, list):
+            raise ConfigInvalid(f"{name} must be a list of {what}")
+        for word in cast(list[Any], value):
+            if not isinstance(word, str) or word not in known:
+                raise ConfigInvalid(f"{name} names {word!r}; the {what} are {', '.join(sorted(known))}")
+        return kind(cast(list[str], value))
+
+    return check
+
+
+def _keywords(name: str, value: Any) -> dict[str, object]:
+    given = cast(dict[Any, Any], value) if isinstance(value, dict) else {}
+    if not given or not all(isinstance(key, str) for key in given):
+        raise ConfigInvalid(f"{name} must map template keywords to their values, such as {{enable_thinking: false}}")
+    return given
+
+
+def _natives(name: str, value: Any) -> dict[str, Native]:
+    if not isinstance(value, dict):
+        raise ConfigInvalid(
+            f"{name} must map dialects to what is known of them, such as {{anthropic: {{since: b8200}}}}"
+        )
+    rows = cast(dict[Any, Any], value)
+    return {str(dialect): Native(**_checked(_NATIVE, f"{name}.{dialect}", row)) for dialect, row in rows.items()}
+
+
+_FEATURES = _some_of(frozenset, FEATURES, "features")
+_NATIVE: Mapping[str, _Check] = {"since": _text, "lacks": _FEATURES}
+
+# Fields whose type says too little; text and true-or-false follow from the type
+_OWN_CHECKS: Mapping[str, _Check] = {
+    "dialects": _words(frozenset, "names, such as [openai]"),
+    "native": _natives,
+    "lacks": _FEATURES,
+    "counts": _one_of(COUNTS),
+    "request_faults": _words(tuple, 'sentences\' beginnings, such as ["image input is not supported"]'),
+    "models": _words(tuple, 'globs of model ids, such as ["qwen3*"]'),
+    "tool_formats": _some_of(tuple, TOOL_FORMATS, "tool formats"),
+    "system_role": _one_of(SYSTEM_ROLES),
+    "late_system": _one_of(LATE_SYSTEM),
+    "thinking_on": _keywords,
+    "thinking_off": _keywords,
+}
+
+
+def _check_of(field: Field[Any]) -> _Check:
+    return _OWN_CHECKS.get(field.name) or (_flag if field.type is bool else _text)
+
+
+def _sheet(file: str, row: str, rows: str, made: type[Any], odd: Callable[[_Row], str] = lambda _: "") -> _Sheet:
+    """Return the sheet of a dataclass whose first field is the key of the row."""
+    columns: tuple[Field[Any], ...] = fields(made)[1:]
+    required = frozenset(f.name for f in columns if f.default is MISSING and f.default_factory is MISSING)
+    return _Sheet(file, row, rows, {f.name: _check_of(f) for f in columns}, required, odd)
+
+
+def _odd_family(row: _Row) -> str:
+    opens, closes = row.get("think_open", ""), row.get("think_close", "")
+    if bool(opens) != bool(closes):
+        return "has one tag around thinking and lacks the other"
+    return "has think_implicit without the tags" if row.get("think_implicit") and not closes else ""
+
+
+_ENGINES = _sheet("engines.yaml", "engine", "kinds of engines", Profile)
+_FAMILIES = _sheet("families.yaml", "family", "families of models", Family, _odd_family)

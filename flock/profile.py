@@ -34,6 +34,35 @@ FEATURES = frozenset(
     }
 )
 
+# The forms in which models write tool calls as text; each is a file of dialects/filters/tool_formats.
+TOOL_FORMATS = frozenset(
+    {
+        "deepseek",  # <｜tool▁calls▁begin｜> with a fenced JSON object (V3, R1)
+        "deepseek_v31",  # the same tokens, name and JSON object in line (V3.1)
+        "dsml",  # <｜DSML｜invoke name=…> with parameters (V3.2, V4)
+        "functools",  # functools[{…}]
+        "function_tag",  # <function=NAME>{…}</function>
+        "gemma",  # <|tool_call>call:NAME{…}<tool_call|>
+        "glm",  # <tool_call>NAME with <arg_key> and <arg_value>
+        "granite",  # <|tool_call|>[{…}], <tool_call>[{…}]
+        "harmony",  # <|channel|>commentary to=functions.NAME
+        "hermes",  # <tool_call>{…}</tool_call>
+        "json",  # the whole message is a JSON object
+        "kimi",  # <|tool_call_begin|>functions.NAME:0
+        "lfm2",  # <|tool_call_start|>[NAME(…)]<|tool_call_end|>
+        "minimax",  # <minimax:tool_call> with <invoke name=…>
+        "mistral",  # [TOOL_CALLS]
+        "nemotron",  # <TOOLCALL>[{…}]</TOOLCALL>
+        "phi4",  # <|tool_call|>[{…}]<|/tool_call|>
+        "python_tag",  # <|python_tag|>{…}
+        "qwen_xml",  # <tool_call><function=NAME><parameter=…>
+        "seed",  # <seed:tool_call><function=NAME><parameter=…>
+    }
+)
+SYSTEM_ROLES = frozenset({"developer", "system", "user"})
+LATE_SYSTEM = frozenset({"hoist", "keep", "user"})
+COUNTS = frozenset({"", "anthropic", "llamacpp", "vllm"})
+
 
 @dataclass(frozen=True, slots=True)
 class Native:
