@@ -1,0 +1,45 @@
+"""Codex, headless: OpenAI Responses, configured by a file in $CODEX_HOME."""
+
+from pathlib import Path
+
+from tests.clients.client import COMMANDS, Place, Target
+
+CONFIG = """\
+model = "{model}"
+model_provider = "flock"
+model_context_window = {window}
+check_for_update_on_startup = false
+
+[model_providers.flock]
+name = "flock"
+base_url = "{url}/v1"
+env_key = "FLOCK_TOKEN"
+wire_api = "responses"
+
+[analytics]
+enabled = false
+"""
+
+
+class Codex:
+    """`codex exec`."""
+
+    name = "codex"
+    dialect = "responses"
+    tool = "exec_command"
+    always_streams = "Codex always streams"
+
+    def command(self) -> Path:
+        return COMMANDS / "codex"
+
+    def configure(self, target: Target, place: Place) -> dict[str, str]:
+        home = place.home / ".codex"
+        home.mkdir()
+        (home / "config.toml").write_text(CONFIG.format(model=target.model, window=target.window, url=target.url))
+        return {"CODEX_HOME": str(home), "FLOCK_TOKEN": target.key}
+
+    def argv(self, target: Target, prompt: str, place: Place, *, stream: bool) -> list[str]:
+        # plugins and apps would look for other hosts
+        quiet = ["--disable", "plugins", "--disable", "apps"]
+        free = ["--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
+        return [str(self.command()), "exec", *quiet, *free, prompt]

@@ -1,0 +1,52 @@
+"""opencode, headless: chat completions, configured by a file in its home."""
+
+import json
+from pathlib import Path
+
+from tests.clients.client import COMMANDS, Place, Target
+
+
+class Opencode:
+    """`opencode run`."""
+
+    name = "opencode"
+    dialect = "chat"
+    tool = "write"
+    always_streams = "opencode always streams"
+
+    def command(self) -> Path:
+        return COMMANDS / "opencode"
+
+    def configure(self, target: Target, place: Place) -> dict[str, str]:
+        model = {"name": target.model, "limit": {"context": target.window, "output": 4096}}
+        provider = {
+            "npm": "@ai-sdk/openai-compatible",
+            "name": "flock",
+            "options": {"baseURL": f"{target.url}/v1", "apiKey": "{env:FLOCK_TOKEN}"},
+            "models": {target.model: model},
+        }
+        name = f"flock/{target.model}"
+        config = {
+            "provider": {"flock": provider},
+            "model": name,
+            "small_model": name,
+            "autoupdate": False,
+            "share": "disabled",
+            "permission": {"edit": "allow", "bash": "allow"},
+        }
+        file = place.home / ".config" / "opencode" / "opencode.json"
+        # a directory of configuration whose plugin package looks installed: none is fetched
+        (file.parent / "node_modules").mkdir(parents=True)
+        lock = {"packages": {"": {"dependencies": {"@opencode-ai/plugin": "*"}}}}
+        (file.parent / "package-lock.json").write_text(json.dumps(lock))
+        file.write_text(json.dumps(config, indent=1))
+        return {
+            "FLOCK_TOKEN": target.key,
+            "OPENCODE_DISABLE_AUTOUPDATE": "1",
+            "OPENCODE_DISABLE_MODELS_FETCH": "1",
+            "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
+            "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
+        }
+
+    def argv(self, target: Target, prompt: str, place: Place, *, stream: bool) -> list[str]:
+        return [str(self.command()), "run", "-m", f"flock/{target.model}", prompt]

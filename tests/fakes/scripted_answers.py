@@ -1,0 +1,111 @@
+"""What the scripted engine says: a pure function of a request, whatever dialect it came in.
+
+Owns the script. A user's turn that orders a file ("write the file PATH with the content TEXT") is answered by a call of
+the client's own tool for writing, with the arguments that the tool's schema asks for; a tool's result by one sentence;
+everything else by another. Called by scripted_faces.py; tests/clients knows the sentences.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+HELLO = "Hello from the scripted engine, which says nothing else."
+DONE = "The scripted engine has seen the result and is done."
+ORDER = "write the file {path} with the content {content}"
+_ORDERED = re.compile(r"write the file (\S+) with the content (\w+)", re.IGNORECASE)
+# at what each schema calls the place of a file
+_PLACES = ("file_path", "filePath", "absolute_path", "path")
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool on offer. `kind`: function, or custom for one that takes plain text; `space`: the namespace it is in."""
+
+    name: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    kind: str = "function"
+    space: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message. `role`: system, user, assistant or tool."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as the script sees it."""
+
+    model: str
+    turns: Sequence[Turn]
+    tools: Sequence[Tool]
+    stream: bool
+    usage: bool = True  # the client asks for the tokens of a stream
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Text, or a call of `tool` with `arguments` (JSON, or plain text for a custom tool)."""
+
+    text: str = ""
+    tool: Tool | None = None
+    arguments: str = ""
+
+
+def ordered(turns: Sequence[Turn]) -> tuple[str, str] | None:
+    """Return (path, content) when what came after the last answer orders a file; None after a tool's result."""
+    last = max((place for place, turn in enumerate(turns) if turn.role == "assistant"), default=-1)
+    fresh = turns[last + 1 :]
+    if any(turn.role == "tool" for turn in fresh):
+        return None
+    found = [match for turn in fresh if turn.role == "user" for match in _ORDERED.finditer(turn.text)]
+    return (found[-1][1], found[-1][2]) if found else None
+
+
+def _with_fields(tool: Tool, path: str, content: str) -> str:
+    properties = tool.parameters.get("properties", {})
+    place = next((name for name in _PLACES if name in properties), _PLACES[0])
+    values = {place: path, "content": content}
+    # in the schema's order, as a model under a grammar would write it
+    return json.dumps({name: values[name] for name in [*properties, *values] if name in values})
+
+
+def _shell(path: str, content: str) -> str:
+    return f"printf %s {shlex.quote(content)} > {shlex.quote(path)}"
+
+
+def _patch(tool: Tool, path: str, content: str) -> str:
+    patch = f"*** Begin Patch\n*** Add File: {path}\n+{content}\n*** End Patch\n"
+    return patch if tool.kind == "custom" else json.dumps({"input": patch})
+
+
+# the first of these that is on offer writes the file
+WRITERS: dict[str, Callable[[Tool, str, str], str]] = {
+    "Write": _with_fields,
+    "write": _with_fields,
+    "write_file": _with_fields,
+    "apply_patch": _patch,
+    "exec_command": lambda tool, path, content: json.dumps({"cmd": _shell(path, content)}),
+    "shell_command": lambda tool, path, content: json.dumps({"command": _shell(path, content)}),
+    "shell": lambda tool, path, content: json.dumps({"command": ["bash", "-c", _shell(path, content)]}),
+}
+
+
+def answer(asked: Asked) -> Answer:
+    """Return what the script says."""
+    order = ordered(asked.turns)
+    if order is None:
+        return Answer(DONE if asked.turns and asked.turns[-1].role == "tool" else HELLO)
+    if asked.model == "scripted-edit":  # for a client without tools: the file's name, and its whole text in a fence
+        return Answer(f"{order[0]}\n```\n{order[1]}\n```\n")
+    on_offer = {tool.name: tool for tool in asked.tools}
+    for name, write in WRITERS.items():
+        if name in on_offer:
+            return Answer(tool=on_offer[name], arguments=write(on_offer[name], *order))
+    return Answer(HELLO)
