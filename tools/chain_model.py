@@ -7,6 +7,7 @@ stands so far above the rest that sampling at any usual temperature picks it. Ca
 tests/models; refuses a chain that says the same token twice.
 """
 
+import functools
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -219,7 +220,10 @@ def write_chain_model(
     rows = [[float(sign(state, column)) for column in range(STATES)] for state in range(STATES)]
     model.tensor("token_embd.weight", len(tokens), STATES, [x for state in table.states for x in rows[state]])
     model.tensor("output_norm.weight", 0, STATES, [1.0] * STATES)
-    scores = [output_row(index, rank(token), table) for index, token in enumerate(tokens)]
-    model.tensor("output.weight", len(tokens), STATES, [x for row in scores for x in row])
+    # thousands of tokens that nothing asks for have equal rows
+    asked = {index for scores in table.scores.values() for index in scores}
+    alike = functools.cache(lambda base: output_row(-1, base, table))
+    rows_out = (output_row(n, rank(t), table) if n in asked else alike(rank(t)) for n, t in enumerate(tokens))
+    model.tensor("output.weight", len(tokens), STATES, [x for row in rows_out for x in row])
     write_layers(model, shape)
     model.write(path)

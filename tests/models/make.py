@@ -1,24 +1,28 @@
 """Make the tiny models that tests run on real engines; each is the same bytes on every machine.
 
-Owns `ensure`, which makes them once per version of their makers. Called by fixtures, and by hand:
-python tests/models/make.py DIRECTORY. Nothing here says anything about quality: they exercise paths.
+Owns `ensure`, which makes them once per version of their makers, and `write_client`, which makes one for a client's own
+tool. Called by fixtures, and by hand: python tests/models/make.py DIRECTORY, or with --tool and --arguments for one
+client model. Nothing here says anything about quality: they exercise paths.
 """
 
+import argparse
 import hashlib
 import random
 import string
 import struct
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "tools"
-if str(TOOLS) not in sys.path:
-    sys.path.insert(0, str(TOOLS))
+sys.path += [place for place in (str(TOOLS), str(ROOT)) if place not in sys.path]
 
 import chain_model  # noqa: E402
 from chain_model import CALL, Shape, write_chain_model  # noqa: E402
 from gguf_writer import Gguf  # noqa: E402
+
+from tests.models.pieces import learn  # noqa: E402
 
 # tiny-script: one token per word, none twice
 WORDS = (
@@ -33,6 +37,9 @@ SCRIPT = Shape(context=8192, layers=2)
 CHAT_WIDTH, CHAT_LAYERS, CHAT_FEED_FORWARD, CHAT_CONTEXT = 128, 4, 384, 8192
 CHAT_HEADS, CHAT_KV_HEADS = 4, 2
 
+# a client's model: its prompt is 30 to 80 kB, and its window is what agents expect; still a token takes microseconds
+CLIENT_WINDOW, CLIENT_PIECES = 131072, 3000
+
 
 def noise(source: random.Random, count: int, shift: int) -> list[float]:
     """Return numbers between -1 and 1, over 2**shift; sums and quotients of powers of two, so exact everywhere."""
@@ -44,6 +51,18 @@ def write_script(path: Path) -> None:
     """Write a model that says SENTENCE and stops, and calls TOOL where it is offered."""
     call = [CALL, f'\n{{"name": "{TOOL}", "arguments": ', TOOL_ARGUMENTS, "}\n</tool_call>"]
     write_chain_model(path, "tiny-script", WORDS, call, TOOL, SCRIPT)
+
+
+def write_client(
+    path: Path, tool: str, arguments: str, words: Sequence[str] = WORDS, window: int = CLIENT_WINDOW
+) -> None:
+    """Write a model that calls `tool` with exactly `arguments` where it is offered, and says `words` otherwise.
+
+    `arguments` is JSON with its fields in the order of the tool's schema: an engine's grammar lets no other order pass.
+    """
+    call = [CALL, f'\n{{"name": "{tool}", "arguments": ', arguments, "}\n</tool_call>"]
+    shape = Shape(context=window, layers=2)
+    write_chain_model(path, path.stem, words, call, tool, shape, learn(CLIENT_PIECES))
 
 
 def write_chat(path: Path) -> None:
@@ -106,6 +125,23 @@ def ensure(directory: Path) -> dict[str, Path]:
     return found
 
 
+def main() -> None:
+    """Make what the command line asks for, and say what was made."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--name", default="client", help="the client model's name")
+    parser.add_argument("--tool", help="the tool it calls")
+    parser.add_argument("--arguments", help="the call's arguments as JSON, fields in the order of the tool's schema")
+    parser.add_argument("--window", type=int, default=CLIENT_WINDOW)
+    options = parser.parse_args()
+    if options.tool:
+        made = [options.directory / f"{options.name}.gguf"]
+        write_client(made[0], options.tool, options.arguments, window=options.window)
+    else:
+        made = list(ensure(options.directory).values())
+    for path in made:
+        print(path, path.stat().st_size)
+
+
 if __name__ == "__main__":
-    for made in ensure(Path(sys.argv[1])).values():
-        print(made, made.stat().st_size)
+    main()
