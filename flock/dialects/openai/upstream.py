@@ -1,187 +1,30 @@
-"""The OpenAI dialect's upstream half: what engines answer. A tap looks at bytes in passing, it never edits them.
+"""The OpenAI dialect's upstream half: what flock says to engines, and what they answer.
 
-Does no I/O. Called by core/inference.py for every engine that speaks the dialect.
+Does no I/O; the names by which half.py and the request path reach the modules beside this file. Requests are written in
+`outgoing.py`, whole answers read in `answers.py`, streams in `chunks.py`; a relay looks on with `tap.py`.
 """
 
-import re
-from dataclasses import dataclass
-from typing import Any
+from flock.dialects.ir import NO_USAGE, Usage
+from flock.dialects.openai.answers import read_reply
+from flock.dialects.openai.chunks import reader
+from flock.dialects.openai.outgoing import write_request
+from flock.dialects.openai.overflow import read_overflow
+from flock.dialects.openai.tap import TAIL_BYTES, StreamTap, event_fault, first_event, is_fault, read_fault
+from flock.dialects.openai.usage import read_body_usage, read_usage
 
-import orjson
-
-from flock.plain import is_object
-from flock.wire.sse import Frames, data_of, split
-
-# The last frames of a stream (finish, usage with engine timings, [DONE]) stay well below this in every engine seen.
-TAIL_BYTES = 8192
-_FINISHED = re.compile(rb'"finish_reason":\s*"')
-_USAGE = re.compile(rb'"usage":\s*\{')
-# with a value: some servers put "error": null into every chunk
-_FAULT = re.compile(rb'(?:^|\n)(?:data|error): ?\{\s*"error":\s*[{"]')
-_NO_CHOICES = re.compile(rb'"choices":\s*\[\]')
-# at a line's beginning: a model may well say "[DONE]", and inside JSON a line break is written \\n
-_DONE = re.compile(rb"(?:^|\n)data: ?\[DONE\]")
-_BLANK_LINES = (b"\n\n", b"\r\n\r\n")
-
-
-@dataclass(slots=True)
-class Usage:
-    """Token counts. `input` is the whole prompt, cached tokens inside it; the times are the engine's own."""
-
-    input: int = 0
-    cached: int = 0
-    output: int = 0
-    prefill_ms: float | None = None
-    decode_ms: float | None = None
-
-
-NO_USAGE = Usage()
-
-
-def read_usage(answer: Any) -> Usage | None:
-    """Return the usage of an answer or a usage chunk (JSON object), None where there is none."""
-    counts = answer.get("usage") if is_object(answer) else None
-    if not is_object(counts) or not is_object(answer):
-        return None
-    details: dict[str, Any] = counts.get("prompt_tokens_details") or {}
-    timings: dict[str, Any] = answer.get("timings") or {}
-    return Usage(
-        input=_whole(counts.get("prompt_tokens")),
-        cached=_whole(details.get("cached_tokens")),
-        output=_whole(counts.get("completion_tokens")),
-        prefill_ms=timings.get("prompt_ms"),
-        decode_ms=timings.get("predicted_ms"),
-    )
-
-
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
-
-
-def read_body_usage(body: bytes) -> Usage | None:
-    """Return the usage of a whole answer's bytes, None where there is none or it is not JSON."""
-    try:
-        return read_usage(orjson.loads(body))
-    except ValueError:
-        return None
-
-
-def read_fault(body: bytes) -> str:
-    """Return the sentence of an engine's error body, whatever its shape; "" when it holds none."""
-    try:
-        answer: Any = orjson.loads(body)
-    except ValueError:
-        return body[:300].decode("utf-8", "replace").strip()
-    if is_object(answer):
-        found = answer.get("error", answer.get("detail", answer.get("message")))
-        if is_object(found):
-            found = found.get("message")
-        if isinstance(found, str):
-            return found
-    return ""
-
-
-def is_fault(body: bytes) -> bool:
-    """Return whether a body has the dialect's own error shape and may be relayed as it is."""
-    try:
-        answer: Any = orjson.loads(body)
-    except ValueError:
-        return False
-    return is_object(answer) and is_object(answer.get("error"))
-
-
-def first_event(frames: bytes) -> bytes | None:
-    """Return the data of the first event in whole frames, None when they hold only comments."""
-    for frame in split(frames):
-        data = data_of(frame)
-        if data or b"\nerror:" in b"\n" + frame:
-            return data or frame
-    return None
-
-
-def event_fault(data: bytes) -> str | None:
-    """Return the sentence when an event is an error, else None."""
-    if b'"error"' not in data[:64]:
-        return None
-    body = data[max(0, data.find(b"{")) :]
-    try:
-        answer: Any = orjson.loads(body)
-    except ValueError:
-        answer = None
-    if is_object(answer) and not answer.get("error"):  # some servers put "error": null into every chunk
-        return None
-    return read_fault(body) or "the engine reported an error"
-
-
-class StreamTap:
-    """Looks at a stream in passing: counts events, finds the usage and the end. `feed` returns what goes to the client.
-
-    With `withhold`, the usage chunk (empty `choices`) is left out: flock asked for it, the client did not.
-    """
-
-    __slots__ = ("_frames", "_tail", "_withhold", "events", "usage_seen")
-
-    def __init__(self, withhold: bool) -> None:
-        self._withhold = withhold
-        self._frames = Frames() if withhold else None
-        self._tail = b""
-        self.events = 0
-        self.usage_seen: Usage | None = None
-
-    def feed(self, data: bytes) -> bytes:
-        """Look at the bytes of one read and return those to pass on."""
-        # with the quote, which inside a string would have a backslash before it; the space is optional in the format
-        self.events += data.count(b'data: {"') or data.count(b'data:{"')
-        self._tail = data if len(data) >= TAIL_BYTES else (self._tail + data)[-TAIL_BYTES:]
-        if self._frames is None:
-            return data
-        whole, _ = self._frames.feed(data)
-        if whole and _NO_CHOICES.search(whole):
-            return b"".join(f for f in split(whole) if not self._is_usage(f))
-        return whole
-
-    def _is_usage(self, frame: bytes) -> bool:
-        return _NO_CHOICES.search(frame) is not None and _USAGE.search(frame) is not None
-
-    def close(self) -> bytes:
-        """Return bytes held back that never became a frame."""
-        return self._frames.close() if self._frames is not None else b""
-
-    @property
-    def between_frames(self) -> bool:
-        """Whether what `feed` has returned so far ends with a whole frame: only there may another one be put in."""
-        return self._frames is not None or not self._tail or self._tail.endswith(_BLANK_LINES)
-
-    @property
-    def finished(self) -> bool:
-        """Whether the stream said that it is over (`[DONE]` or a finish_reason): a clean EOF alone proves nothing."""
-        return _DONE.search(self._tail) is not None or _FINISHED.search(self._tail) is not None
-
-    @property
-    def fault(self) -> str | None:
-        """The sentence of an error event at the stream's end, None where there is none."""
-        found = list(_FAULT.finditer(self._tail))
-        if not found:
-            return None
-        frame = self._tail[self._tail.index(b"{", found[-1].start()) :].split(b"\n", 1)[0]
-        return read_fault(frame) or "the engine reported an error"
-
-    def usage(self) -> Usage | None:
-        """Return the usage the stream carried, None where it carried none."""
-        position = -1
-        for found in _USAGE.finditer(self._tail):
-            position = found.start()
-        if position < 0:
-            return None
-        start = self._tail.rfind(b"data:", 0, position)
-        end = self._tail.find(b"\n", position)
-        if start < 0:
-            return None
-        try:
-            return read_usage(orjson.loads(self._tail[start + 5 : end if end > 0 else None]))
-        except ValueError:
-            return None
-
-    def counted(self) -> Usage:
-        """Return what flock counted where the engine did not say: a token an event, less the opening role chunk."""
-        return Usage(output=max(0, self.events - 1))
+__all__ = [
+    "NO_USAGE",
+    "TAIL_BYTES",
+    "StreamTap",
+    "Usage",
+    "event_fault",
+    "first_event",
+    "is_fault",
+    "read_body_usage",
+    "read_fault",
+    "read_overflow",
+    "read_reply",
+    "read_usage",
+    "reader",
+    "write_request",
+]
