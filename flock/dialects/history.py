@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from flock.dialects.ir import Message, Part, Text, Tool, ToolCall, ToolResult
+from flock.dialects.ir import Message, Part, Text, Thinking, Tool, ToolCall, ToolResult
 from flock.plain import is_object
 
 # What stands where an interrupted or compacted call has no result: neutral, since a sentence such as "the user
@@ -298,3 +298,50 @@ def _last_object(text: str) -> dict[str, Any] | None:
         while at < len(text) and text[at].isspace():
             at += 1
     return None if found is None else clean_json(found)
+
+
+# How the base64 of the four picture formats that models take begins: the signatures of PNG, JPEG, GIF and RIFF/WebP.
+_PICTURES = {"iVBORw0KGgo": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif", "UklGR": "image/webp"}
+
+
+def media_type(data: str, stated: str) -> str:
+    """Return the media type of a picture's base64 by its first bytes, `stated` where they say nothing.
+
+    Clients state the wrong one (litellm#2948), and vendors refuse it then.
+    """
+    return next((kind for start, kind in _PICTURES.items() if data.startswith(start)), stated or "image/png")
+
+
+def signed_only(messages: Sequence[Message], origin: str) -> list[Message]:
+    """Return the messages without thinking that the dialect `origin` has not signed: what a vendor would refuse."""
+    kept: list[Message] = []
+    for message in messages:
+        parts = [part for part in message.parts if not isinstance(part, Thinking) or _signed(part, origin)]
+        if parts or not message.parts:
+            kept.append(message if len(parts) == len(message.parts) else replace(message, parts=parts))
+    return kept
+
+
+def _signed(part: Thinking, origin: str) -> bool:
+    return part.origin == origin and bool(part.signature or part.redacted)
+
+
+def notes(messages: Sequence[Message]) -> list[Message]:
+    """Return the messages with every system message behind the conversation's beginning as a note of the user in place.
+
+    For templates and engines that take system words only at the beginning; the tag is the one Claude Code uses for it.
+    """
+    told: list[Message] = []
+    begun = False
+    for message in messages:
+        begun = begun or message.role != "system"
+        told.append(_note(message) if begun and message.role == "system" else message)
+    return told
+
+
+def _note(message: Message) -> Message:
+    parts: list[Part] = [
+        replace(part, text=f"<system-reminder>\n{part.text}\n</system-reminder>") if isinstance(part, Text) else part
+        for part in message.parts
+    ]
+    return replace(message, role="user", parts=parts)
