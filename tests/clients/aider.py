@@ -13,6 +13,7 @@ class Aider:
     dialect = "chat"
     tool = ""
     always_streams = ""
+    always_succeeds = True
 
     def command(self) -> Path:
         return CLIENTS / "aider" / "bin" / "aider"
@@ -27,6 +28,9 @@ class Aider:
             "OPENAI_API_KEY": target.key,
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         }
+
+    def arguments(self, path: str, content: str) -> str:
+        return json.dumps({})
 
     def argv(self, target: Target, prompt: str, place: Place, *, stream: bool) -> list[str]:
         quiet = ["--no-check-update", "--analytics-disable", "--no-show-release-notes", "--no-show-model-warnings"]

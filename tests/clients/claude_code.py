@@ -1,5 +1,6 @@
 """Claude Code, headless: Anthropic Messages, configured by variables alone."""
 
+import json
 from pathlib import Path
 
 from tests.clients.client import COMMANDS, Place, Target
@@ -12,6 +13,7 @@ class ClaudeCode:
     dialect = "anthropic"
     tool = "Write"
     always_streams = "Claude Code always streams"
+    always_succeeds = False
 
     def command(self) -> Path:
         return COMMANDS / "claude"
@@ -29,6 +31,9 @@ class ClaudeCode:
             "DISABLE_AUTOUPDATER": "1",
             "DISABLE_BUG_COMMAND": "1",
         }
+
+    def arguments(self, path: str, content: str) -> str:
+        return json.dumps({"file_path": path, "content": content})
 
     def argv(self, target: Target, prompt: str, place: Place, *, stream: bool) -> list[str]:
         allowed = ["--permission-mode", "acceptEdits", "--allowedTools", "Write", "Bash", "Read"]

@@ -69,6 +69,8 @@ class Client(Protocol):
     tool: str
     # why it has no request that is not streamed, empty when it has
     always_streams: str
+    # it ends with 0 whatever happened
+    always_succeeds: bool
 
     def command(self) -> Path:
         """Return its program, whether it is there or not."""
@@ -76,6 +78,10 @@ class Client(Protocol):
 
     def configure(self, target: Target, place: Place) -> dict[str, str]:
         """Write its configuration into the home; return its environment."""
+        ...
+
+    def arguments(self, path: str, content: str) -> str:
+        """Return the arguments with which its tool writes a file, as JSON in the order of the tool's schema."""
         ...
 
     def argv(self, target: Target, prompt: str, place: Place, *, stream: bool) -> list[str]:

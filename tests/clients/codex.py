@@ -1,5 +1,6 @@
 """Codex, headless: OpenAI Responses, configured by a file in $CODEX_HOME."""
 
+import json
 from pathlib import Path
 
 from tests.clients.client import COMMANDS, Place, Target
@@ -28,6 +29,7 @@ class Codex:
     dialect = "responses"
     tool = "exec_command"
     always_streams = "Codex always streams"
+    always_succeeds = False
 
     def command(self) -> Path:
         return COMMANDS / "codex"
@@ -37,6 +39,9 @@ class Codex:
         home.mkdir()
         (home / "config.toml").write_text(CONFIG.format(model=target.model, window=target.window, url=target.url))
         return {"CODEX_HOME": str(home), "FLOCK_TOKEN": target.key}
+
+    def arguments(self, path: str, content: str) -> str:
+        return json.dumps({"cmd": f"printf %s {content} > {path}"})
 
     def argv(self, target: Target, prompt: str, place: Place, *, stream: bool) -> list[str]:
         # plugins and apps would look for other hosts

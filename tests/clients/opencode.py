@@ -13,6 +13,7 @@ class Opencode:
     dialect = "chat"
     tool = "write"
     always_streams = "opencode always streams"
+    always_succeeds = False
 
     def command(self) -> Path:
         return COMMANDS / "opencode"
@@ -47,6 +48,9 @@ class Opencode:
             "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
             "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
         }
+
+    def arguments(self, path: str, content: str) -> str:
+        return json.dumps({"content": content, "filePath": path})
 
     def argv(self, target: Target, prompt: str, place: Place, *, stream: bool) -> list[str]:
         return [str(self.command()), "run", "-m", f"flock/{target.model}", prompt]

@@ -13,6 +13,7 @@ class QwenCode:
     dialect = "chat"
     tool = "write_file"
     always_streams = "qwen-code always streams"
+    always_succeeds = False
 
     def command(self) -> Path:
         return COMMANDS / "qwen"
@@ -32,6 +33,9 @@ class QwenCode:
             "OPENAI_BASE_URL": f"{target.url}/v1",
             "OPENAI_MODEL": target.model,
         }
+
+    def arguments(self, path: str, content: str) -> str:
+        return json.dumps({"file_path": path, "content": content})
 
     def argv(self, target: Target, prompt: str, place: Place, *, stream: bool) -> list[str]:
         return [str(self.command()), "--auth-type", "openai", "--yolo", "-p", prompt]

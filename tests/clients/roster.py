@@ -8,8 +8,3 @@ from tests.clients.opencode import Opencode
 from tests.clients.qwen_code import QwenCode
 
 ROSTER: dict[str, Client] = {c.name: c for c in (ClaudeCode(), Codex(), Opencode(), QwenCode(), Aider())}
-
-
-def is_there(name: str) -> bool:
-    """Say whether a client is installed."""
-    return ROSTER[name].command().exists()

@@ -3,7 +3,8 @@
 Prints "PORT n" once it listens. The model's name chooses what happens around the script (MODELS below). `GET /seen`
 returns what it saw: each request with its path, tools and what was said, how many streams are open now, and how many
 the other side closed early; `GET /bodies` returns the last bodies whole.
-usage: python -m tests.fakes.scripted [--port N] [--dialects chat,anthropic,responses] [--tokens N]
+usage: python -m tests.fakes.scripted [--port N] [--dialects chat,anthropic,responses] [--tokens N] [--prefix P]
+    [--owner O]
 """
 
 import argparse
@@ -11,6 +12,7 @@ import asyncio
 import json
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -27,15 +29,18 @@ MODELS = {
     "scripted-refuses": "refuses everything with status 400",
 }
 PAUSE = 0.02  # seconds between the words of an endless answer
+WINDOW = 131072  # tokens, as its models tell
 BODIES = 8
 
 
 class Scripted:
     """One engine: what it speaks, what it has seen."""
 
-    def __init__(self, dialects: list[str], tokens: int) -> None:
+    def __init__(self, dialects: list[str], tokens: int, prefix: str, owner: str) -> None:
         self.faces: list[Face] = [FACES[name]() for name in dialects]
         self.tokens = tokens
+        self.prefix = prefix
+        self.owner = owner
         self.requests: list[dict[str, Any]] = []
         self.bodies: list[Any] = []
         self.open = 0
@@ -55,7 +60,10 @@ class Scripted:
         return app
 
     async def models(self, request: web.Request) -> web.Response:
-        return web.json_response({"object": "list", "data": [{"id": m, "object": "model"} for m in MODELS]})
+        listed = [
+            {"id": self.prefix + m, "object": "model", "owned_by": self.owner, "context_length": WINDOW} for m in MODELS
+        ]
+        return web.json_response({"object": "list", "data": listed})
 
     async def seen(self, request: web.Request) -> web.Response:
         now = {"open": self.open, "closed_early": self.closed_early, "requests": self.requests}
@@ -70,7 +78,7 @@ class Scripted:
     async def serve(self, request: web.Request, face: Face) -> web.StreamResponse:
         raw = await request.read()
         body = json.loads(raw)
-        asked = face.read(body)
+        asked = replace(face.read(body), model=str(body["model"]).removeprefix(self.prefix))
         said = answer(asked)
         self.bodies = [*self.bodies, body][-BODIES:]
         words = {"text": said.text} if said.tool is None else {"tool": said.tool.name, "arguments": said.arguments}
@@ -119,8 +127,10 @@ async def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--dialects", default="chat")
     parser.add_argument("--tokens", type=int, default=0, help="the tokens of every prompt; its bytes by four otherwise")
+    parser.add_argument("--prefix", default="", help="what the ids of its models begin with")
+    parser.add_argument("--owner", default="scripted", help="who owns its models: an engine is known by it")
     options = parser.parse_args()
-    engine = Scripted(options.dialects.split(","), options.tokens)
+    engine = Scripted(options.dialects.split(","), options.tokens, options.prefix, options.owner)
     runner = web.AppRunner(engine.app(), handler_cancellation=True, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", options.port, backlog=128).start()

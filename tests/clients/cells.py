@@ -1,0 +1,153 @@
+"""The cells of the matrix: what a client must be able to do through flock, one function each.
+
+A cell returns a note for people and raises AssertionError with what went wrong; `not_applicable` says beforehand where
+there is nothing to try. Called by matrix.py and test_matrix.py.
+"""
+
+import http.client
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.clients.backends import CONTENT, FILE, Backend
+from tests.clients.bench import Bench
+from tests.clients.client import Client, Place, Ran, run, started
+from tests.fakes.scripted_answers import ORDER
+from tests.running import wait_for
+
+ASK = "Please say hello, and nothing else."
+# a bad key must not be tried for minutes: what an impatient user waits
+BAD_KEY_SECONDS = 20.0
+BAD_KEY = "flk_this-key-was-never-made"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One client before one back end."""
+
+    bench: Bench
+    client: Client
+    backend: Backend
+
+    def place(self) -> Place:
+        """Return new directories."""
+        return self.bench.place(self.backend, self.client)
+
+
+def text(cell: Cell) -> str:
+    """A question, and the streamed answer is printed."""
+    served = cell.bench.served(cell.backend)
+    ran = run(cell.client, cell.bench.target(served.model(cell.client)), ASK, cell.place())
+    ended_well(cell, ran)
+    assert served.says in ran.out, told("the answer was not printed", ran)
+    if served.port:
+        assert served.seen()["requests"][-1]["stream"], "the engine was not asked for a stream"
+    return f"{ran.seconds:.1f} s"
+
+
+def plain(cell: Cell) -> str:
+    """The same, and nothing is streamed."""
+    served = cell.bench.served(cell.backend)
+    ran = run(cell.client, cell.bench.target(served.model(cell.client)), ASK, cell.place(), stream=False)
+    ended_well(cell, ran)
+    assert served.says in ran.out, told("the answer was not printed", ran)
+    assert not served.seen()["requests"][-1]["stream"], "the engine was asked for a stream"
+    return f"{ran.seconds:.1f} s"
+
+
+def tool(cell: Cell) -> str:
+    """An order to write a file: the client's own tool is called, the file is there, and the result is answered."""
+    served = cell.bench.served(cell.backend)
+    place = cell.place()
+    file = place.work / FILE
+    prompt = "Please " + ORDER.format(path=file, content=CONTENT) + "."
+    ran = run(cell.client, cell.bench.target(served.model(cell.client)), prompt, place)
+    ended_well(cell, ran)
+    assert file.is_file(), told("the file was not written", ran)
+    assert file.read_text().strip() == CONTENT
+    if cell.client.tool:
+        assert served.says_after_tool in ran.out, told("the answer to the tool's result was not printed", ran)
+    if served.port and cell.client.tool:
+        said = [request["said"].get("tool") for request in served.seen()["requests"]][-2:]
+        assert said == [cell.client.tool, None], said
+    return f"{ran.seconds:.1f} s"
+
+
+def bad_key(cell: Cell) -> str:
+    """A key that flock does not know: the client ends at once and says so; the engine hears nothing."""
+    served = cell.bench.served(cell.backend)
+    before = len(served.seen()["requests"])
+    target = cell.bench.target(served.model(cell.client), BAD_KEY)
+    with started(cell.client, target, ASK, cell.place()) as running:
+        ran = running.wait(BAD_KEY_SECONDS)
+    assert ran.code is not None, told(f"it still tries after {BAD_KEY_SECONDS:.0f} s", ran)
+    assert ran.code != 0 or cell.client.always_succeeds, told("it ended as if all were well", ran)
+    assert "API key" in ran.said, told("it does not speak of the key", ran)
+    assert len(served.seen()["requests"]) == before, "the engine was asked"
+    return f"exit {ran.code} after {ran.seconds:.1f} s"
+
+
+def abort(cell: Cell) -> str:
+    """The client is killed in the middle of an answer: the engine sees its connection close."""
+    served = cell.bench.served(cell.backend)
+    before = served.seen()["closed_early"]
+    with started(cell.client, cell.bench.target(f"{served.prefix}scripted-endless"), ASK, cell.place()) as running:
+        wait_for(lambda: served.seen()["open"] or running.process.poll() is not None, "an answer has begun")
+        assert running.process.poll() is None, told("it ended by itself", running.wait(0))
+    wait_for(lambda: served.seen()["open"] == 0, "the engine sees that nobody listens")
+    assert served.seen()["closed_early"] > before
+    wait_for(lambda: status(cell.bench)["requests_running"] == 0, "flock sees it too")
+    return ""
+
+
+def cut(cell: Cell) -> str:
+    """The engine dies in the middle of an answer: the client notices, and asks again or says so."""
+    served = cell.bench.served(cell.backend)
+    before = len(served.seen()["requests"])
+    ran = run(cell.client, cell.bench.target(f"{served.prefix}scripted-cut"), ASK, cell.place())
+    asked = len(served.seen()["requests"]) - before
+    if ran.code == 0 and served.says in ran.out and asked > 1:
+        return f"asked again, {ran.seconds:.1f} s"
+    assert ran.code is not None, told("it did not end", ran)
+    assert ran.code != 0 or cell.client.always_succeeds, told("it took half an answer for a whole one", ran)
+    return f"says so, exit {ran.code} after {ran.seconds:.1f} s"
+
+
+CELLS: dict[str, Callable[[Cell], str]] = {
+    "text": text, "plain": plain, "tool": tool, "bad-key": bad_key, "abort": abort, "cut": cut,
+}  # fmt: skip
+
+
+def not_applicable(name: str, client: Client, backend: Backend) -> str:
+    """Return why there is nothing to try, "" where there is."""
+    if backend.cells and name not in backend.cells:
+        return f"{backend.name}: nothing that hangs on the engine"
+    if client.name in backend.without:
+        return backend.without[client.name]
+    if name == "plain":
+        return client.always_streams
+    if name == "text" and backend.cells and not client.tool:
+        return f"{client.name}: its model can say nothing but the text of a file, which its tool cell shows"
+    return ""
+
+
+def ended_well(cell: Cell, ran: Ran) -> None:
+    """Assert that a run ended by itself and well."""
+    assert ran.code is not None, told("it did not end", ran)
+    assert ran.code == 0, told(f"it ended with {ran.code}", ran)
+
+
+def told(what: str, ran: Ran) -> str:
+    """Return what went wrong together with what the client printed."""
+    return f"{what}; after {ran.seconds:.1f} s it had printed:\n{ran.out[-2000:]}\n--- stderr\n{ran.err[-2000:]}"
+
+
+def status(bench: Bench) -> Any:
+    """Return flock's status."""
+    connection = http.client.HTTPConnection("127.0.0.1", bench.flock.port, timeout=10)
+    try:
+        connection.request("GET", "/admin/v1/status", headers={"Authorization": f"Bearer {bench.flock.key}"})
+        return json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
