@@ -14,6 +14,7 @@ from flock.dialects.anthropic.blocks import NAME
 from flock.dialects.anthropic.settings import format_of, sampling, thinking_of
 from flock.dialects.anthropic.words import DEFAULT_MAX_TOKENS, MAX_BREAKPOINTS, MESSAGES, VERSION
 from flock.dialects.anthropic.writing import Blocks
+from flock.dialects.custom_tools import as_function, is_custom
 from flock.dialects.half import Outgoing
 from flock.dialects.history import (
     alternate,
@@ -28,8 +29,6 @@ from flock.dialects.history import (
 from flock.dialects.ir import Json, Message, Part, Request, Text, Thinking, Tool, ToolCall
 from flock.errors import InvalidRequest, Unsupported
 from flock.plain import is_array, is_object
-
-_ONE_TEXT: Json = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
 
 
 def write(request: Request, model: str, *, stream: bool) -> Outgoing:
@@ -46,9 +45,10 @@ def write(request: Request, model: str, *, stream: bool) -> Outgoing:
     offered = bool(tools)
     if not own and not offered:  # an engine may refuse calls of tools it is not told of (pi#149)
         tools = called_tools(request.messages)
-    wire = safe_names([*_names(tools), *_called(request.messages)])
+    wire = safe_names([*_names(tools), *(call.name for call in _calls(request.messages))])
     back = {real: name for name, real in wire.items()}
-    blocks = Blocks(own=own, wire=back, custom=frozenset(tool.name for tool in tools if tool.kind == "custom"))
+    custom = frozenset(call.name for call in _calls(request.messages) if is_custom(request, call))
+    blocks = Blocks(own=own, wire=back, custom=custom)
 
     system, messages, edits = _conversation(request, own, blocks)
     body: Json = {"model": model, "max_tokens": request.max_tokens or DEFAULT_MAX_TOKENS}
@@ -156,8 +156,8 @@ def _names(tools: list[Tool]) -> list[str]:
     return [tool.name for tool in tools if tool.kind != "hosted"]
 
 
-def _called(messages: list[Message]) -> list[str]:
-    return [part.name for message in messages for part in message.parts if isinstance(part, ToolCall)]
+def _calls(messages: list[Message]) -> list[ToolCall]:
+    return [part for message in messages for part in message.parts if isinstance(part, ToolCall)]
 
 
 def _tool(tool: Tool, wire: dict[str, str], own: bool) -> Json:
@@ -165,9 +165,7 @@ def _tool(tool: Tool, wire: dict[str, str], own: bool) -> Json:
         return tool.raw
     name = wire[tool.name]
     if tool.kind == "custom":
-        form = tool.grammar.get("definition") if tool.grammar else None
-        words = f"{tool.description}\n\nThe input follows this grammar:\n{form}" if form else tool.description
-        return {"name": name, "description": words, "input_schema": _ONE_TEXT}
+        tool = as_function(tool)
     found: Json = {"name": name, "input_schema": tool.schema or {"type": "object"}}
     if tool.description:
         found["description"] = tool.description
