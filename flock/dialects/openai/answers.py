@@ -61,10 +61,11 @@ def made_id(answer: dict[str, Any], ordinal: int, name: str) -> str:
     return f"call_{blake2b(seed.encode('utf-8', 'replace'), digest_size=12).hexdigest()}"
 
 
-def arguments_of(value: Any) -> str:
+def arguments_of(value: Any, *, whole: bool = True) -> str:
     """Return the JSON text of arguments that came at once: a string or an object, the last of several objects.
 
-    `{}{"a":1}` is what some parsers make of one call (archestra#5409).
+    `{}{"a":1}` is what some parsers make of one call (archestra#5409). Without `whole` more may follow, so nothing is
+    taken out unless all of it is complete objects.
     """
     if value is None:
         return ""
@@ -73,10 +74,10 @@ def arguments_of(value: Any) -> str:
             return orjson.dumps(value).decode()
         except TypeError:  # deeper than orjson writes: nothing a tool could take
             return ""
-    return last_object(value) if "}" in value[:-1] and "{" in value[1:] else value
+    return last_object(value, whole=whole) if "}" in value[:-1] and "{" in value[1:] else value
 
 
-def last_object(text: str) -> str:
+def last_object(text: str, *, whole: bool = True) -> str:
     """Return the last complete object of several written one after the other; the text itself where it is not that."""
     try:
         orjson.loads(text)
@@ -95,7 +96,7 @@ def last_object(text: str) -> str:
         start = end
         while start < len(text) and text[start].isspace():
             start += 1
-    return found or text
+    return found if found and (whole or start == len(text)) else text
 
 
 def thought_of(message: dict[str, Any]) -> str:

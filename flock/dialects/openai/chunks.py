@@ -270,7 +270,7 @@ class ChunkReader:
             elif text.strip() == "{}":
                 call.held = text
                 return
-            text = arguments_of(text)
+            text = arguments_of(text, whole=False)
         call.pieces.append(text)
         events.append(PartDelta(call.part, text))
 

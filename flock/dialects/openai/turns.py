@@ -131,7 +131,8 @@ class Turns:
                 case _:
                     said.append(part)
         content = self._content(said)
-        out: dict[str, Any] = {"role": "assistant", "content": content or None}
+        # null only beside calls: Ollama refuses it elsewhere
+        out: dict[str, Any] = {"role": "assistant", "content": content or (None if calls else "")}
         if refusal:
             out["refusal"] = refusal
         if calls:
