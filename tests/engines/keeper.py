@@ -21,6 +21,8 @@ GRACE_SECONDS = 20.0
 def main() -> None:
     """Start the engine, say where it is, wait until nobody holds the lock, end the engine."""
     room, port, command = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    if os.fork():
+        os._exit(0)  # who started it goes on, and never has to look after it
     with (room / "engine.log").open("wb") as log:
         engine = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=room

@@ -88,7 +88,7 @@ def _started(kind: str, place: Path) -> Real:
     command, model = _command(kind, place, port)
     (place / "engine.json").unlink(missing_ok=True)
     with (place / "keeper.log").open("wb") as log:
-        keeper = subprocess.Popen(
+        subprocess.run(
             [sys.executable, "-m", "tests.engines.keeper", str(place), str(port), *command],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -96,13 +96,15 @@ def _started(kind: str, place: Path) -> Real:
             cwd=ROOT,
             env=_environment(place),
             start_new_session=True,
+            check=True,
         )
-    said = wait_for(lambda: _said(place) or (keeper.poll() is not None and _fail(place, "keeper.log")), "a keeper")
+    said = wait_for(lambda: _said(place), f"the keeper of {kind} has started it: {place}/keeper.log")
     process = psutil.Process(said["pid"])
 
     def serves() -> bool:
         if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
-            _fail(place, "engine.log")
+            words = (place / "engine.log").read_text(errors="replace")[-3000:]
+            raise AssertionError(f"{kind} did not start:\n{words}")
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=5) as answer:
                 return answer.status == 200
@@ -117,11 +119,6 @@ def _said(place: Path) -> dict[str, int] | None:
     with contextlib.suppress(FileNotFoundError):
         return json.loads((place / "engine.json").read_text())
     return None
-
-
-def _fail(place: Path, log: str) -> None:
-    words = (place / log).read_text(errors="replace")[-3000:]
-    raise AssertionError(f"the engine of {place} did not start:\n{words}")
 
 
 def _command(kind: str, place: Path, port: int) -> tuple[list[str], str]:
