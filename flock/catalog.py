@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from flock.errors import ConfigInvalid
 from flock.paths import short
-from flock.profile import COUNTS, FEATURES, LATE_SYSTEM, SYSTEM_ROLES, TOOL_FORMATS, Family, Native, Profile
+from flock.profile import COUNTS, FEATURES, LATE_SYSTEM, PREFILLS, SYSTEM_ROLES, TOOL_FORMATS, Family, Native, Profile
 from flock.yamltext import load
 
 _Row = dict[str, Any]
@@ -190,6 +190,7 @@ _OWN_CHECKS: Mapping[str, _Check] = {
     "native": _natives,
     "lacks": _FEATURES,
     "counts": _one_of(COUNTS),
+    "prefill": _one_of(PREFILLS),
     "request_faults": _words(tuple, 'sentences\' beginnings, such as ["image input is not supported"]'),
     "models": _words(tuple, 'globs of model ids, such as ["qwen3*"]'),
     "tool_formats": _some_of(tuple, TOOL_FORMATS, "tool formats"),

@@ -37,11 +37,10 @@ FEATURES = frozenset(
 # The forms in which models write tool calls as text; each is a file of dialects/filters/tool_formats.
 TOOL_FORMATS = frozenset(
     {
-        "deepseek",  # <｜tool▁calls▁begin｜> with a fenced JSON object (V3, R1)
-        "deepseek_v31",  # the same tokens, name and JSON object in line (V3.1)
-        "dsml",  # <｜DSML｜invoke name=…> with parameters (V3.2, V4)
-        "functools",  # functools[{…}]
+        "deepseek",  # <｜tool▁calls▁begin｜> with a fenced JSON object (V3, R1) or a bare one (V3.1)
+        "dsml",  # <｜DSML｜invoke name=…> with parameters (DeepSeek V3.2, V4)
         "function_tag",  # <function=NAME>{…}</function>
+        "functools",  # functools[{…}]
         "gemma",  # <|tool_call>call:NAME{…}<tool_call|>
         "glm",  # <tool_call>NAME with <arg_key> and <arg_value>
         "granite",  # <|tool_call|>[{…}], <tool_call>[{…}]
@@ -50,11 +49,13 @@ TOOL_FORMATS = frozenset(
         "json",  # the whole message is a JSON object
         "kimi",  # <|tool_call_begin|>functions.NAME:0
         "lfm2",  # <|tool_call_start|>[NAME(…)]<|tool_call_end|>
-        "minimax",  # <minimax:tool_call> with <invoke name=…>
-        "mistral",  # [TOOL_CALLS]
+        "minimax",  # <minimax:tool_call> with <invoke name=…> and <parameter name=…>
+        "minimax_m3",  # ]<]minimax[>[<tool_call>, a tag for each parameter
+        "mistral",  # [TOOL_CALLS][{…}], [TOOL_CALLS]NAME[ARGS]{…}
         "nemotron",  # <TOOLCALL>[{…}]</TOOLCALL>
-        "phi4",  # <|tool_call|>[{…}]<|/tool_call|>
+        "phi4",  # <|tool_call|>{…}<|/tool_call|>
         "python_tag",  # <|python_tag|>{…}
+        "pythonic",  # the whole message is [NAME(…)]
         "qwen_xml",  # <tool_call><function=NAME><parameter=…>
         "seed",  # <seed:tool_call><function=NAME><parameter=…>
     }
@@ -62,6 +63,9 @@ TOOL_FORMATS = frozenset(
 SYSTEM_ROLES = frozenset({"developer", "system", "user"})
 LATE_SYSTEM = frozenset({"hoist", "keep", "user"})
 COUNTS = frozenset({"", "anthropic", "llamacpp", "vllm"})
+# What an engine does with words of the assistant at the end of a chat: "continues" them, "repeats" them before it goes
+# on, does so only when it is "told" (continue_final_message), or begins a turn of its own ("").
+PREFILLS = frozenset({"", "continues", "repeats", "told"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class Profile:
     `stream_tools`: streams tool calls right; `done_sentinel`: ends a chat stream with `data: [DONE]`; `cancels`: stops
     generating when the connection closes; `parses_tools`, `parses_thinking`: takes tool calls and thinking out of the
     model's text by itself; `counts`: the path that counts tokens and its shape ("anthropic", "llamacpp", "vllm", "");
-    `start_hint`: the command that starts it, for `engine_unreachable`; `request_faults`: how the sentences begin that
+    `prefill`: see PREFILLS; `start_hint`: the command that starts it, for `engine_unreachable`; `request_faults`: how the sentences begin that
     it says with status 500 although the request is at fault.
     """
 
@@ -100,6 +104,7 @@ class Profile:
     parses_tools: bool = False
     parses_thinking: bool = False
     counts: str = ""
+    prefill: str = ""
     start_hint: str = ""
     request_faults: tuple[str, ...] = ()
 
@@ -110,7 +115,7 @@ class Family:
 
     `models`: globs of model ids, matched without regard to case against the id and its last part behind a slash.
     `think_open`, `think_close`: the tags around thinking; `think_implicit`: the opening one stands in the prompt, so
-    that only the closing one comes. `tool_formats`: the forms in which it writes tool calls as text, best first (names
+    that only the closing one comes; `think_asked`: it stands there only when the request asks for thinking. `tool_formats`: the forms in which it writes tool calls as text, best first (names
     as in dialects/filters). `system_role`: the role its template takes for system words ("system", "developer",
     "user"); `late_system`: what its template does with system words in mid-conversation ("keep", "user", "hoist").
     `thinking_on`, `thinking_off`: `chat_template_kwargs` that switch its thinking. `history_thinking`: whether the
@@ -122,6 +127,7 @@ class Family:
     think_open: str = ""
     think_close: str = ""
     think_implicit: bool = False
+    think_asked: bool = False
     tool_formats: tuple[str, ...] = ()
     system_role: str = "system"
     late_system: str = "user"

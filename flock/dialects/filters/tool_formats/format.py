@@ -1,0 +1,48 @@
+"""What a format of tool calls written as text is. Types only.
+
+Each file beside this one owns the formats of one kind; `table.py` names them all; `call_finder.py` runs them. A format
+reads with a Cursor: from the beginning of its opener, it returns the calls and leaves the cursor behind them, or raises
+Incomplete (more text may make it a call) or NoCall (no text can).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flock.dialects.filters.tool_formats.cursor import Cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that was found: the tool's name as the model wrote it, its arguments as the text of a JSON object."""
+
+    name: str
+    arguments: str
+
+
+class NoCall(Exception):
+    """This is not a call, whatever comes after it."""
+
+
+class Incomplete(Exception):
+    """More text is needed. `ready` says of each further piece whether it is worth to read again."""
+
+    def __init__(self, ready: Callable[[str], bool]) -> None:
+        super().__init__()
+        self.ready = ready
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One form in which models write calls.
+
+    `openers`: with which it begins. `alone`: only a whole message is a call, and its opener counts only at the
+    beginning. `trailers`: marks that may be left over behind a call, and go with it.
+    """
+
+    name: str
+    openers: tuple[str, ...]
+    read: "Callable[[Cursor], list[Call]]"
+    alone: bool = False
+    trailers: tuple[str, ...] = ()
