@@ -155,9 +155,8 @@ def _format(body: dict[str, Any], extras: Json) -> Format | None:
             # llama.cpp's clients put the schema straight below response_format
             inner = given if "schema" in given else fields_of(given.get("json_schema"), where)
             if inner.get("schema") is None:
-                raise InvalidRequest(
-                    f"{where} has no schema", hint=f"add {where}.schema", details=at(f"{where}.schema")
-                )
+                path = f"{where}.schema"
+                raise InvalidRequest(f"{path} is missing", hint=f"add {path}", details=at(path))
             strict = inner.get("strict")
             return Format(
                 "json_schema",

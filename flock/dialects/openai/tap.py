@@ -118,6 +118,11 @@ class StreamTap:
         return _DONE.search(self._tail) is not None or _FINISHED.search(self._tail) is not None
 
     @property
+    def failure(self) -> str:
+        """Nothing: what the upstream reports is passed on as it came."""
+        return ""
+
+    @property
     def fault(self) -> str | None:
         """The sentence of an error event at the stream's end, None where there is none."""
         found = list(_FAULT.finditer(self._tail))
