@@ -53,7 +53,9 @@ class ResponsesReader:
         try:
             event: Any = orjson.loads(data)
         except ValueError:
-            return self._fail("the engine sent an event that is no JSON", "")
+            # half of one at the stream's end: that it broke off is told by what is missing
+            whole = frame.endswith((b"\n\n", b"\r\n\r\n"))
+            return self._fail("the engine sent an event that is no JSON", "") if whole else []
         if not is_object(event):
             return []
         kind = event.get("type")
@@ -79,7 +81,7 @@ class ResponsesReader:
             return self._begin(response if is_object(response) else {}) or [Idle()]
         if kind in _TERMINAL:
             response = event.get("response")
-            return self._end(response if is_object(response) else event, kind)
+            return self._end(response if is_object(response) else event, kind, event.get("timings"))
         if kind in ("error", "response.error") or (not kind and event.get("error")):
             inner = event.get("error")
             return self._fail(*_fault(inner if is_object(inner) else event, inner))
@@ -143,7 +145,7 @@ class ResponsesReader:
 
     # -- the end
 
-    def _end(self, response: Json, kind: str = "") -> list[Event]:
+    def _end(self, response: Json, kind: str = "", timings: Any = None) -> list[Event]:
         fault = response.get("error")
         if fault or kind in _TERMINAL[2:4] or response.get("status") in ("failed", "cancelled"):
             return self._begin(response) + self._fail(*_fault(fault if is_object(fault) else {}, fault))
@@ -154,7 +156,7 @@ class ResponsesReader:
                 events += self._item_done(of, item, index)
         for slot in self._slots.all:
             events += self._slots.shut(slot)
-        usage = read_usage(response)
+        usage = read_usage(response, timings)
         if usage is not None:
             events.append(Used(usage))
         self._over = True
@@ -181,19 +183,18 @@ class ResponsesReader:
 def _fault(error: Json, plain: Any) -> tuple[str, str]:
     """Return (sentence, code) of an error object, or of an error that is but a sentence."""
     words = error.get("message")
-    code = error.get("code") or error.get("type")
+    codes = [code for code in (error.get("code"), error.get("type")) if isinstance(code, str) and code != "error"]
     if not isinstance(words, str) or not words:
         words = plain if isinstance(plain, str) and plain else "the engine reported an error"
-    return words, code if isinstance(code, str) and code != "error" else ""
+    return words, next(filter(None, codes), "")
 
 
-def read_usage(response: Json) -> Usage | None:
-    """Return the usage of a response object, None where it tells none."""
+def read_usage(response: Json, timings: Any = None) -> Usage | None:
+    """Return the usage of a response object, None where it tells none; `timings` are llama.cpp's, beside it."""
     counts = response.get("usage")
     if not is_object(counts):
         return None
     into, out = counts.get("input_tokens_details"), counts.get("output_tokens_details")
-    timings = response.get("timings")
     read = Usage(
         input=_count(counts, "input_tokens"),
         cached=_count(into, "cached_tokens"),
@@ -201,7 +202,7 @@ def read_usage(response: Json) -> Usage | None:
         cache_write=_count(into, "cache_write_tokens"),
         reasoning=_count(out, "reasoning_tokens"),
     )
-    if is_object(timings):  # llama.cpp's own
+    if is_object(timings):
         read.prefill_ms, read.decode_ms = _time(timings.get("prompt_ms")), _time(timings.get("predicted_ms"))
     return read
 

@@ -26,6 +26,7 @@ _END = re.compile(rb'"type":\s*"response\.(completed|incomplete|failed|cancelled
 _EVENT = re.compile(rb"(?:^|\n)event: ?(?:response\.(completed|incomplete|failed|cancelled)|(error))\r?\n")
 _FAULT = re.compile(rb'(?:^|\n)data: ?\{(?:"type":\s*"error"|\s*"error":\s*[{"]|[^\n]{0,200}?"type":\s*"error"[,}])')
 _USAGE = re.compile(rb'"usage":\s*\{')
+_TIMINGS = re.compile(rb'"timings":\s*\{')
 _ERROR = re.compile(rb'"error":\s*[{"]')
 _MESSAGE = re.compile(rb'"message":\s*("(?:[^"\\]|\\.)*")')
 _ID = re.compile(rb'"response":\s*\{[^{}\[\]]*?"id":\s*"([^"\\]{1,200})"')
@@ -89,6 +90,11 @@ class ResponsesTap:
         return self._ending in ("completed", "incomplete")
 
     @property
+    def failure(self) -> str:
+        """Nothing: what the upstream reports is passed on as it came."""
+        return ""
+
+    @property
     def fault(self) -> str | None:
         """The sentence of the failure the stream reported, None where it reported none."""
         if not self._fault:
@@ -106,8 +112,12 @@ class ResponsesTap:
             position = found.end() - 1
         if position < 0:
             return None
-        counts = _object_at(self._tail, position)
-        return read_usage({"usage": counts}) if counts is not None else None
+        counts, timings = _object_at(self._tail, position), None
+        if counts is None:
+            return None
+        if found := _TIMINGS.search(self._tail, position):
+            timings = _object_at(self._tail, found.end() - 1)
+        return read_usage({"usage": counts}, timings)
 
     def counted(self) -> Usage:
         """Return what flock counted where the engine did not say: a token a delta."""
@@ -120,7 +130,7 @@ class ResponsesTap:
         changed").
         """
         id, numbers = _ID.search(self._head), _NUMBER.findall(self._tail)
-        response = {
+        response: dict[str, Any] = {
             "id": id.group(1).decode("utf-8", "replace") if id else "resp_0",
             "object": "response",
             "status": "failed",
