@@ -8,7 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.clients.backends import NATIVE_CATALOG, Around, Backend, Served, empty
+from tests.clients.backends import NATIVE_CATALOG, empty
+from tests.clients.behind import Around, Backend, Served
 from tests.clients.client import Client, Place, Target, new_place
 from tests.running import LLAMA_PATH, Flock, flock_home
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.clients.backends import CONTENT, FILE, Backend
+from tests.clients.behind import CONTENT, FILE, Backend
 from tests.clients.bench import Bench
 from tests.clients.client import Client, Place, Ran, run, started
 from tests.fakes.scripted_answers import ORDER

@@ -12,7 +12,8 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.clients.backends import BACKENDS, Backend, outside
+from tests.clients.backends import BACKENDS, outside
+from tests.clients.behind import Backend
 from tests.clients.bench import Bench, bench
 from tests.clients.cells import CELLS, Cell, not_applicable
 from tests.clients.client import Client
