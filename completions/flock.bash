@@ -164,7 +164,12 @@ _flock_words() {
         printf '%s\n' --follow -f --lines --json --quiet -q --help -h
         ;;
     doctor)
-        printf '%s\n' --json --quiet -q --help -h
+        case "$count:$second" in
+        1:) printf '%s\n' cache --json --quiet -q --help -h ;;
+        *:cache)
+            printf '%s\n' --json --quiet -q --help -h
+            ;;
+        esac
         ;;
     version)
         printf '%s\n' --json --quiet -q --help -h

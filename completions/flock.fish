@@ -276,11 +276,17 @@ for program in flock flockctl
     complete -c $program -n '__flock_in logs' -l help
     complete -c $program -n '__flock_in logs' -s h
     complete -c $program -n __flock_is -a doctor -d 'Look for what is wrong and name the one command that mends it.'
-    complete -c $program -n '__flock_in doctor' -l json
-    complete -c $program -n '__flock_in doctor' -l quiet
-    complete -c $program -n '__flock_in doctor' -s q
-    complete -c $program -n '__flock_in doctor' -l help
-    complete -c $program -n '__flock_in doctor' -s h
+    complete -c $program -n '__flock_is doctor' -l json
+    complete -c $program -n '__flock_is doctor' -l quiet
+    complete -c $program -n '__flock_is doctor' -s q
+    complete -c $program -n '__flock_is doctor' -l help
+    complete -c $program -n '__flock_is doctor' -s h
+    complete -c $program -n '__flock_is doctor' -a cache -d 'Name the first byte that changed between two turns of a session, what it cost, and what to do.'
+    complete -c $program -n '__flock_in doctor cache' -l json
+    complete -c $program -n '__flock_in doctor cache' -l quiet
+    complete -c $program -n '__flock_in doctor cache' -s q
+    complete -c $program -n '__flock_in doctor cache' -l help
+    complete -c $program -n '__flock_in doctor cache' -s h
     complete -c $program -n __flock_is -a version -d 'Show which flock this is and which one runs.'
     complete -c $program -n '__flock_in version' -l json
     complete -c $program -n '__flock_in version' -l quiet

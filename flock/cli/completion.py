@@ -64,12 +64,14 @@ def _posix() -> str:
     branches: list[str] = []
     for first, mine in _by_word().items():
         branches.append(f"    {first})")
-        if len(mine[0].verb) == 1:
+        subs = [c for c in mine if len(c.verb) == 2]
+        if not subs:
             branches += [f"        {line}" for line in _branch(mine[0])]
         else:
-            subs = " ".join(c.verb[1] for c in mine)
-            branches += ['        case "$count:$second" in', f"        1:) printf '%s\\n' {subs} --help ;;"]
-            for c in mine:
+            own = mine[0].options if len(mine[0].verb) == 1 else ("--help",)
+            after = " ".join([*(c.verb[1] for c in subs), *own])
+            branches += ['        case "$count:$second" in', f"        1:) printf '%s\\n' {after} ;;"]
+            for c in subs:
                 branches += [
                     f"        *:{c.verb[1]})",
                     *(f"            {line}" for line in _branch(c)),
@@ -106,18 +108,20 @@ def _fish() -> str:
         about = mine[0].summary if len(mine[0].verb) == 1 else ", ".join(c.verb[1] for c in mine)
         lines.append(f"    complete -c $program -n __flock_is -a {first} -d {_quoted(about)}")
         for c in mine:
-            lines += _fish_command(c)
+            lines += _fish_command(c, alone=len(c.verb) == 1 and len(mine) > 1)
     return "\n".join([*lines, "end", ""])
 
 
-def _fish_command(c: Command) -> list[str]:
+def _fish_command(c: Command, alone: bool) -> list[str]:
+    """Return the lines of a command; `alone`: its options are offered only where no further word stands."""
     verb = " ".join(c.verb)
+    here = "__flock_is" if alone else "__flock_in"
     found: list[str] = []
     if len(c.verb) == 2:
         found.append(f"-n '__flock_is {c.verb[0]}' -a {c.verb[1]} -d {_quoted(c.summary)}")
     for name, value in c.options.items():
         spelled = f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}"
-        found.append(f"-n '__flock_in {verb}' {spelled}{' -x' if value else ''}")
+        found.append(f"-n '{here} {verb}' {spelled}{' -x' if value else ''}")
     for position, name in enumerate(c.arguments):
         where, key = f"-n '__flock_at {position} {verb}'", (c.operation, name)
         found += [f"{where} -a {_quoted(' '.join(FIXED[key]))}"] if key in FIXED else []

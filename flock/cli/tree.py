@@ -24,7 +24,7 @@ from flock.cli.words import either, nearest
 from flock.contract.op import OPERATIONS, Op, Risk, ensure_declared, hints, option_name
 from flock.errors import UsageError
 
-# Every first word there is, in the order of the help, and the noun of the contract that declares it
+# Every first word there is, in the order of the help, and the nouns of the contract that declare it
 WORDS = {
     "up": "lifecycle",
     "down": "lifecycle",
@@ -39,7 +39,7 @@ WORDS = {
     "audit": "audit",
     "config": "settings",
     "logs": "lifecycle",
-    "doctor": "lifecycle",
+    "doctor": "lifecycle cache",
     "version": "lifecycle",
     "completion": "lifecycle",
 }
@@ -115,20 +115,29 @@ def build(word: str, meant: Callable[[Line], None]) -> typer.Typer:
     """
     words = (word,) if word in WORDS else tuple(WORDS)
     if word in WORDS:
-        importlib.import_module(f"flock.contract.{WORDS[word]}")
+        for noun in WORDS[word].split():
+            importlib.import_module(f"flock.contract.{noun}")
     else:
         ensure_declared()
     app = _typer(help=TITLE, epilog=examples(EPILOG))
     app.callback()(_root)
     for first in words:
         verbs = [(verb, op) for op in tuple(OPERATIONS.values()) for verb in _verbs(op) if verb[0] == first]
+        verbs.sort(key=lambda verb: len(verb[0]))
+        itself = len(verbs) > 1 and len(verbs[0][0]) == 1
         target = app
-        if any(len(verb) == 2 for verb, _ in verbs):
+        if itself:
+            target = _typer(cls=_Both, help=_help(verbs[0][1]))
+        elif len(verbs[0][0]) == 2:
             shown = tuple(op.spec.examples[0] for _, op in verbs if op.spec.examples)
             target = _typer(help=GROUPS[first], epilog=examples(shown), no_args_is_help=True)
+        if target is not app:
             app.add_typer(target, name=first)
         for verb, op in verbs:
-            target.command(verb[-1], cls=_Verb, help=_help(op), epilog=examples(op.spec.examples))(_command(op, meant))
+            name, kind, shown = verb[-1], _Verb, op.spec.examples
+            if itself and len(verb) == 1:  # its help names the others too
+                name, kind, shown = _ITSELF, _Itself, (*shown, *(o.spec.examples[0] for v, o in verbs if len(v) == 2))
+            target.command(name, cls=kind, help=_help(op), epilog=examples(shown))(_command(op, meant))
     return app
 
 
@@ -138,9 +147,9 @@ def commands(word: str = "") -> list[Command]:
     names: dict[tuple[str, ...], type[Op[Any]]] = {v: op for op in OPERATIONS.values() for v in _verbs(op)}
     found: list[Command] = []
     for first in (word,) if word else WORDS:
-        made: dict[str, Any] = getattr(root.commands[first], "commands", {"": root.commands[first]})
+        made: dict[str, Any] = getattr(root.commands[first], "commands", {_ITSELF: root.commands[first]})
         for second, command in made.items():
-            verb = (first, second) if second else (first,)
+            verb = (first,) if second == _ITSELF else (first, second)
             options = {
                 name: not p.is_flag for p in command.params if p.param_type_name == "option" for name in _names(p)
             }
@@ -157,7 +166,7 @@ def _names(parameter: Any) -> list[str]:
 
 def _typer(**more: Any) -> typer.Typer:
     return typer.Typer(
-        cls=_Group,
+        cls=more.pop("cls", _Group),
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -293,6 +302,27 @@ class _Group(TyperGroup):
                 f"there is no {f'{prefix} {word}'!r}{meant}", hint=hint, details={"nearest": close} if close else {}
             )
         return super().resolve_command(ctx, args)
+
+
+# What a word that is a command and has commands calls itself in its own group; nobody types it
+_ITSELF = "-"
+
+
+class _Both(_Group):
+    """A word that is a command and has commands (`doctor`, `doctor cache`): options alone are for the word itself."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [_ITSELF, *args] if not args or args[0].startswith("-") else args)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [name for name in super().list_commands(ctx) if name != _ITSELF]
+
+
+class _Itself(_Verb):
+    """The command a word is: called by the word alone."""
+
+    def make_context(self, info_name: Any, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        return super().make_context(parent.info_name, args, parent.parent, **extra)
 
 
 _KINDS = {"int": " is not a whole number", "float": " is not a number"}

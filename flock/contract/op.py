@@ -188,7 +188,10 @@ def _option_argv(name: str, value: Any) -> list[str]:
     return [f"{name}={value}"]
 
 
-NOUNS = ("audit", "engines", "jobs", "lifecycle", "models", "requests", "settings", "status", "tokens", "usage")
+NOUNS = (
+    *("audit", "cache", "engines", "jobs", "lifecycle", "models", "requests", "settings", "status"),
+    *("tokens", "usage"),
+)
 
 
 def ensure_declared() -> dict[str, type[Op[Any]]]:

@@ -3,13 +3,14 @@ handler of an operation.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 
 from flock.clock import Clock
 from flock.config import Config
 from flock.contract.op import Scope
+from flock.core.drift import Drifts
 from flock.core.ids import IdLists
 from flock.core.inference import Inference
 from flock.core.jobs import Jobs
@@ -49,3 +50,4 @@ class Context:
     started_at: float
     api_url: str
     stop: Callable[[float], None]
+    drifts: Drifts = field(default_factory=Drifts)

@@ -1,4 +1,4 @@
-"""The daemon about itself: status, shutdown, jobs and settings."""
+"""The daemon about itself: status, shutdown, jobs, settings and what it saw of the prefix cache."""
 
 import asyncio
 
@@ -6,10 +6,12 @@ import psutil
 
 from flock import __version__
 from flock.clock import rfc3339
+from flock.contract.cache import CacheReport, ExamineCache
 from flock.contract.jobs import Job, ListJobs, ShowJob
 from flock.contract.lifecycle import Down, Stopped
 from flock.contract.settings import GetConfig, SetConfig, Setting, SettingChanged, ShowConfig, UnsetConfig
 from flock.contract.status import ShowStatus, Status
+from flock.core import cache
 from flock.core.context import Actor, Context
 from flock.core.machine import machine
 from flock.core.models import listed
@@ -87,3 +89,9 @@ async def set_config(context: Context, op: SetConfig, _actor: Actor) -> SettingC
 async def unset_config(context: Context, op: UnsetConfig, _actor: Actor) -> SettingChanged:
     """Remove one value from the file; the default holds from the next start on."""
     return await asyncio.to_thread(context.config.unset_in_file, op.key)
+
+
+@handles(ExamineCache)
+async def examine_cache(context: Context, _op: ExamineCache, _actor: Actor) -> CacheReport:
+    """Return the sessions whose prompts changed in front of their end."""
+    return cache.report(context.drifts)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from flock.cli import tree
 from flock.contract.op import Op, Risk, ensure_declared, hints, to_argv
+from flock.errors import UsageError
 
 OPERATIONS = sorted(ensure_declared().values(), key=lambda op: op.spec.name)
 
@@ -124,3 +125,15 @@ def test_logs_follow_by_f() -> None:
     line = tree.parse(["logs", "-f"])
     assert line is not None
     assert line.op == ShowLogs(follow=True)
+
+
+def test_a_word_that_is_a_command_has_commands_too() -> None:
+    for words in (["doctor"], ["doctor", "--json"], ["doctor", "cache"], ["doctor", "cache", "--json"]):
+        line = tree.parse(words)
+        assert line is not None
+        assert line.op.spec.verb == tuple(word for word in words if word != "--json")
+        assert line.given.json == ("--json" in words)
+    with pytest.raises(UsageError, match="did you mean cache"):
+        tree.parse(["doctor", "cahce"])
+    with pytest.raises(UsageError):
+        tree.parse(["doctor", "-"])

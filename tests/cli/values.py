@@ -3,6 +3,7 @@
 from typing import Any
 
 from flock.contract.audit import AuditRow, RecentAudit
+from flock.contract.cache import CacheReport, Drift, ExamineCache
 from flock.contract.engines import AttachEngine, DetachEngine, Engine, ListEngines
 from flock.contract.jobs import Job, ListJobs, ShowJob
 from flock.contract.lifecycle import (
@@ -183,6 +184,58 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
             AuditRow(1, AT, "bob", "model.remove", "x", "model_not_found"),
         ],
     ),
+    "cache.examine": (
+        ExamineCache(),
+        CacheReport(
+            3,
+            41,
+            (
+                Drift(
+                    session="0f3a9c1d-2e4b-5a68-9c1d-2e4b5a680f3a",
+                    client="claude-cli/2.1.329",
+                    model="qwen3-8b",
+                    at=AT,
+                    request_id="req_0f3a9c1d2e4b5a68",
+                    path="messages[0].content",
+                    offset=79,
+                    same="2.1.329.589; cc_entrypoint=cli; cch=",
+                    was="3431e;\nYou are",
+                    now="dccbe;\nYou are",
+                    kept_bytes=47331,
+                    prompt_bytes=86240,
+                    kept_share=0.5488,
+                    again_tokens=8987,
+                    engine_cached_tokens=10900,
+                    seconds=5.42,
+                    drifts=3,
+                    seconds_in_all=16.3,
+                    advice="have flock leave it out: flock config set translation.prefix_normaliser true",
+                ),
+                Drift(
+                    session="ses_7",
+                    client="",
+                    model="",
+                    at=AT,
+                    request_id="req_2e4b5a680f3a9c1d",
+                    path="tools[3]",
+                    offset=0,
+                    same="",
+                    was='{"type"',
+                    now="",
+                    kept_bytes=100,
+                    prompt_bytes=101,
+                    kept_share=0.9901,
+                    again_tokens=None,
+                    engine_cached_tokens=None,
+                    seconds=None,
+                    drifts=1,
+                    seconds_in_all=0.0,
+                    advice="nothing",
+                ),
+            ),
+        ),
+    ),
+    "cache.examine-none": (ExamineCache(), CacheReport(0, 0, ())),
     "config.edit": (EditConfig(), PLACES),
     "config.get": (GetConfig(key="listen"), LISTEN),
     "config.path": (ShowPlaces(), PLACES),
