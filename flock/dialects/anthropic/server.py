@@ -14,7 +14,7 @@ from flock.dialects.anthropic.blocks import NAME
 from flock.dialects.anthropic.check import missing, refused, text_in, wrong
 from flock.dialects.anthropic.faults import http_status, stream_fault, write_fault
 from flock.dialects.anthropic.uses import features
-from flock.dialects.anthropic.words import COUNT_TOKENS, ENDPOINTS, FIELDS
+from flock.dialects.anthropic.words import ENDPOINTS, FIELDS
 from flock.dialects.anthropic.writer import MessagesWriter, call_block, envelope, stopped
 from flock.dialects.anthropic.writing import Blocks
 from flock.dialects.ask import Ask
@@ -28,9 +28,10 @@ KEEPALIVE = b'event: ping\ndata: {"type": "ping"}\n\n'
 
 
 def read_ask(raw: bytes, path: str) -> Ask:
-    """Parse and check a body sent to `path` (MESSAGES or COUNT_TOKENS). Raises InvalidRequest naming what is wrong.
+    """Parse and check a body sent to `path` (MESSAGES or COUNT_TOKENS, a query behind it or not).
 
-    Unknown fields are nobody's fault. Lone surrogates are replaced, in `raw` too: no engine's parser takes them.
+    Raises InvalidRequest naming what is wrong. Unknown fields are nobody's fault. Lone surrogates are replaced, in
+    `raw` too: no engine's parser takes them.
     """
     body, raw = _parsed(raw)
     if not is_object(body):
@@ -39,13 +40,14 @@ def read_ask(raw: bytes, path: str) -> Ask:
         rule = FIELDS.get(name)
         if rule is not None and (not isinstance(value, rule[0]) or (value.__class__ is bool and bool not in rule[0])):
             raise wrong(name, rule[1], value)
-    endpoint = ENDPOINTS[path]
-    for name in ("model", "messages") if path == COUNT_TOKENS else ("model", "max_tokens", "messages"):
+    endpoint = ENDPOINTS[path.partition("?")[0]]
+    counts = endpoint == "count_tokens"
+    for name in ("model", "messages") if counts else ("model", "max_tokens", "messages"):
         if name not in body:
             raise missing(name)
     if not body["model"]:
         raise refused("model", "is empty")
-    if path != COUNT_TOKENS and body["max_tokens"] < 1:
+    if not counts and body["max_tokens"] < 1:
         raise refused("max_tokens", "must be 1 or more")
     _check_messages(body["messages"])
     if body.get("thread") is not None:

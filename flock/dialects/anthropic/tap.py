@@ -55,6 +55,11 @@ class MessagesTap:
         return any(_is_end(event) for event in _events(self._tail))
 
     @property
+    def failure(self) -> str:
+        """Nothing: what the upstream reports is passed on as it came."""
+        return ""
+
+    @property
     def fault(self) -> str | None:
         """The sentence of an error event at the stream's end, None where there is none."""
         for event in reversed(_events(self._tail)):

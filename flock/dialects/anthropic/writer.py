@@ -225,7 +225,7 @@ class MessagesWriter:
     def _end(self) -> bytes:
         part, found = self._part, b""
         self._open = None
-        if isinstance(part, Thinking) and self._held and part.origin == NAME:
+        if isinstance(part, Thinking) and self._held and part.origin == NAME and not part.redacted:
             if not self._text_head:
                 found = self._lazy_block(part)
             # once and whole: the SDK keeps the last one, it does not join them
