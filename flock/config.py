@@ -17,10 +17,13 @@ from flock import configfile
 from flock.configlayers import Layer, Layers, Problem, Spec, Value, refusal, unknown, wrong
 from flock.configvalues import (
     Listen,
+    alias_pairs,
     from_words,
+    parse_aliases,
     parse_directory,
     parse_listen,
     parse_name,
+    parse_origins,
     parse_seconds,
     parse_size,
     parse_switch,
@@ -69,6 +72,17 @@ class Router(_Section):
         "FLOCK_DEFAULT_MODEL",
         example="qwen3-8b",
     )
+    aliases: Annotated[str, PlainValidator(parse_aliases)] = _setting(
+        "claude-*=default",
+        "names that stand for a model, the first pattern that fits winning; coding tools ask for side models by "
+        "their vendors' names; a model's own id always comes first",
+        "PATTERN=MODEL between commas, such as claude-*haiku*=qwen3-4b, claude-*=default; empty: none",
+        example="claude-*haiku*=qwen3-4b, claude-*=default",
+    )
+
+    def alias_pairs(self) -> list[tuple[str, str]]:
+        """Return (pattern, model) of the aliases, in their order."""
+        return alias_pairs(self.aliases)
 
 
 def _endpoint(title: str, variable: str, port: int) -> Any:
@@ -108,6 +122,42 @@ class Gateway(_Section):
     first_token_seconds: Seconds = _seconds(900.0, "how long an engine may take to its first token; 0: no limit", "900")
     stall_seconds: Seconds = _seconds(120.0, "how long an engine may fall silent in mid-answer; 0: no limit", "120")
     connect_seconds: Seconds = _seconds(3.0, "how long a connection to an engine may take; 0: no limit", "3")
+    cors_origins: Annotated[str, PlainValidator(parse_origins)] = _setting(
+        "",
+        "web pages that may call flock from a browser; empty: none",
+        "origins such as https://chat.example.org between commas, or * for every page",
+        example="https://chat.example.org",
+    )
+
+
+def _switch(summary: str) -> Any:
+    return _setting(True, summary, "true or false", example="true", kind="switch")
+
+
+class Translation(_Section):
+    """What flock may change about requests and answers on their way; `flock explain` names every change."""
+
+    prefix_normaliser: Annotated[bool, PlainValidator(parse_switch)] = _switch(
+        "whether words that coding tools change with every turn are frozen, so that engines can reuse their prompt cache"
+    )
+    context_scaling: Annotated[bool, PlainValidator(parse_switch)] = _switch(
+        "whether Claude Code is told its usage in proportion to the model's real window, so that it compacts in time"
+    )
+    think_tags: Annotated[bool, PlainValidator(parse_switch)] = _switch(
+        "whether thinking between tags is taken out of a model's text where its engine leaves it in"
+    )
+    tool_rescue: Annotated[bool, PlainValidator(parse_switch)] = _switch(
+        "whether tool calls written as text become calls, if their tool was offered, where the engine leaves them"
+    )
+    raise_max_tokens: Annotated[bool, PlainValidator(parse_switch)] = _switch(
+        "whether the limit of an answer is raised by what the model thinks, where thinking would eat it"
+    )
+    drop_duplicate_tools: Annotated[bool, PlainValidator(parse_switch)] = _switch(
+        "whether a vendor's own tool is left out where the client offers one of the same name itself"
+    )
+    fetch_images: Annotated[bool, PlainValidator(parse_switch)] = _switch(
+        "whether flock fetches pictures that requests name by a public URL; otherwise such requests are refused"
+    )
 
 
 class Config(_Section):
@@ -155,6 +205,7 @@ class Config(_Section):
     router: Router = Router()
     engine: Engines = Engines()
     gateway: Gateway = Gateway()
+    translation: Translation = Translation()
 
     _home: Home = PrivateAttr()
     _environ: Mapping[str, str] = PrivateAttr()

@@ -159,6 +159,36 @@ def parse_switch(words: object) -> bool:
     return words
 
 
+def parse_aliases(words: object) -> str:
+    """Read "PATTERN=MODEL" pairs between commas; a model may be "default". "" stays. Raises ValueError."""
+    if not isinstance(words, str) or not (words.isprintable() or not words):
+        raise ValueError("not aliases")
+    return ", ".join(f"{pattern}={model}" for pattern, model in alias_pairs(words))
+
+
+def alias_pairs(words: str) -> list[tuple[str, str]]:
+    """Return (pattern, model) of aliases as they are written. Raises ValueError."""
+    found: list[tuple[str, str]] = []
+    for pair in filter(None, (part.strip() for part in words.split(","))):
+        pattern, _, model = (side.strip() for side in pair.partition("="))
+        if not pattern or not model or " " in pattern + model:
+            raise ValueError("not PATTERN=MODEL")
+        found.append((pattern, model))
+    return found
+
+
+def parse_origins(words: object) -> str:
+    """Read web origins between commas, or "*" for every one; "" stays. Raises ValueError."""
+    if not isinstance(words, str):
+        raise ValueError("not origins")
+    found = [part.strip().rstrip("/") for part in words.split(",") if part.strip()]
+    for origin in found:
+        parts = urlsplit(origin)
+        if origin != "*" and (not parts.hostname or not parts.scheme or origin != f"{parts.scheme}://{parts.netloc}"):
+            raise ValueError("not an origin")
+    return ", ".join(found)
+
+
 # the words of FLOCK_REQUIRE_KEYS and of the command line; YAML itself knows true and false only
 SWITCHES = {
     "1": True,

@@ -88,8 +88,8 @@ class Profile:
     `stream_tools`: streams tool calls right; `done_sentinel`: ends a chat stream with `data: [DONE]`; `cancels`: stops
     generating when the connection closes; `parses_tools`, `parses_thinking`: takes tool calls and thinking out of the
     model's text by itself; `counts`: the path that counts tokens and its shape ("anthropic", "llamacpp", "vllm", "");
-    `prefill`: see PREFILLS; `start_hint`: the command that starts it, for `engine_unreachable`; `request_faults`: how the sentences begin that
-    it says with status 500 although the request is at fault.
+    `prefill`: see PREFILLS; `start_hint`: the command that starts it, for `engine_unreachable`; `request_faults`: how
+    the sentences begin that it says with status 500 although the request is at fault.
     """
 
     kind: str
@@ -115,11 +115,12 @@ class Family:
 
     `models`: globs of model ids, matched without regard to case against the id and its last part behind a slash.
     `think_open`, `think_close`: the tags around thinking; `think_implicit`: the opening one stands in the prompt, so
-    that only the closing one comes; `think_asked`: it stands there only when the request asks for thinking. `tool_formats`: the forms in which it writes tool calls as text, best first (names
-    as in dialects/filters). `system_role`: the role its template takes for system words ("system", "developer",
-    "user"); `late_system`: what its template does with system words in mid-conversation ("keep", "user", "hoist").
-    `thinking_on`, `thinking_off`: `chat_template_kwargs` that switch its thinking. `history_thinking`: whether the
-    thinking of earlier turns is sent back to it.
+    that only the closing one comes; `think_asked`: it stands there only when the request asks for thinking.
+    `tool_formats`: the forms in which it writes tool calls as text, best first (names as in dialects/filters).
+    `system_role`: the role its template takes for system words ("system", "developer", "user"); `late_system`: what
+    its template does with system words in mid-conversation ("keep", "user", "hoist"). `thinking_on`, `thinking_off`:
+    `chat_template_kwargs` that switch its thinking. `history_thinking`: whether the thinking of earlier turns is sent
+    back to it.
     """
 
     name: str

@@ -9,7 +9,8 @@ from flock.profile import Profile
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """One place a request can go. `prefix` is the path before `/v1`; `key` is sent as Bearer, empty for none.
+    """One place a request can go. `prefix` is the path before `/v1`; `key` is sent as Bearer, empty for none; `version`
+    is the engine's own, "" when it does not tell.
 
     `name` is unique ("embedded:flock-smoke", "vllm"); `engine` is the engine's name in `flock engine ls`.
     """
@@ -23,6 +24,7 @@ class Upstream:
     prefix: str = ""
     tls: bool = False
     key: str = field(default="", repr=False)
+    version: str = ""
 
     @property
     def url(self) -> str:

@@ -1,7 +1,7 @@
-"""Write the generated references: docs/json.md, docs/cli.md, docs/config.md, docs/errors.md and completions/.
+"""Write the generated references: docs/{json,cli,config,errors,fidelity,pitfalls}.md and completions/.
 
-Run by `make docs`. Everything comes from declarations in flock/; tests/house/test_docs_current.py runs `pages()` and
-compares. Refuses to say anything that the code does not.
+Run by `make docs`. Everything comes from declarations in flock/ and from tests/; tests/house/test_docs_current.py runs
+`pages()` and compares. Refuses to say anything that the code does not.
 """
 
 import dataclasses
@@ -15,13 +15,16 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+
+import pitfalls  # noqa: E402
 
 from flock.cli import completion  # noqa: E402
 from flock.cli.tree import SHORT, WORDS  # noqa: E402
 from flock.config import SETTINGS  # noqa: E402
 from flock.contract.op import Op, Risk, Where, ensure_declared, hints, option_name  # noqa: E402
 from flock.errors import BY_CODE  # noqa: E402
+from tests import fidelity  # noqa: E402
 
 MADE = "<!-- written by tools/docs.py (make docs); do not edit -->\n"
 
@@ -292,6 +295,8 @@ def pages() -> dict[str, str]:
         "docs/cli.md": cli_page(),
         "docs/errors.md": errors_page(),
         "docs/config.md": config_page(),
+        "docs/fidelity.md": f"{MADE}\n{fidelity.page()}",
+        "docs/pitfalls.md": f"{MADE}\n{pitfalls.page()}",
     }
     return made | {f"completions/flock.{shell}": completion.script(shell) for shell in ("bash", "zsh", "fish")}
 

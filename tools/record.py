@@ -44,8 +44,8 @@ class Cleaner:
 
     def __init__(self, hidden: Iterable[str] = ()) -> None:
         own = (str(Path.home()), socket.gethostname(), getpass.getuser())
-        # the longest first: a home directory holds the user's name; short words are no names, "root" is in every text
-        names = sorted({name for name in (*hidden, *own) if len(name) > 4}, key=len, reverse=True)
+        # the longest first: a home directory holds the user's name; short ones such as "root" are words of any text
+        names = sorted({*hidden, *(name for name in own if len(name) > 5)}, key=len, reverse=True)
         self._hidden = re.compile("|".join(re.escape(name) for name in names)) if names else None
         self._given: dict[str, str] = {}
 

@@ -11,7 +11,7 @@ import orjson
 
 from flock.clock import rfc3339
 from flock.contract.requests import Attempt, Candidate, Explanation, Span
-from flock.dialects.openai.upstream import NO_USAGE
+from flock.dialects.ir import NO_USAGE
 
 if TYPE_CHECKING:
     from flock.core.record import Record
@@ -66,6 +66,7 @@ def pack(record: "Record") -> bytes:
             record.bytes_out,
             record.notes,
             record.stage,
+            record.lost,
         )
     )
 
@@ -75,7 +76,7 @@ FIELDS = (
     *("id", "at", "user", "key_id", "endpoint", "requested", "model", "stream", "outcome", "status", "error", "plan"),
     *("edits", "upstream", "engine", "ranked", "tries", "chosen", "loaded", "sent", "first", "ended", "last"),
     *("tokens_in", "cached", "tokens_out", "prefill_ms", "decode_ms", "estimated", "bytes_in", "bytes_out", "notes"),
-    "stage",
+    *("stage", "lost"),
 )
 
 
@@ -112,6 +113,7 @@ def unpack(packed: bytes) -> Explanation:
         estimated=kept["estimated"],
         bytes_in=kept["bytes_in"],
         bytes_out=kept["bytes_out"],
+        lost=tuple(kept.get("lost", ())),
         notes=tuple(kept["notes"]),
     )
 

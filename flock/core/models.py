@@ -24,7 +24,7 @@ async def list_models(context: Context, _op: ListModels, _actor: Actor) -> list[
 def listed(context: Context) -> list[Model]:
     """Return every model, the default marked and first: the configured one, else the first that was added."""
     models = context.registry.models()
-    default = context.inference.default_model or next(iter(context.registry.table), "")
+    default = context.inference.names.default_model or next(iter(context.registry.table), "")
     marked = [replace(m, default=m.id == default) for m in models]
     return sorted(marked, key=lambda m: not m.default)
 

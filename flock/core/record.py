@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flock.clock import rfc3339
 from flock.contract.requests import Explanation, RequestRow
 from flock.core import decision
-from flock.dialects.openai.upstream import NO_USAGE, Usage
+from flock.dialects.ir import NO_USAGE, Usage
 from flock.policy.keys import ANYONE, Key
 
 if TYPE_CHECKING:
@@ -59,10 +59,12 @@ class Record:
         "estimated",
         "first",
         "id",
+        "input_estimate",
         "interrupt",
         "key",
         "last",
         "loaded",
+        "lost",
         "model",
         "notes",
         "outcome",
@@ -88,6 +90,8 @@ class Record:
         self.requested = self.model = self.upstream = self.engine = self.plan = self.error = ""
         self.stream = self.estimated = False
         self.edits: tuple[str, ...] = ()
+        self.lost: tuple[str, ...] = ()
+        self.input_estimate = 0
         self.notes: list[str] = []
         self.outcome = ""
         self.status = 0

@@ -15,7 +15,7 @@ from flock import __version__
 from flock.contract import codec
 from flock.contract.op import Scope
 from flock.core.context import Actor, Context
-from flock.daemon import control, gateway
+from flock.daemon import control, cors, gateway
 from flock.daemon.forward import SERVER
 from flock.errors import FlockError, NotAllowed
 from flock.paths import user_name
@@ -27,6 +27,9 @@ HEADER_BYTES = 32 * 1024
 def public(context: Context) -> web.Application:
     """Return the application behind the TCP port."""
     app = web.Application(client_max_size=context.config.max_body_bytes)
+    if context.config.gateway.cors_origins:
+        app.middlewares.append(cors.allow(context.config.gateway.cors_origins))
+        app.on_response_prepare.append(cors.grant)
     doors = gateway.Gateway(context)
     _health(app, context)
     for method, path, handle in doors.routes():

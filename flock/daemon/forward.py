@@ -15,9 +15,9 @@ from aiohttp.http import HttpVersion11, StreamWriter
 
 from flock import __version__
 from flock.config import Gateway as Limits
-from flock.core.inference import Answer
+from flock.core.answer import Answer
 from flock.core.record import Record
-from flock.dialects.openai.server import stream_fault
+from flock.dialects.half import ServerHalf
 from flock.errors import Cancelled, FlockError, UpstreamError, UpstreamStalled
 from flock.wire.sse import KEEPALIVE
 
@@ -39,7 +39,21 @@ def headers_of(record: Record) -> dict[str, str]:
     found = {"X-Flock-Request-Id": record.id, "Server-Timing": timing, "Server": SERVER}
     if record.plan:
         found["X-Flock-Path"] = record.plan
+    if record.model != record.requested:
+        found["X-Flock-Model"] = plain(record.model)
+    if record.lost:
+        found["X-Flock-Lost"] = plain(", ".join(record.lost))
     return found
+
+
+# what a header may grow to: proxies refuse heads of a few kilobytes
+LOST_MAX = 1000
+
+
+def plain(words: str) -> str:
+    """Return words as a header can carry them: printable ASCII, within LOST_MAX."""
+    found = "".join(c if " " <= c <= "~" else "?" for c in words)
+    return found if len(found) <= LOST_MAX else found[: LOST_MAX - 3] + "..."
 
 
 SERVER = f"flock/{__version__}"
@@ -61,6 +75,7 @@ class Reply:
         "_loop",
         "_request",
         "_response",
+        "_server",
         "_task",
         "_transport",
         "_wake",
@@ -71,8 +86,9 @@ class Reply:
         "record",
     )
 
-    def __init__(self, request: web.Request, record: Record, limits: Limits) -> None:
+    def __init__(self, request: web.Request, record: Record, limits: Limits, server: ServerHalf) -> None:
         self._request = request
+        self._server = server
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
@@ -172,20 +188,35 @@ class Reply:
             tap = self._answer.tap if self._answer is not None else None
             if (tap is None or tap.between_frames) and not self._draining:
                 assert self._writer is not None
-                comment = f": {self.progress}\n\n".encode() if self.progress else KEEPALIVE
+                comment = self._sign_of_life()
                 self.record.bytes_out += len(comment)
                 await self._writer.write(comment, drain=False)
         except ConnectionError:
             pass  # the client left; its handler hears of that by itself
 
+    def _sign_of_life(self) -> bytes:
+        """Return what keeps the client waiting; where that is a comment, it says what the wait is for."""
+        keepalive = self._server.KEEPALIVE
+        return f": {self.progress}\n\n".encode() if self.progress and keepalive == KEEPALIVE else keepalive
+
+    async def rest(self, body: bytes) -> web.StreamResponse:
+        """End a stream that has begun with the frames of a whole answer."""
+        await self.start()
+        assert self._response is not None
+        self.close()
+        self.record.bytes_out += len(body)
+        self.record.outcome = "ok"
+        await self._response.write_eof(body)
+        return self._response
+
     async def stream(self, answer: Answer) -> web.StreamResponse:
         """Pass a committed stream on to its end; raises CancelledError when the client leaves."""
         assert answer.tap is not None
         self._answer = answer
-        exchange, tap = answer.exchange, answer.tap
+        exchange = answer.exchange
         try:
             await self.start()
-            await self._begin(tap.feed(answer.head))
+            await self._begin(answer.head)
             exchange.stream_to(self)
             rest = exchange.taken()
             if rest:
@@ -209,7 +240,7 @@ class Reply:
         self.close()
         self.record.outcome = "partial" if self.record.first else "error"
         self.record.error = error.code
-        await self._response.write_eof(stream_fault(error, self.record.id))
+        await self._response.write_eof(self._server.stream_fault(error, self.record.id))
         return self._response
 
     # -- Sink: called by the upstream connection
@@ -295,7 +326,8 @@ class Reply:
         if error is not None and not (tap.finished and self.interrupted is None):
             record.outcome, record.error = "partial", error.code
             # a frame of which half has gone out must not swallow the error; what was held back of one is dropped
-            last += (b"" if tap.between_frames else b"\n\n") + stream_fault(error, record.id)
+            told = answer.fault(error) if answer.fault else self._server.stream_fault(error, record.id)
+            last += (b"" if tap.between_frames else b"\n\n") + told
         elif tap.fault is not None:
             record.outcome, record.error = "partial", UpstreamError.code
         else:
@@ -310,7 +342,8 @@ class Reply:
         assert answer.tap is not None
         if self._end_error is None and (answer.tap.finished or answer.tap.fault is not None):
             return None
-        why = f": {self._end_error}" if self._end_error is not None else ""
+        said = answer.tap.failure or self._end_error
+        why = f": {said}" if said else ""
         return UpstreamError(
             f"{self.record.engine} broke off in the middle of its answer{why}", hint="send the request again"
         )

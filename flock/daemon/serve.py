@@ -20,21 +20,26 @@ from typing import Any
 from aiohttp import web
 
 from flock import __version__
-from flock.catalog import load_profiles
+from flock.catalog import load_families, load_profiles
 from flock.clock import Clock, SystemClock
 from flock.config import Config, load
 from flock.configfile import write_minimal
 from flock.contract.op import Scope
 from flock.core.context import Context
+from flock.core.counting import Counter
 from flock.core.ids import IdLists
-from flock.core.inference import Inference, watch
+from flock.core.inference import Inference, Manners, watch
 from flock.core.jobs import Jobs
 from flock.core.metrics import Metrics
+from flock.core.names import Names
+from flock.core.pictures import PictureBook
 from flock.daemon import app, listen, logs
 from flock.daemon.lock import hold
+from flock.dialects.switches import Switches
 from flock.engines.engine import EngineSettings
 from flock.engines.registry import Registry
 from flock.errors import Draining, FlockError, InternalError, KeyRevoked, StorageFailed
+from flock.outbound.images import Pictures
 from flock.outbound.pool import Pools
 from flock.outbound.session import open_session
 from flock.paths import Home, check_owner, find_home, private_dir
@@ -136,7 +141,8 @@ async def _wired(home: Home, config: Config, stop: "listen.Stop") -> AsyncGenera
         stack.push_async_callback(store.close)
         session = await stack.enter_async_context(open_session())
         profiles, problems = load_profiles(config.catalog_dirs(home))
-        for problem in problems:
+        families, wrong = load_families(config.catalog_dirs(home))
+        for problem in [*problems, *wrong]:
             log.warning("%s", problem)
         instance_id = secrets.token_hex(8)
         registry = Registry(
@@ -153,8 +159,17 @@ async def _wired(home: Home, config: Config, stop: "listen.Stop") -> AsyncGenera
         pools = Pools(config.gateway.connect_seconds)
         stack.callback(pools.close)
         metrics = Metrics()
-        inference = Inference(places=registry, pools=pools, ledger=store.writer, metrics=metrics, clock=clock)
-        inference.default_model = config.router.default_model
+        switches = Switches(**config.translation.model_dump())
+        pictures = Pictures() if switches.fetch_images else None
+        inference = Inference(
+            places=registry,
+            pools=pools,
+            ledger=store.writer,
+            metrics=metrics,
+            clock=clock,
+            names=Names(config.router.default_model, config.router.alias_pairs()),
+            manners=Manners(families, switches, PictureBook(pictures), Counter(session, clock)),
+        )
         keys = Keys(clock, required=config.auth.require_keys)
         keys.load(await store.keys.all())
         keys.on_revoked = lambda key_id: inference.interrupt_key(
@@ -222,7 +237,7 @@ async def _list_requests(context: Context) -> None:
 async def _warm_up(context: Context) -> None:
     """Load the default model now, so that the first request need not wait; who asks meanwhile joins the same start."""
     try:
-        _, places = context.inference.resolve("")
+        _, places, _ = context.inference.resolve("")
         if places[0].own:
             await context.registry.ensure(places[0], None)
     except FlockError as error:

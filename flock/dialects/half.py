@@ -76,7 +76,10 @@ class Reader(Protocol):
 class ServerHalf(Protocol):
     """A dialect as clients speak it."""
 
-    KEEPALIVE: bytes
+    @property
+    def KEEPALIVE(self) -> bytes:
+        """What keeps a client waiting while nothing else can be said."""
+        ...
 
     def read_ask(self, raw: bytes, path: str) -> Ask:
         """Parse and check a body. Raises InvalidRequest naming the field that is wrong."""

@@ -1,54 +1,285 @@
-"""The plan: how a request's bytes get to an upstream and back, decided before any byte moves.
+"""The plan: how a request's bytes get to an upstream and its answer back, decided before any byte moves.
 
-Pure. RELAY sends the body as received; SPLICE sets top-level keys and dumps it once. Which edits were made stands in
-the decision record. Called by core/inference.py; table-tested in tests/unit/dialects/test_plan.py.
+Pure. RELAY sends the body as received; SPLICE sets top-level keys and dumps it once; TRANSLATE reads the request into
+the middle and writes it in a dialect the upstream speaks. What was changed and what was left out stands in the decision
+record. Called by core/inference.py; table-tested in tests/unit/dialects/test_plan.py.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import orjson
 
+from flock.dialects import native, prefix, tokens
 from flock.dialects.ask import Ask
-from flock.errors import InvalidRequest
-from flock.profile import Profile
+from flock.dialects.custom_tools import CustomCalls
+from flock.dialects.filters.filter import Filter
+from flock.dialects.filters.prefill import Prefill
+from flock.dialects.filters.think_tags import ThinkTags
+from flock.dialects.filters.tool_rescue import ToolRescue
+from flock.dialects.half import Outgoing
+from flock.dialects.ir import Request, Text, Usage
+from flock.dialects.openai import upstream as openai
+from flock.dialects.switches import ALL_ON, Switches
+from flock.dialects.table import PREFERRED, SERVERS, UPSTREAMS
+from flock.dialects.translate import Crossing
+from flock.errors import InvalidRequest, Unsupported
+from flock.profile import NO_FAMILY, Family, Profile
 
-RELAY, SPLICE = "relay", "splice"
+RELAY, SPLICE, TRANSLATE = "relay", "splice", "translate"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a request is to go: the model's id there, what the engine and the model are like, the window in tokens.
+
+    `local`: an engine of the team's, whose prompts may be normalised; a vendor's are left alone.
+    """
+
+    model: str
+    profile: Profile
+    version: str = ""
+    family: Family = NO_FAMILY
+    context: int | None = None
+    local: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send. `withhold_usage`: the usage chunk is ours alone, the client did not ask for it."""
+    """What to send. `dialect` is the one spoken upstream, `sent` the body as JSON types where it was made.
+
+    `withhold_usage`: the usage chunk is ours alone, the client did not ask for it. `crossing` makes the way back for a
+    translation, or for a relay whose upstream answers in another form than asked (a stream for a plain request).
+    """
 
     kind: str
+    dialect: str
+    path: str
     body: bytes
-    edits: tuple[str, ...]
-    withhold_usage: bool
+    sent: dict[str, Any]
+    edits: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    withhold_usage: bool = False
+    crossing: Callable[[], Crossing] | None = None
 
 
-def plan(ask: Ask, served_model: str, profile: Profile) -> Plan:
-    """Return the plan for serving `ask` as `served_model` on an upstream of this profile.
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Top-level fields of the body that are to be set whatever the plan, and what people read of it."""
 
-    Raises InvalidRequest when the upstream does not speak the client's dialect.
+    fields: dict[str, Any] = field(default_factory=dict[str, Any])
+    edits: tuple[str, ...] = ()
+
+
+UNCHANGED = Changes()
+
+
+def plan(ask: Ask, target: Target, switches: Switches = ALL_ON, before: Changes = UNCHANGED) -> Plan:
+    """Return the plan for serving `ask` at `target`; `before` are changes made already, such as pictures fetched.
+
+    Raises Unsupported for what neither the upstream nor a translation can do, InvalidRequest for a body that cannot be
+    read or written again.
     """
-    if ask.dialect not in profile.dialects:
-        raise InvalidRequest(
-            f"{profile.title} does not speak the {ask.dialect} dialect",
-            hint="choose a model of another engine: flock model ls",
-        )
-    changed: dict[str, Any] = {}
-    edits: list[str] = []
-    if ask.model != served_model:
-        changed["model"] = served_model
-        edits.append(f"model: {ask.model or '(none)'} → {served_model}")
-    withhold = ask.stream and not ask.wants_usage and profile.stream_usage
+    profile = target.profile
+    features = SERVERS[ask.dialect].features(ask)
+    native.check(profile, features)
+    changed, edits = _changes(ask, target, switches, before)
+    reported = tokens.scale(ask, target.context, switches)
+    if native.speaks(profile, ask.dialect, target.version, features) and reported is None:
+        if not _needs_filters(ask, features, target, switches):
+            return _relay(ask, target, changed, edits)
+        if features & {"many", "logprobs"}:  # the middle has one answer without figures
+            return _relay(ask, target, changed, [*edits, "the model's text is not looked into: n > 1 or logprobs"])
+    return _translation(ask, target, switches, features, changed, edits, reported)
+
+
+def _changes(ask: Ask, target: Target, switches: Switches, before: Changes) -> tuple[dict[str, Any], list[str]]:
+    changed, edits = dict(before.fields), list(before.edits)
+    if switches.prefix_normaliser and target.local:
+        found, words = prefix.normalise({**ask.body, **changed} if changed else ask.body, ask.dialect)
+        changed.update(found)
+        edits += words
+    found, words = tokens.limited(ask, target.family, target.context, raising=switches.raise_max_tokens)
+    changed.update(found)
+    return changed, [*edits, *words]
+
+
+# -- relay and splice
+
+
+def _relay(ask: Ask, target: Target, changed: dict[str, Any], edits: list[str]) -> Plan:
+    """Return the plan of an upstream that speaks the client's dialect for all this request uses."""
+    changed, edits = dict(changed), list(edits)
+    if ask.model != target.model:
+        changed["model"] = target.model
+        edits.append(f"model: {ask.model or '(none)'} → {target.model}")
+    profile = target.profile
+    withhold = ask.dialect == "openai" and ask.stream and not ask.wants_usage and profile.stream_usage
     if withhold:
         changed["stream_options"] = {**(ask.body.get("stream_options") or {}), "include_usage": True}
         edits.append("stream_options.include_usage: added, the usage chunk is withheld")
+    crossing = partial(_same_dialect, ask, target)
+    headers = _kept_headers(ask)
     if not changed:
-        return Plan(RELAY, ask.raw, (), withhold_usage=False)
+        return Plan(RELAY, ask.dialect, ask.path, ask.raw, ask.body, tuple(edits), headers=headers, crossing=crossing)
+    body = {**ask.body, **changed}
+    return Plan(
+        SPLICE,
+        ask.dialect,
+        ask.path,
+        dumped(body),
+        body,
+        tuple(edits),
+        headers=headers,
+        withhold_usage=withhold,
+        crossing=crossing,
+    )
+
+
+def _same_dialect(ask: Ask, target: Target) -> Crossing:
+    request = SERVERS[ask.dialect].read_request(ask)
+    return Crossing(request, SERVERS[ask.dialect], UPSTREAMS[ask.dialect], {})
+
+
+def _kept_headers(ask: Ask) -> dict[str, str]:
+    """Return the client's headers that belong to its dialect: a field that needs a beta flag must keep it."""
+    if ask.dialect != "anthropic":
+        return {}
+    return {name: value for name, value in ask.headers.items() if name in ("anthropic-version", "anthropic-beta")}
+
+
+def dumped(body: dict[str, Any]) -> bytes:
+    """Return a body as JSON. Raises InvalidRequest for one that is nested too deeply, or holds half a character."""
     try:
-        body = orjson.dumps({**ask.body, **changed})
+        return orjson.dumps(body)
     except TypeError as error:  # orjson reads 1024 levels and writes 254
         raise InvalidRequest(f"the body cannot be written again: {error}", hint="nest it less deeply") from None
-    return Plan(SPLICE, body, tuple(edits), withhold)
+
+
+# -- translation
+
+
+def _needs_filters(ask: Ask, features: frozenset[str], target: Target, switches: Switches) -> bool:
+    family, profile = target.family, target.profile
+    if ask.endpoint == "completions":
+        return False
+    thinks = switches.think_tags and bool(family.think_close) and not profile.parses_thinking
+    calls = switches.tool_rescue and "tools" in features and bool(family.tool_formats) and not profile.parses_tools
+    return thinks or calls
+
+
+def _translation(
+    ask: Ask,
+    target: Target,
+    switches: Switches,
+    features: frozenset[str],
+    changed: dict[str, Any],
+    edits: list[str],
+    reported: Callable[[Usage], Usage] | None,
+) -> Plan:
+    dialect = _spoken(ask, target)
+    for feature, words in (("many", "more than one answer (n > 1)"), ("logprobs", "logprobs")):
+        if feature in features and dialect != ask.dialect:
+            raise Unsupported(f"{words} cannot be had from {target.profile.title} in this dialect", hint="leave it out")
+    asked = replace(ask, body={**ask.body, **changed}) if changed else ask
+    request = SERVERS[ask.dialect].read_request(asked)
+    lost: list[str] = []
+    if switches.drop_duplicate_tools:
+        lost += _without_duplicates(request)
+    out = _written(request, target, dialect)
+    if ask.model != target.model:
+        edits = [*edits, f"model: {ask.model or '(none)'} → {target.model}"]
+    words = f"{ask.dialect} → {dialect}" if dialect != ask.dialect else f"{dialect}, looked into"
+    crossing = Crossing(
+        request,
+        SERVERS[ask.dialect],
+        UPSTREAMS[dialect],
+        out.names,
+        partial(_filters, request, target, switches, features, dialect),
+        reported,
+    )
+    return Plan(
+        TRANSLATE,
+        dialect,
+        out.path,
+        dumped(out.body),
+        out.body,
+        (words, *edits, *out.edits),
+        tuple(dict.fromkeys([*lost, *out.lost])),
+        out.headers,
+        crossing=lambda: crossing,
+    )
+
+
+def _spoken(ask: Ask, target: Target) -> str:
+    """Return the dialect to translate into: the client's own where only a filter is needed, else the best spoken."""
+    profile = target.profile
+    if ask.dialect in profile.dialects:
+        return ask.dialect
+    for dialect in PREFERRED:
+        if native.speaks(profile, dialect, target.version, frozenset()):
+            return dialect
+    raise Unsupported(f"{profile.title} speaks no dialect that flock speaks", hint="flock engine ls")
+
+
+def _written(request: Request, target: Target, dialect: str) -> Outgoing:
+    stream = request.stream or (target.profile.stream_tools or not request.tools)
+    if dialect != "openai":
+        return UPSTREAMS[dialect].write_request(request, target.model, stream=stream)
+    out = _chat(request, target, stream=stream)
+    if _prefill(request):
+        if target.profile.prefill == "told":
+            out.body |= {"continue_final_message": True, "add_generation_prompt": False}
+        elif not target.profile.prefill:
+            out.lost.append("prefill: the engine begins a turn of its own")
+    return out
+
+
+def _prefill(request: Request) -> str:
+    """Return the words of the assistant that the conversation ends with, "" where it ends with somebody else's."""
+    last = request.messages[-1]
+    return "".join(p.text for p in last.parts if isinstance(p, Text)) if last.role == "assistant" else ""
+
+
+def _chat(request: Request, target: Target, *, stream: bool) -> Outgoing:
+    family, thinking = target.family, request.reasoning
+    template: Mapping[str, object] | None = None
+    if thinking is not None:
+        off = thinking.mode == "off" or thinking.effort == "none"
+        template = family.thinking_off if off else family.thinking_on
+    return openai.write_request(
+        request,
+        target.model,
+        stream=stream,
+        late_system=family.late_system,
+        system_role=family.system_role,
+        history_thinking=family.history_thinking,
+        template=template,
+    )
+
+
+def _filters(
+    request: Request, target: Target, switches: Switches, features: frozenset[str], dialect: str
+) -> Sequence[Filter]:
+    found: list[Filter] = []
+    family, profile = target.family, target.profile
+    if dialect == "openai" and profile.prefill == "repeats" and (words := _prefill(request)):
+        found.append(Prefill(words))
+    if switches.think_tags and family.think_close and not profile.parses_thinking:
+        found.append(ThinkTags(family))
+    if switches.tool_rescue and "tools" in features and family.tool_formats and not profile.parses_tools:
+        found.append(ToolRescue(request.tools, family))
+    if dialect != "responses" and any(tool.kind == "custom" for tool in request.tools):
+        found.append(CustomCalls(request))
+    return found
+
+
+def _without_duplicates(request: Request) -> list[str]:
+    """Drop the vendor's own tools where the client offers one of the same purpose itself; return what was dropped."""
+    offered = {tool.name.rsplit("__", 1)[-1].lower() for tool in request.tools if tool.kind == "function"}
+    twice = [tool for tool in request.tools if tool.kind == "hosted" and tool.name.lower() in offered]
+    request.tools = [tool for tool in request.tools if tool not in twice]
+    return [f"tools.{tool.name}: the client offers its own" for tool in twice]

@@ -250,6 +250,7 @@ class Supervised:
             profile=self._profile,
             own=True,
             key=spec.key,
+            version=self.version,
         )
         log.info("%s: ready on port %d, %d slots of %d tokens", self.name, spec.port, spec.slots, spec.context)
         self._tell(f"{self.model.id} is ready")

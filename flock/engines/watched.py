@@ -179,4 +179,5 @@ class Watched:
             prefix=address.prefix,
             tls=address.tls,
             key=self._key,
+            version=self.seen.version if self.seen else "",
         )

@@ -22,7 +22,7 @@ def pages() -> dict[str, str]:
 
 
 PATHS = (
-    *("docs/json.md", "docs/cli.md", "docs/errors.md", "docs/config.md"),
+    *("docs/json.md", "docs/cli.md", "docs/errors.md", "docs/config.md", "docs/fidelity.md", "docs/pitfalls.md"),
     *("completions/flock.bash", "completions/flock.zsh", "completions/flock.fish"),
 )
 

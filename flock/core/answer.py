@@ -1,0 +1,285 @@
+"""The commit point: from the head of an upstream's response to an Answer the door can move.
+
+Owns how a response is read up to the point from which its bytes go to the client, in whichever form it came: a stream
+or one piece, for a client that asked for either. Until then every failure is an error another upstream may still avert.
+Called by core/inference.py.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import orjson
+
+from flock.clock import Clock
+from flock.core.record import Record
+from flock.dialects.anthropic.tap import MessagesTap
+from flock.dialects.ask import Ask
+from flock.dialects.echo import EchoTap, echoed
+from flock.dialects.half import Addressing
+from flock.dialects.ir import Reply, Usage
+from flock.dialects.openai import upstream as openai
+from flock.dialects.openai.overflow import read_overflow
+from flock.dialects.plan import TRANSLATE, Plan
+from flock.dialects.responses.tap import ResponsesTap
+from flock.dialects.table import SERVERS, UPSTREAMS
+from flock.dialects.translate import Crossing, Gathering
+from flock.errors import ContextTooLong, EngineBusy, EngineOverloaded, EngineRefused, FlockError, UpstreamError
+from flock.outbound.pool import Exchange
+from flock.upstream import Upstream
+from flock.wire.sse import Frames
+
+AGAIN = "send the request again; how the engines are: flock engine ls"
+_STREAM = "text/event-stream; charset=utf-8"
+
+
+class Tap(Protocol):
+    """Looks at a stream on its way: what came in goes out of `feed` as the client is to get it."""
+
+    @property
+    def between_frames(self) -> bool:
+        """Whether what has gone out so far ends with a whole frame."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether the upstream said that its answer is over."""
+        ...
+
+    @property
+    def fault(self) -> str | None:
+        """A failure the upstream reported and `feed` has passed on."""
+        ...
+
+    @property
+    def failure(self) -> str:
+        """The words of a failure the upstream reported and `feed` has not passed on, "" for none."""
+        ...
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what the client gets for the bytes of one read."""
+        ...
+
+    def close(self) -> bytes:
+        """Return what is left after a good end."""
+        ...
+
+    def usage(self) -> Usage | None:
+        """Return the usage the stream told."""
+        ...
+
+    def counted(self) -> Usage:
+        """Return what flock counted."""
+        ...
+
+
+class Answer:
+    """A committed answer. `body` is the whole of a plain one; None means a stream that `tap` looks at.
+
+    `head` are the first bytes for the client, looked at already; `fault` spells an error that ends the stream.
+    """
+
+    __slots__ = ("body", "content_type", "exchange", "fault", "head", "retry_after", "status", "tap")
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        body: bytes | None,
+        content_type: str = "",
+        *,
+        head: bytes = b"",
+        tap: Tap | None = None,
+        fault: Callable[[FlockError], bytes] | None = None,
+    ) -> None:
+        self.exchange = exchange
+        self.status = exchange.status
+        self.content_type = content_type or exchange.content_type.decode("latin-1") or "application/json"
+        self.retry_after = exchange.retry_after.decode("latin-1")
+        self.body = body
+        self.head = head
+        self.tap = tap
+        self.fault = fault
+
+
+class Commit:
+    """One response on its way to the commit point."""
+
+    def __init__(
+        self, record: Record, exchange: Exchange, upstream: Upstream, made: Plan, ask: Ask, clock: Clock
+    ) -> None:
+        self._record = record
+        self._exchange = exchange
+        self._upstream = upstream
+        self._made = made
+        self._ask = ask
+        self._clock = clock
+
+    async def answer(self) -> Answer:
+        """Read up to the commit point. Raises UpstreamError and its like, or what the engine refuses the request for.
+
+        A stream that was asked for is committed by its first event, everything else by its end.
+        """
+        exchange = self._exchange
+        if exchange.status != 200 or not exchange.content_type.startswith(b"text/event-stream"):
+            return await self._whole()
+        if not self._ask.stream:
+            return await self._gathered()
+        return await (self._translated() if self._made.kind == TRANSLATE else self._relayed())
+
+    # -- answers in one piece
+
+    async def _whole(self) -> Answer:
+        exchange, made, ask, record = self._exchange, self._made, self._ask, self._record
+        body = await exchange.body()
+        if exchange.status >= 400:
+            self._refuse(body)
+        self._first()
+        if made.kind != TRANSLATE and not ask.stream:
+            record.usage = _usage(made.dialect, body)
+            return Answer(exchange, echoed(body, record.model, ask.model))
+        crossing = self._crossing()
+        reply = crossing.read(body)
+        record.usage = reply.usage
+        return self._said(crossing, reply)
+
+    async def _gathered(self) -> Answer:
+        """Collect a stream for a client that wants one piece; nothing goes out before its end."""
+        crossing, exchange = self._crossing(), self._exchange
+        gathering = Gathering(crossing.events())
+        while data := await exchange.more():
+            gathering.feed(data)
+            self._record.last = self._clock.monotonic()
+            if not self._record.first and gathering.begun:
+                self._record.first = self._record.last
+        reply = gathering.reply()
+        self._record.usage = reply.usage
+        if reply.usage is None:
+            self._record.usage, self._record.estimated = Usage(output=gathering.tokens), True
+        return self._said(crossing, reply)
+
+    def _said(self, crossing: Crossing, reply: Reply) -> Answer:
+        to = self._addressing()
+        if self._ask.stream:
+            return Answer(self._exchange, crossing.replayed(reply, to), _STREAM)
+        return Answer(self._exchange, crossing.whole(reply, to), "application/json")
+
+    # -- streams
+
+    async def _translated(self) -> Answer:
+        tap = self._crossing().tap(self._addressing())
+        head = b""
+        while not tap.begun:
+            head += tap.feed(await self._more())
+        if tap.failure:
+            raise UpstreamError(f"{self._upstream.engine} failed: {tap.failure}", hint=AGAIN)
+        self._first()
+        return Answer(self._exchange, None, head=head, tap=tap, fault=tap.write_fault)
+
+    async def _relayed(self) -> Answer:
+        seen, frames = b"", Frames()
+        while True:
+            data = await self._more()
+            seen += data
+            whole, _ = frames.feed(data)
+            event = openai.first_event(whole) if whole else None
+            if event is not None:
+                break
+        fault = openai.event_fault(event)
+        if fault is not None:
+            raise UpstreamError(f"{self._upstream.engine} failed: {fault}", hint=AGAIN)
+        self._first()
+        tap = self._relay_tap()
+        server, request_id = SERVERS[self._ask.dialect], self._record.id
+        return Answer(
+            self._exchange,
+            None,
+            head=tap.feed(seen),
+            tap=tap,
+            fault=lambda error: server.stream_fault(error, request_id),
+        )
+
+    def _relay_tap(self) -> Tap:
+        made, ask, record = self._made, self._ask, self._record
+        taps: dict[str, Callable[[], Tap]] = {"anthropic": MessagesTap, "responses": ResponsesTap}
+        make = taps.get(made.dialect)
+        tap = make() if make is not None else openai.StreamTap(made.withhold_usage)
+        return EchoTap(tap, record.model, ask.model) if ask.model and ask.model != record.model else tap
+
+    async def _more(self) -> bytes:
+        data = await self._exchange.more()
+        if not data:
+            raise UpstreamError(f"{self._upstream.engine} ended its stream before the first event", hint=AGAIN)
+        return data
+
+    # -- what both need
+
+    def _first(self) -> None:
+        record = self._record
+        record.last = self._clock.monotonic()
+        record.first = record.first or record.last
+
+    def _crossing(self) -> Crossing:
+        made = self._made
+        assert made.crossing is not None
+        return made.crossing()
+
+    def _addressing(self) -> Addressing:
+        record = self._record
+        return Addressing(record.id, record.requested or record.model, int(record.at), record.input_estimate)
+
+    def _refuse(self, body: bytes) -> None:
+        """Raise for answers that must not reach the client as they are; the engine's own 4xx about the request may."""
+        upstream, status = self._upstream, self._exchange.status
+        words = openai.read_fault(body) or f"status {status}"
+        overflow = read_overflow(status, body)
+        if overflow is not None:
+            raise too_long(words, *overflow, model=self._record.model)
+        if status in (401, 403):
+            # the client's key is fine: it is flock's key for the engine that is not
+            raise UpstreamError(
+                f"{upstream.engine} refuses flock's own key for it ({status}): {words}",
+                hint=f"give it again: flock engine detach {upstream.engine} && flock engine attach {upstream.url}",
+            )
+        wait = self._exchange.retry_after.decode("latin-1")
+        details = {"retry_after": int(wait)} if wait.isdigit() else {}
+        if status == 429:
+            raise EngineBusy(f"{upstream.engine} takes no more requests for now: {words}", details=details)
+        if status in (503, 529):
+            raise EngineOverloaded(f"{upstream.engine} is overloaded ({status}): {words}", hint=AGAIN, details=details)
+        blamed = status == 500 and words.startswith(upstream.profile.request_faults)
+        if status >= 500 and not blamed:
+            raise UpstreamError(f"{upstream.engine} failed with status {status}: {words}", hint=AGAIN)
+        if blamed or self._made.kind == TRANSLATE or not _is_own_fault(self._ask.dialect, body):
+            raise EngineRefused(
+                f"{upstream.engine} refuses the request ({status}): {words}", hint="correct the request"
+            )
+
+
+def too_long(words: str, tokens: int | None, limit: int | None, *, model: str) -> ContextTooLong:
+    """Return the error of a prompt that does not fit the window, with both numbers where they are known."""
+    details = {name: value for name, value in (("tokens", tokens), ("limit", limit)) if value is not None}
+    if tokens is not None and limit is not None:
+        words = f"the prompt has {tokens} tokens and {model} has room for {limit}"
+    return ContextTooLong(
+        words, hint="send a shorter conversation, or use a model with a larger window", details=details
+    )
+
+
+def _is_own_fault(dialect: str, body: bytes) -> bool:
+    """Return whether an error body has the client's dialect's own shape and may be relayed as it is."""
+    if dialect != "anthropic":
+        return openai.is_fault(body)
+    try:
+        found = orjson.loads(body)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and "type" in found and openai.is_fault(body)
+
+
+def _usage(dialect: str, body: bytes) -> Usage | None:
+    """Return the usage of a whole answer's bytes, None where it tells none."""
+    if dialect == "openai":
+        return openai.read_body_usage(body)
+    try:
+        return UPSTREAMS[dialect].read_reply(orjson.loads(body), {}).usage
+    except (ValueError, FlockError):
+        return None

@@ -1,0 +1,99 @@
+"""Two changes of token figures: usage scaled for Claude Code, and an answer's limit kept between thinking and window.
+
+Pure. Called by plan.py; their switches are `translation.context_scaling` and `translation.raise_max_tokens`.
+"""
+
+import fnmatch
+from collections.abc import Callable
+from typing import Any
+
+from flock.dialects.ask import Ask
+from flock.dialects.ir import Usage
+from flock.dialects.switches import Switches
+from flock.plain import is_object
+from flock.profile import Family
+
+# Claude Code marks what it sends with both (recorded from 2.1.329)
+_SESSION_HEADER, _AGENT = "x-claude-code-session-id", "claude-cli/"
+# The window Claude Code 2.1.329 assumes by the name it was given, as its `--output-format json` told: a million tokens
+# for names it does not know and for the newest, 200,000 for these.
+_WINDOW, _SMALLER_WINDOW = 1_000_000, 200_000
+_SMALLER = ("claude-3*", "claude-*-4-5*", "claude-sonnet-4-6*")
+# It compacts when the usage told with the last answer reaches the window less this (measured: 66,985 + 20 of 100,000
+# does, 66,970 + 20 does not): 20,000 for an answer and 13,000 more.
+_MARGIN = 33_000
+# What the real window keeps free when Claude Code compacts: room for the summary it asks for, a quarter at most.
+_SUMMARY_ROOM = 8_192
+# Thinking of small models on easy questions runs to about a thousand tokens; twice that leaves room for the answer.
+THINKING_ALLOWANCE = 2048
+# Below this an answer is a probe ("quota", max_tokens 1), above the other the client has left room for thinking.
+_PROBE, _ROOMY = 16, 4096
+# bytes of a body per token, JSON's own marks included: OpenAI's rule of thumb for English
+_CHARACTERS = 4
+# What an answer may always have: a prompt that leaves less is the engine's to refuse, with its own count.
+_ROOM_MIN = 256
+_LIMITS = {"openai": ("max_completion_tokens", "max_tokens"), "responses": ("max_output_tokens",)}
+
+
+def is_claude_code(ask: Ask) -> bool:
+    """Return whether a request comes from Claude Code itself."""
+    return _SESSION_HEADER in ask.headers or ask.headers.get("user-agent", "").startswith(_AGENT)
+
+
+def scale(ask: Ask, context: int | None, switches: Switches) -> Callable[[Usage], Usage] | None:
+    """Return what Claude Code is told of the usage, None where it is told the truth.
+
+    It compacts by the window it assumes for the model's name; told in proportion, it compacts before the real window
+    (`context`, in tokens) is full. The usage that flock keeps is never changed.
+    """
+    if ask.dialect != "anthropic" or not switches.context_scaling or not context or not is_claude_code(ask):
+        return None
+    smaller = any(fnmatch.fnmatchcase(ask.model, pattern) for pattern in _SMALLER)
+    assumed = _SMALLER_WINDOW if smaller else _WINDOW
+    if context >= assumed:
+        return None
+    factor = (assumed - _MARGIN) / (context - min(_SUMMARY_ROOM, context // 4))
+
+    def scaled(usage: Usage) -> Usage:
+        return Usage(
+            input=round(usage.input * factor),
+            cached=round(usage.cached * factor),
+            output=round(usage.output * factor),
+            cache_write=round(usage.cache_write * factor),
+            reasoning=round(usage.reasoning * factor),
+        )
+
+    return scaled
+
+
+def limited(ask: Ask, family: Family, context: int | None, *, raising: bool) -> tuple[dict[str, Any], list[str]]:
+    """Return the answer's limit as it should be, as (top-level fields, words about it); nothing where it may stay.
+
+    Lowered to what the window (`context`, in tokens) has room for: coding tools ask for 32,000 or 64,000 whatever the
+    model, and vLLM refuses more than its window. With `raising`, raised by what the model will think, when its family
+    thinks, the client did not switch that off and thinking would eat the limit; never beyond what is left.
+    """
+    name = next((n for n in _LIMITS.get(ask.dialect, ("max_tokens",)) if isinstance(ask.body.get(n), int)), "")
+    if not name:
+        return {}, []
+    limit: int = ask.body[name]
+    room = max(context - len(ask.raw) // _CHARACTERS, _ROOM_MIN) if context else limit + THINKING_ALLOWANCE
+    if limit > room:
+        return {name: room}, [f"{name}: {limit} → {room}, what the window of {context} has room for"]
+    thinks = family.think_close and ask.endpoint != "completions" and not _thinks_not(ask.body)
+    new = min(limit + THINKING_ALLOWANCE, room)
+    if raising and thinks and _PROBE <= limit < _ROOMY and new > limit:
+        return {name: new}, [f"{name}: {limit} → {new}, room for the model's thinking"]
+    return {}, []
+
+
+def _thinks_not(body: dict[str, Any]) -> bool:
+    """Return whether the client said that the model is not to think, in whichever dialect's words."""
+    thinking, reasoning = body.get("thinking"), body.get("reasoning")
+    template = body.get("chat_template_kwargs")
+    return (
+        (is_object(thinking) and thinking.get("type") == "disabled")
+        or body.get("reasoning_effort") == "none"
+        or (is_object(reasoning) and reasoning.get("effort") == "none")
+        or (is_object(template) and template.get("enable_thinking") is False)
+    )
