@@ -211,6 +211,7 @@ def _compare(before: Prompt, turn: Turn) -> Drift | None:
 
 
 def _drift(before: Prompt, turn: Turn, path: Path, same: int, kept: int, old: bytes, new: bytes) -> Drift:
+    words = _shown(old, new, same)
     return Drift(
         request=turn.request,
         session=turn.session,
@@ -221,9 +222,9 @@ def _drift(before: Prompt, turn: Turn, path: Path, same: int, kept: int, old: by
         offset=same,
         kept=kept + same,
         size=before.size,
-        same=_shown(old, same, before=True),
-        was=_shown(old, same),
-        now=_shown(new, same),
+        same=words[0],
+        was=words[1],
+        now=words[2],
         prompt_size=turn.prompt.size,
     )
 
@@ -240,13 +241,17 @@ def _common(a: bytes, b: bytes) -> int:
     return low
 
 
-def _shown(data: bytes, at: int, *, before: bool = False) -> str:
-    """Return at most 40 characters of a part up to a place or from it on, secrets blotted out."""
-    start = max(0, at - _LOOKED_AT)
-    left = data[start:at].decode("utf-8", "ignore")
-    right = data[at : at + _LOOKED_AT].decode("utf-8", "ignore")
-    hidden = [False] * (len(left) + len(right))
-    for found in _SECRETS.finditer(left + right):
-        hidden[found.start() : found.end()] = [True] * (found.end() - found.start())
-    clean = "".join("*" if h else c for c, h in zip(left + right, hidden, strict=True))
-    return clean[: len(left)][-_SHOWN:] if before else clean[len(left) :][:_SHOWN]
+def _shown(old: bytes, new: bytes, at: int) -> tuple[str, str, str]:
+    """Return at most 40 characters each of what is the same up to a place, and of both parts from it on.
+
+    Secrets are blotted out. What is the same is looked at with either end, since half a key is no key by its looks.
+    """
+    left = old[max(0, at - _LOOKED_AT) : at].decode("utf-8", "ignore")
+    was, now = (data[at : at + _LOOKED_AT].decode("utf-8", "ignore") for data in (old, new))
+    one, other = _blotted(left + was), _blotted(left + now)
+    same = "".join("*" if "*" in pair else pair[0] for pair in zip(one[: len(left)], other, strict=False))
+    return same[-_SHOWN:], one[len(left) :][:_SHOWN], other[len(left) :][:_SHOWN]
+
+
+def _blotted(words: str) -> str:
+    return _SECRETS.sub(lambda found: "*" * len(found[0]), words)

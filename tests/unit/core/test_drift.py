@@ -219,7 +219,7 @@ def test_the_last_hundred_are_kept() -> None:
 @pytest.mark.parametrize(
     "secret",
     [
-        "sk-ant-REDACTED",
+        "sk-" + "k9" * 12,
         "Authorization: Bearer abcdef0123456789",
         "ghp_0123456789abcdefghijABCDEFGHIJ",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3",
