@@ -81,8 +81,7 @@ class _Pairing:
 
     def _take_turn(self, message: Message) -> None:
         turn = len(self._kept)
-        joins = turn > 0 and self._kept[-1][0].role == "assistant"
-        if joins and (self._kept[-1][1] or any(isinstance(p, ToolCall) for p in message.parts)):
+        if turn and self._continues(message):
             turn -= 1
         parts: list[Part] = []
         slots: list[_Slot] = []
@@ -98,6 +97,13 @@ class _Pairing:
             self._edit("consecutive turns of the assistant were joined")
         else:
             self._kept.append((replace(message, parts=parts) if slots else message, slots))
+
+    def _continues(self, message: Message) -> bool:
+        """Return whether a turn goes on with the one before it: nothing stands between them, not even a result."""
+        before, slots = self._kept[-1]
+        if before.role != "assistant" or any(slot.result is not None for slot in slots):
+            return False
+        return bool(slots) or any(isinstance(part, ToolCall) for part in message.parts)
 
     def _slot(self, call: ToolCall, turn: int, ordinal: int) -> _Slot:
         known_as, unique = call.id, call.id or f"call_{turn}_{ordinal}"

@@ -48,6 +48,13 @@ def test_results_stand_right_behind_their_turn_in_the_order_of_the_calls() -> No
     assert edits == []
 
 
+def test_a_loop_of_tools_is_left_as_it_is() -> None:
+    loop = [user("go"), calls("a", "b"), results("a", "b"), calls("c"), results("c"), Message("assistant", [Text("x")])]
+    assert tidy(loop) == (loop, [])
+    late = [calls("a", "b"), results("a"), calls("c"), results("b"), results("c")]
+    assert tidy(late)[0] == [calls("a", "b"), results("a", "b"), calls("c"), results("c")]
+
+
 @pytest.mark.pitfall(7)
 def test_a_call_without_a_result_gets_a_neutral_stub() -> None:
     messages, edits = tidy([user("go"), calls("a", "b"), results("b"), user("stop")])
