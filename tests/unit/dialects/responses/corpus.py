@@ -47,6 +47,11 @@ def read(fields: dict[str, Any]) -> Request:
     return server.read_request(server.read_ask(json.dumps(fields).encode(), server.PATH))
 
 
+def used(fields: dict[str, Any]) -> frozenset[str]:
+    """Return the features that a body uses."""
+    return server.features(server.read_ask(json.dumps(fields).encode(), server.PATH))
+
+
 def ask(*items: Any, **fields: Any) -> Request:
     """Return a request of these items, or of a user's "hi"."""
     return read({"model": "m", "input": list(items) or "hi", **fields})

@@ -1,33 +1,22 @@
 """What clients get: the grammar of a stream frame by frame, and the official library's own reading of it."""
 
 import json
-from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from openai import omit
-from openai._models import construct_type
-from openai.lib.streaming.responses._responses import ResponseStreamState
-from openai.types.responses import Response, ResponseStreamEvent
-from pydantic import TypeAdapter
+from openai.types.responses import Response
 
-from flock.dialects.fold import fold, replay
-from flock.dialects.half import Addressing
+from flock.dialects.fold import replay
 from flock.dialects.ir import (
     Began,
     Broke,
     Ended,
-    Event,
     Idle,
     Opaque,
-    Part,
     PartBegan,
     PartDelta,
     PartEnded,
     Refusal,
     Reply,
-    Request,
     Stop,
     Text,
     Thinking,
@@ -35,7 +24,7 @@ from flock.dialects.ir import (
     Usage,
     Used,
 )
-from flock.dialects.responses import server, upstream
+from flock.dialects.responses import server
 from flock.errors import (
     ContextTooLong,
     Draining,
@@ -46,51 +35,9 @@ from flock.errors import (
     UpstreamError,
     UpstreamStalled,
 )
-from flock.wire.sse import data_of, split
 from tests.grammar.responses import response_of
-from tests.unit.dialects.responses.corpus import ask, events, read
-
-TO = Addressing("req_0123456789abcdef", "alias", 1_795_691_335)
-STRICT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
-TOOLS = [
-    {"type": "function", "name": "get_weather", "parameters": {"type": "object", "properties": {}}, "strict": False},
-    {"type": "custom", "name": "apply_patch", "format": {"type": "grammar", "syntax": "lark", "definition": "x"}},
-    {
-        "type": "namespace",
-        "name": "agents",
-        "description": "d",
-        "tools": [{"type": "function", "name": "spawn", "parameters": {"type": "object"}, "strict": False}],
-    },
-]
-
-
-def written(told: list[Event], request: Request | None = None) -> bytes:
-    """Return the frames of events and of the end."""
-    writer = server.writer(request or ask(tools=TOOLS), TO)
-    return b"".join(writer.write(event) for event in told) + writer.close()
-
-
-def of(*parts: Part, stop: Stop = "stop", usage: Usage | None = None) -> list[Event]:
-    """Return the events of an answer of these parts."""
-    return replay(Reply("up", "real", list(parts), stop, "", usage))
-
-
-def told(stream: bytes) -> list[dict[str, Any]]:
-    """Return the events of a stream as JSON."""
-    return [json.loads(data_of(frame)) for frame in split(stream)]
-
-
-def accumulated(stream: bytes) -> Any:
-    """Return what the official library makes of a stream: every event valid, the response complete."""
-    state = ResponseStreamState(input_tools=omit, text_format=omit)
-    last: Any = None
-    for event in told(stream):
-        STRICT.validate_python(event)
-        made = cast("Any", construct_type(type_=cast("Any", ResponseStreamEvent), value=event))
-        for out in state.handle_event(made):
-            last = out
-    return last
-
+from tests.unit.dialects.responses.corpus import ask, read
+from tests.unit.dialects.responses.writing import TO, TOOLS, accumulated, of, told, written
 
 ANSWER = [
     Began("up", "real", None),
@@ -343,9 +290,7 @@ def test_a_fault_fails_the_same_response_at_any_point(error: FlockError, code: s
     response = response_of(stream)
     assert (response["status"], response["error"]["code"]) == ("failed", code)
     assert error.sentence in response["error"]["message"]
-    made = [cast("Any", construct_type(type_=cast("Any", ResponseStreamEvent), value=e)) for e in told(stream)]
-    state = ResponseStreamState(input_tools=omit, text_format=omit)
-    assert [state.handle_event(event) for event in made][-1][0].type == "response.failed"
+    assert accumulated(stream, strict=False).type == "response.failed"
 
 
 def test_the_time_to_wait_stands_in_the_sentence() -> None:
@@ -394,76 +339,3 @@ def test_the_form_that_was_asked_for_is_echoed() -> None:
     request = read({"model": "m", "input": "hi", "text": {"format": form}})
     whole = json.loads(server.write_reply(Reply("", "", [Text("{}")], "stop"), request, TO))
     assert whole["text"]["format"] == form
-
-
-# -- laws
-
-WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
-PARTS = st.one_of(
-    st.builds(Text, WORDS),
-    st.builds(Thinking, WORDS, st.just(""), origin=st.just("responses")),
-    st.builds(Thinking, st.text(max_size=3), WORDS, origin=st.just("responses")),
-    st.builds(lambda i, a: ToolCall(i, "get_weather", a), WORDS, WORDS),
-    st.builds(lambda i, a: ToolCall(i, "agents__spawn", a), WORDS, WORDS),
-    st.builds(lambda i, a: ToolCall(i, "apply_patch", a, {"custom": True}), WORDS, WORDS),
-)
-
-
-@st.composite
-def replies(draw: st.DrawFn) -> Reply:
-    """Draw an answer that this dialect has words for."""
-    parts = draw(st.lists(PARTS, max_size=5, unique_by=lambda p: p.id if isinstance(p, ToolCall) else id(p)))
-    stop = "tool_calls" if any(isinstance(part, ToolCall) for part in parts) else "stop"
-    if draw(st.booleans()):
-        stop = draw(st.sampled_from(["length", "content_filter"]))
-    elif stop == "stop" and draw(st.booleans()):
-        parts.append(Refusal(draw(WORDS)))
-        stop = "refusal"
-    counts = st.integers(0, 100)
-    usage = draw(st.none() | st.builds(Usage, counts, counts, counts, cache_write=counts, reasoning=counts))
-    return Reply("resp_0123456789abcdef", "alias", parts, cast("Stop", stop), "", usage)
-
-
-@settings(max_examples=200, deadline=None)
-@given(replies())
-def test_what_is_written_is_read_again(reply: Reply) -> None:
-    request = ask(tools=TOOLS)
-    stream = written(replay(reply), request)
-    response_of(stream)
-    assert fold(events(stream)) == reply
-    assert upstream.read_reply(json.loads(server.write_reply(reply, request, TO)), {}) == reply
-
-
-@settings(max_examples=100, deadline=None)
-@given(replies())
-def test_what_is_written_is_read_by_the_official_library(reply: Reply) -> None:
-    done = accumulated(written(replay(reply)))
-    words = "".join(part.text for part in reply.parts if isinstance(part, Text))
-    assert done.response.output_text == words
-
-
-@st.composite
-def tangled(draw: st.DrawFn) -> list[Event]:
-    """Draw events of parts that overlap in any way."""
-    parts = draw(st.lists(PARTS, min_size=1, max_size=4))
-    pending = [[e for e in of(part) if isinstance(e, PartBegan | PartDelta | PartEnded)] for part in parts]
-    for index, mine in enumerate(pending):
-        for event in mine:
-            event.index = index
-        if draw(st.booleans()):
-            mine.pop()  # one that nobody ends
-    found: list[Event] = []
-    begun = 0
-    while any(pending):
-        # parts begin in their order; what is begun may go on at any time
-        ready = [i for i, mine in enumerate(pending) if mine and (i < begun or i == begun)]
-        which = draw(st.sampled_from(ready))
-        begun = max(begun, which + 1)
-        found.append(pending[which].pop(0))
-    return [*found, Ended("stop")]
-
-
-@settings(max_examples=300, deadline=None)
-@given(tangled())
-def test_no_tangle_of_parts_breaks_the_grammar(found: list[Event]) -> None:
-    response_of(written(found))
