@@ -1,12 +1,14 @@
 """The drift detector: it names the first byte that changed, once a turn, and remembers no more than it may."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from flock.core import cache
-from flock.core.drift import Drift, Drifts, Turn
+from flock.core.drift import Drift, Drifts, Turn, turn_of
+from flock.dialects.ask import Ask
 from flock.dialects.prefix import normalise
 from flock.dialects.prompt import prompt_of
 from flock.dialects.session import session_of
@@ -111,6 +113,17 @@ def test_sub_agents_beside_the_main_conversation_hide_nothing() -> None:
     found = drifts.observe(turn(said("2 be", "main", "x")))
     assert found is not None
     assert found.was == "1 be"
+
+
+def test_a_turn_is_made_only_of_a_request_that_names_a_session() -> None:
+    body = {"model": "m", "messages": said("be", "a")}
+    headers = {"user-agent": "claude-cli/2.1.329 (external, cli)", "x-claude-code-session-id": "s"}
+    ask = Ask("openai", "chat", "/v1/chat/completions", b"", body, "m", True, True, headers)
+    made = turn_of(ask, "req_1", "k", 1.0, "openai", {**body, "model": "real"})
+    assert made is not None
+    assert (made.session, made.owner, made.client, made.model) == ("s", "k", "claude-cli/2.1.329", "m")
+    assert [data for _, data in made.prompt.parts] == [b"be", b"a"]
+    assert turn_of(replace(ask, headers={}), "req_1", "k", 1.0, "openai", body) is None
 
 
 # -- real clients
