@@ -12,6 +12,7 @@ import pytest
 from flock import __version__
 from flock.client.calls import encode
 from flock.contract.audit import RecentAudit
+from flock.contract.cache import ExamineCache
 from flock.contract.engines import AttachEngine, DetachEngine, ListEngines
 from flock.contract.jobs import ListJobs, ShowJob
 from flock.contract.lifecycle import Down
@@ -30,6 +31,7 @@ from tests.running import Flock, flock_home
 READING: list[Op[Any]] = [
     RecentAudit(),
     RecentAudit(limit=1, actor="nobody"),
+    ExamineCache(),
     ListEngines(),
     ListJobs(),
     ListModels(),
