@@ -32,7 +32,9 @@ class CodeSpans:
     def is_code(self) -> bool:
         """Say whether what comes next stands in code, or is quoted."""
         line = self._look()
-        if self._fence or self._heredoc or line.lstrip().startswith(">"):
+        if self._fence:
+            return not self._ends_fence(line)
+        if self._heredoc or line.lstrip().startswith(">"):
             return True
         return bool(_FENCE.fullmatch(line)) or _open_ticks(line) or line.endswith(_QUOTES)
 
@@ -58,13 +60,16 @@ class CodeSpans:
             if line.strip() == self._heredoc:
                 self._heredoc = ""
         elif self._fence:
-            found = _FENCE_END.fullmatch(line)
-            if found and found[1][0] == self._fence[0] and len(found[1]) >= len(self._fence):
+            if self._ends_fence(line):
                 self._fence = ""
         elif found := _FENCE.fullmatch(line):
             self._fence = found[1] or found[2]
         elif found := _HEREDOC.search(line):
             self._heredoc = found[1] or found[2] or found[3]
+
+    def _ends_fence(self, line: str) -> bool:
+        found = _FENCE_END.fullmatch(line)
+        return found is not None and found[1][0] == self._fence[0] and len(found[1]) >= len(self._fence)
 
 
 def _open_ticks(line: str) -> bool:

@@ -10,17 +10,24 @@ from flock.dialects.filters.tool_formats.cursor import Cursor
 from flock.dialects.filters.tool_formats.format import Call, Format, NoCall
 
 
-def _marked(openers: tuple[str, ...], closers: tuple[str, ...] = ()) -> Callable[[Cursor], list[Call]]:
-    """Return the reader of one of the marks and a list of calls, or one call, behind it."""
+def _marked(opener: str, closer: str) -> Callable[[Cursor], list[Call]]:
+    """Return the reader of a list of calls, or one call, between two marks."""
 
     def read(cursor: Cursor) -> list[Call]:
-        cursor.literal(*openers)
+        cursor.literal(opener)
         found = cursor.calls()
-        if closers:
-            cursor.close(*closers)
+        cursor.close(closer)
         return found
 
     return read
+
+
+def _granite(cursor: Cursor) -> list[Call]:
+    cursor.literal(*_GRANITE)
+    cursor.space()
+    if cursor.peek() != "[":
+        raise NoCall
+    return cursor.calls()
 
 
 def _functools(cursor: Cursor) -> list[Call]:
@@ -78,9 +85,9 @@ def _function_tag(cursor: Cursor) -> list[Call]:
 _GRANITE = ("<|tool_call|>", "<tool_call>")
 _LLAMA_ENDS = ("<|eom_id|>", "<|eot_id|>")
 
-GRANITE = Format("granite", _GRANITE, _marked(_GRANITE), trailers=("</tool_call>",))
-PHI4 = Format("phi4", ("<|tool_call|>",), _marked(("<|tool_call|>",), ("<|/tool_call|>",)))
-NEMOTRON = Format("nemotron", ("<TOOLCALL>",), _marked(("<TOOLCALL>",), ("</TOOLCALL>",)))
+GRANITE = Format("granite", _GRANITE, _granite, trailers=("</tool_call>",))
+PHI4 = Format("phi4", ("<|tool_call|>",), _marked("<|tool_call|>", "<|/tool_call|>"))
+NEMOTRON = Format("nemotron", ("<TOOLCALL>",), _marked("<TOOLCALL>", "</TOOLCALL>"))
 FUNCTOOLS = Format("functools", ("functools[",), _functools)
 MISTRAL = Format("mistral", ("[TOOL_CALLS]",), _mistral)
 PYTHON_TAG = Format("python_tag", ("<|python_tag|>",), _python_tag, trailers=_LLAMA_ENDS)
