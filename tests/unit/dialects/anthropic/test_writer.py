@@ -1,25 +1,18 @@
 """What a client is sent follows the grammar whatever happens upstream, and the official SDK understands it."""
 
 import json
-from typing import Any
 
 import anthropic
-import orjson
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from flock.dialects.anthropic import server
 from flock.dialects.fold import fold, replay
-from flock.dialects.half import Addressing
 from flock.dialects.ir import (
     Began,
     Broke,
     Ended,
     Event,
-    Idle,
     Opaque,
-    Part,
     PartBegan,
     PartDelta,
     PartEnded,
@@ -37,23 +30,7 @@ from flock.dialects.ir import (
 from flock.errors import UpstreamError
 from tests.grammar.anthropic import message_of, read
 from tests.unit.dialects.anthropic.reading import STREAMS, TO, events_of, sdk, sdk_stream, stream_of, written
-
-REQUEST = Request("anthropic", "m", [])
-SIGNED = Thinking("t", "sig", origin="anthropic")
-
-
-def said(*parts: Part, stop: Stop = "stop", sequence: str = "", usage: Usage | None = None) -> dict[str, Any]:
-    """Return the message a client gets for these parts; streamed and in one piece it is the same."""
-    reply = Reply("up", "real-model", list(parts), stop, sequence, usage)
-    stream = written(replay(reply))
-    message = message_of(stream)
-    whole = json.loads(server.write_reply(reply, REQUEST, TO))
-    if usage is not None:
-        assert message == whole
-    for name in ("content", "stop_reason", "stop_sequence", "id", "model"):
-        assert message[name] == whole[name]
-    assert sdk_stream(stream)["content"] == message["content"]
-    return message
+from tests.unit.dialects.anthropic.saying import REQUEST, said
 
 
 @pytest.mark.pitfall(79)
@@ -330,70 +307,3 @@ def test_every_recorded_stream_is_written_by_the_grammar(case: str) -> None:
     message = message_of(out)
     assert sdk_stream(out)["content"] == message["content"]
     assert fold(events_of(out)).parts == fold(events).parts
-
-
-_text = st.text(max_size=6)
-_arguments = st.dictionaries(_text, st.integers(0, 9), max_size=2).map(lambda value: orjson.dumps(value).decode())
-_part: st.SearchStrategy[Part] = st.one_of(
-    st.builds(Text, _text),
-    st.builds(Refusal, _text),
-    st.builds(Thinking, _text, st.sampled_from(["", "sig"]), origin=st.sampled_from(["anthropic", "", "responses"])),
-    st.builds(ToolCall, st.sampled_from(["a", "b", ""]), st.sampled_from(["f", "g"]), _arguments),
-    st.builds(Thinking, redacted=st.just("r"), origin=st.just("anthropic")),
-)
-_usage = st.builds(Usage, *[st.integers(0, 99)] * 3, cache_write=st.integers(0, 99), reasoning=st.integers(0, 9))
-_stop: st.SearchStrategy[Stop] = st.sampled_from(
-    ["stop", "length", "tool_calls", "stop_sequence", "content_filter", "refusal", "pause", "context_window"]
-)
-_reply = st.builds(Reply, _text, _text, st.lists(_part, max_size=4), _stop, _text, st.none() | _usage)
-
-
-@settings(deadline=None, max_examples=60)
-@given(_reply)
-def test_any_answer_is_the_same_streamed_and_in_one_piece(reply: Reply) -> None:
-    said(*reply.parts, stop=reply.stop, sequence=reply.sequence, usage=reply.usage)
-
-
-@settings(deadline=None, max_examples=150)
-@given(_reply, st.randoms(use_true_random=False))
-def test_parts_that_overlap_in_any_way_give_the_same_message(reply: Reply, random: Any) -> None:
-    """Each part's events stay in order, and parts begin in order; all else is mixed."""
-    queues = [replay(Reply("", "", [part], "stop"))[1:-1] for part in reply.parts]
-    for index, queue in enumerate(queues):
-        for event in queue:
-            if isinstance(event, PartBegan | PartDelta | PartEnded):
-                event.index = index
-    mixed: list[Event] = [Began()]
-    begun = 0
-    while any(queues):
-        index = random.choice([i for i, queue in enumerate(queues) if queue and i <= begun])
-        begun = max(begun, index + 1)
-        mixed.append(queues[index].pop(0))
-        if random.random() < 0.2:
-            mixed.append(Idle())
-    straight = written(replay(Reply("", "", reply.parts, reply.stop, reply.sequence)))
-    assert message_of(written([*mixed, Ended(reply.stop, reply.sequence)])) == message_of(straight)
-
-
-_event: st.SearchStrategy[Event] = st.one_of(
-    st.builds(Began),
-    st.builds(PartBegan, st.integers(0, 3), _part),
-    # a text that is JSON however often it is said: the grammar is about frames here
-    st.builds(PartDelta, st.integers(0, 3), st.sampled_from(["", "7"]), st.sampled_from(["", "s"])),
-    st.builds(PartEnded, st.integers(0, 3)),
-    st.builds(Used, _usage),
-    st.builds(Ended, _stop),
-    st.builds(Broke, _text),
-    st.builds(Idle),
-)
-
-
-@settings(deadline=None, max_examples=300)
-@given(st.lists(_event, max_size=20), st.booleans())
-def test_events_in_no_order_at_all_cannot_break_the_grammar(events: list[Event], broke: bool) -> None:
-    writer = server.writer(REQUEST, Addressing("r", "m"))
-    out = b"".join(writer.write(event) for event in events)
-    out += writer.fault(UpstreamError("x")) if broke else writer.close()
-    if out:
-        grammar = read(out)
-        assert grammar.stopped == (not broke and any(isinstance(event, Ended) for event in events))
