@@ -64,6 +64,11 @@ def advice(drift: Drift) -> str:
         return "the list of tools changes between turns: look for a tool server that comes and goes"
     if _COUNTER.search(around):
         return f"a counter stands in front of the conversation; have flock leave it out: {_SWITCH}"
-    if _TIME.search(drift.was) and _TIME.search(drift.now):
+    if _is_in_a_time(drift.same, drift.was) and _is_in_a_time(drift.same, drift.now):
         return "a time or a date changes there: have the client put it at the end of the prompt, or leave it out"
     return "the client rewrites this part of the prompt between turns: it should only append"
+
+
+def _is_in_a_time(before: str, after: str) -> bool:
+    """Return whether the place between two texts is in a time or at its beginning: "10:4" and "1 o'clock"."""
+    return any(m.start() <= len(before) < m.end() for m in _TIME.finditer(before + after))

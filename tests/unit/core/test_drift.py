@@ -266,6 +266,8 @@ def test_context_is_short_and_cut_between_characters() -> None:
         (drift_of(path="tools[3]"), "list of tools"),
         (drift_of(was="<total_tokens>1 tokens left", now="<total_tokens>2 tokens left"), "counter"),
         (drift_of(was="10:41 o'clock", now="10:42 o'clock"), "time"),
+        (replace(drift_of(was="1 o'clock", now="2 o'clock"), same="it is 10:4"), "time"),
+        (replace(drift_of(was="old", now="new"), same="it is 10:41, "), "append"),
         (drift_of(was="cch=00000;", now="cch=11111;"), "attribution"),
         (drift_of(), "append"),
     ],
