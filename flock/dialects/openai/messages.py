@@ -78,7 +78,7 @@ def read_content(content: Any, where: str) -> list[Part]:
     if content is None:
         return []
     if isinstance(content, str):
-        return [Text(content)]
+        return [Text(content)] if content else []
     if not is_array(content):
         raise wrong(where, "a string, an array or null", content)
     found: list[Part] = []

@@ -66,7 +66,8 @@ _TOO_MUCH_ASKED = re.compile(
 def read_overflow(status: int, body: bytes) -> tuple[int | None, int | None] | None:
     """Return (prompt tokens, window) of an error that says the prompt does not fit, None for any other answer.
 
-    Either number is None where the engine does not tell it.
+    Either number is None where the engine does not tell it. A prompt below the window means that only what was asked
+    for on top of it does not fit (`max_tokens`).
     """
     if status < 400 and b'"error"' not in body[:64]:
         return None

@@ -1,8 +1,8 @@
 """The recorded and written-down answers of engines under tests/corpus/openai, and how a test reads them.
 
-`streams/*.sse` are bodies of streams, `replies/*.json` the whole answers they amount to. What begins with llamacpp or
-mlx was recorded from the real server with tiny-script; the rest is written after the engines' sources and the issues
-that tests name.
+`streams/*.sse` are bodies of streams, `replies/*.json` the whole answers they amount to. What begins with llamacpp,
+mlx or vllm-recorded was recorded from the real server with tiny-script; the rest is written after the engines' sources
+and the issues that tests name.
 """
 
 import json
@@ -48,16 +48,20 @@ def pieces(data: bytes, sizes: Iterable[int]) -> Iterator[bytes]:
         yield data[at:]
 
 
-def events(data: Iterable[bytes], names: dict[str, str] | None = None) -> list[Event]:
-    """Return the events of a stream that comes in these pieces, as the request path reads it."""
-    frames, reader = Frames(), upstream.reader(names or {})
-    found: list[Event] = []
+def frames_in(data: Iterable[bytes]) -> list[bytes]:
+    """Return the frames of a stream that comes in these pieces, what never became one last."""
+    frames, found = Frames(), []
     for piece in data:
         whole, _ = frames.feed(piece)
-        for frame in split(whole) if whole else ():
-            found += reader.read(frame)
-    if rest := frames.close():
-        found += reader.read(rest)
+        found += split(whole) if whole else []
+    rest = frames.close()
+    return [*found, rest] if rest else found
+
+
+def events(data: Iterable[bytes], names: dict[str, str] | None = None) -> list[Event]:
+    """Return the events of a stream that comes in these pieces, as the request path reads it."""
+    reader = upstream.reader(names or {})
+    found = [event for frame in frames_in(data) for event in reader.read(frame)]
     return found + reader.close()
 
 

@@ -4,8 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from flock.dialects.ask import Ask
 from flock.dialects.ir import (
@@ -26,8 +24,7 @@ from flock.dialects.ir import (
     ToolResult,
 )
 from flock.dialects.openai import server
-from flock.errors import FlockError, InvalidRequest, Unsupported
-from flock.profile import FEATURES
+from flock.errors import InvalidRequest
 from tests.unit.dialects.openai.corpus import PLACE, body
 
 REQUESTS = sorted(path.stem for path in (PLACE / "requests").glob("*.json"))
@@ -334,156 +331,3 @@ def test_what_is_wrong_is_named_where_it_stands(fields: dict[str, Any], param: s
     assert caught.value.details["param"] == param
     assert caught.value.hint
     assert param in caught.value.sentence
-
-
-_NAMES = st.sampled_from(
-    [
-        *(
-            "role",
-            "content",
-            "type",
-            "text",
-            "name",
-            "tool_calls",
-            "function",
-            "arguments",
-            "function_call",
-            "image_url",
-        ),
-        *("url", "input_audio", "data", "format", "file", "file_data", "refusal", "tool_call_id", "id", "custom"),
-        *("reasoning", "reasoning_details", "thinking", "effort", "budget_tokens", "schema", "json_schema", "tools"),
-        *("parameters", "strict", "allowed_tools", "mode", "detail", "input"),
-    ]
-)
-_WORDS = st.sampled_from(
-    [
-        *("user", "assistant", "tool", "function", "system", "text", "image_url", "file", "input_audio", "custom"),
-        *("json_schema", "allowed_tools", "data:,x", "data:;base64,AA==", "enabled", "auto", "thinking", "", "x"),
-    ]
-)
-_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 3) | st.floats(-2, 2) | _WORDS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=5),
-    max_leaves=15,
-)
-_FIELDS = st.dictionaries(
-    st.sampled_from(
-        [
-            *("model", "stream", "stream_options", "temperature", "max_tokens", "tools", "functions", "tool_choice"),
-            *("function_call", "response_format", "reasoning", "reasoning_effort", "thinking", "stop", "logprobs", "n"),
-            *("logit_bias", "user", "verbosity", "prompt_cache_key", "top_k", "min_p", "modalities", "store", "audio"),
-            *("parallel_tool_calls", "seed", "prompt", "suffix", "best_of", "echo", "max_completion_tokens"),
-        ]
-    ),
-    _VALUES,
-    max_size=5,
-)
-_ROLES = st.sampled_from(["user", "assistant", "tool", "system", "developer", "function"])
-_MESSAGES = st.lists(
-    st.builds(lambda role, rest: {**rest, "role": role}, _ROLES, st.dictionaries(_NAMES, _VALUES, max_size=4)),
-    min_size=1,
-    max_size=4,
-)
-
-
-@given(_FIELDS, _MESSAGES | _VALUES, st.sampled_from([server.CHAT, server.COMPLETIONS]))
-def test_whatever_comes_is_read_or_refused(fields: dict[str, Any], messages: Any, path: str) -> None:
-    raw = json.dumps({"messages": messages, "prompt": "x", **fields}).encode()
-    refused: FlockError | None = None
-    try:
-        found = server.read_ask(raw, path)
-        assert server.features(found) <= FEATURES
-        server.read_request(found)
-    except FlockError as error:
-        refused = error
-    if refused is not None:
-        assert (refused.status, bool(refused.hint), bool(refused.details["param"])) == (400, True, True)
-
-
-@given(st.binary(max_size=60))
-def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
-    with pytest.raises(FlockError):
-        server.read_request(server.read_ask(raw, server.CHAT))
-
-
-# -- features
-
-
-@pytest.mark.parametrize(
-    ("fields", "found"),
-    [
-        ({}, set()),
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, {"tools"}),
-        ({"tools": [{"type": "custom", "custom": {"name": "f"}}]}, {"tools", "custom_tools"}),
-        ({"tools": [{"type": "web_search"}], "tool_choice": "required"}, {"tools", "hosted_tools", "tool_choice"}),
-        ({"tools": [{"type": "function", "defer_loading": True}], "tool_choice": "auto"}, {"tools", "deferred_tools"}),
-        ({"functions": [{"name": "f"}], "function_call": {"name": "f"}}, {"tools", "tool_choice"}),
-        ({"tool_choice": "required"}, set()),
-        ({"response_format": {"type": "json_schema"}}, {"json_schema"}),
-        ({"response_format": {"type": "json_object"}}, {"json_object"}),
-        ({"logprobs": True}, {"logprobs"}),
-        ({"logprobs": False, "n": 1}, set()),
-        ({"n": 2}, {"many"}),
-        ({"reasoning_effort": "low"}, {"reasoning"}),
-        ({"store": True}, {"stateful"}),
-        ({"modalities": ["text", "audio"]}, {"audio"}),
-    ],
-)
-def test_features_of_fields(fields: dict[str, Any], found: set[str]) -> None:
-    assert server.features(ask({"messages": [{"role": "user", "content": "x"}], **fields})) == found
-
-
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [
-        ("plain", set()),
-        ("image", {"images", "image_urls"}),
-        ("audio", {"audio"}),
-        ("late-system", {"late_system"}),
-        ("tool-result", {"tools", "tool_choice"}),
-        ("cache-hints", {"tools", "cache_control"}),
-        ("thinking", {"reasoning"}),
-        ("every-knob", {"tools", "json_object", "logprobs", "reasoning"}),
-    ],
-)
-def test_features_of_recorded_requests(name: str, found: set[str]) -> None:
-    assert server.features(ask(body("requests", name))) == found
-
-
-def test_features_of_messages() -> None:
-    said = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "It is"}]
-    assert server.features(ask({"messages": said})) == {"prefill"}
-    signed = {**said[1], "reasoning_details": [{"signature": "s"}]}
-    assert server.features(ask({"messages": [said[0], signed, said[0]]})) == {"signed_thinking"}
-    document = {"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]}
-    assert server.features(ask({"messages": [document]})) == {"documents"}
-
-
-# -- completions
-
-
-def test_a_prompt_is_a_message_of_the_user() -> None:
-    fields = {"prompt": "Once upon", "max_tokens": 5, "logprobs": 3, "echo": True, "repetition_penalty": 1.1}
-    request = server.read_request(ask({**fields, "stream": True}, server.COMPLETIONS))
-    assert request.messages == [Message("user", [Text("Once upon")])]
-    assert (request.max_tokens, request.logprobs, request.top_logprobs, request.stream) == (5, True, 3, True)
-    assert request.extras == {"completions": {"echo": True}, "openai": {"repetition_penalty": 1.1}}
-    assert server.read_request(ask({"prompt": ["a"]}, server.COMPLETIONS)).messages[0].parts == [Text("a")]
-
-
-@pytest.mark.parametrize("prompt", [["a", "b"], [1, 2, 3], [[1, 2], [3]], []])
-def test_prompts_that_are_no_text_are_refused_by_name(prompt: Any) -> None:
-    with pytest.raises(Unsupported) as caught:
-        server.read_request(ask({"prompt": prompt}, server.COMPLETIONS))
-    assert caught.value.details["param"] == "prompt"
-    with pytest.raises(Unsupported, match="suffix"):
-        server.read_request(ask({"prompt": "a", "suffix": "b"}, server.COMPLETIONS))
-
-
-def test_features_of_completions() -> None:
-    assert server.features(ask({"prompt": ["a", "b"]}, server.COMPLETIONS)) == {"many"}
-    assert server.features(ask({"prompt": [1, 2]}, server.COMPLETIONS)) == set()
-    assert server.features(ask({"prompt": "a", "best_of": 2, "logprobs": 1}, server.COMPLETIONS)) == {
-        "many",
-        "logprobs",
-    }

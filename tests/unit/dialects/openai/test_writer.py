@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from openai._models import construct_type
 from openai.lib.streaming.chat import ChatCompletionStreamState
-from openai.types import Completion
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from flock.dialects.fold import fold, replay
@@ -307,28 +305,3 @@ def test_a_written_answer_reads_the_same(parts: list[Any]) -> None:
     assert upstream.read_reply(body, {}) == answer
     from_stream = events([written(replay(answer), asked(wants_usage=True))])
     assert fold(from_stream) == answer
-
-
-# -- completions
-
-
-def completion(**fields: Any) -> Request:
-    body = {"prompt": "Once", "stream": True, **fields}
-    return server.read_request(server.read_ask(json.dumps(body).encode(), server.COMPLETIONS))
-
-
-def test_completions_are_told_as_text() -> None:
-    answer = reply(Thinking("hm"), Text("upon"), Text(" a time"), stop="length", usage=Usage(input=1, output=3))
-    data = written(replay(answer), completion(stream_options={"include_usage": True}))
-    frames = frames_of(data)
-    assert frames[-1] == "[DONE]"
-    # as the SDK does: its type has no place for the null of a chunk that is not the last
-    chunks: list[Any] = [construct_type(type_=Completion, value=json.loads(frame)) for frame in frames[:-1]]
-    assert "".join(chunk.choices[0].text for chunk in chunks if chunk.choices) == "upon a time"
-    assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices] == [None, None, "length"]
-    assert chunks[-1].choices == []
-    assert chunks[-1].usage is not None
-    assert chunks[-1].usage.total_tokens == 4
-    assert {(chunk.id, chunk.object, chunk.model) for chunk in chunks} == {("cmpl-req_7", "text_completion", "alias")}
-    whole = Completion.model_validate_json(server.write_reply(answer, completion(), TO))
-    assert (whole.choices[0].text, whole.choices[0].finish_reason) == ("upon a time", "length")
