@@ -9,7 +9,8 @@ from openai.types import Completion
 
 from flock.dialects.ask import Ask
 from flock.dialects.fold import replay
-from flock.dialects.ir import Message, Request, Text, Thinking, Usage
+from flock.dialects.half import Addressing
+from flock.dialects.ir import Message, Reply, Request, Text, Thinking, Usage
 from flock.dialects.openai import server, upstream
 from flock.errors import Unsupported
 from tests.grammar.openai import frames_of
