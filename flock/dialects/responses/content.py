@@ -15,6 +15,8 @@ _TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reason
 # the rest of a text's fields are hints
 _NOT_META = ("type", "text", "refusal", "logprobs")
 PHASE = "phase"
+# notes of the halves that read other dialects, told in the words beside them or said by the item itself
+_NOTES = frozenset({"role", "place", "tool_reference", "block", "content", "legacy_function", "custom"})
 
 
 def read_content(content: Any, where: str) -> list[Part]:
@@ -116,6 +118,11 @@ def split_data_url(url: str) -> tuple[str, str] | None:
     return head.removesuffix(";base64"), data
 
 
+def foreign_hints(meta: Json) -> list[str]:
+    """Return the names of another dialect's hints that this one has no place for."""
+    return [name for name in meta if name not in _NOTES]
+
+
 class Spelling:
     """Writes parts as content, and gathers what was left out (`lost`) or said in another way (`edits`).
 
@@ -133,7 +140,7 @@ class Spelling:
         """Return the hints of a part that may be sent."""
         if self.own:
             return {key: value for key, value in meta.items() if key != PHASE}
-        self.lost += meta
+        self.lost += foreign_hints(meta)
         return {}
 
     def content(self, parts: list[Part], *, spoken: bool = False) -> list[Json]:

@@ -49,6 +49,10 @@ def write_input(request: Request, wire: dict[str, str]) -> Written:
     messages, edits = (request.messages, list[str]()) if spelling.own else tidy(request.messages)
     writing = _Writing(request, spelling, wire)
     instructions, rest = _instructions(messages, own=spelling.own)
+    for message in messages[: len(messages) - len(rest)]:
+        for one in (message, *message.parts):
+            if not isinstance(one, Opaque):
+                spelling.meta(one.meta)
     for message in rest:
         writing.message(message)
     lost = list(dict.fromkeys(spelling.lost))
@@ -78,6 +82,7 @@ class _Writing:
         self._custom: set[str] = set()
 
     def message(self, message: Message) -> None:
+        self._spelling.meta(message.meta)
         if message.role == "assistant":
             self._turn(message.parts)
         elif message.role == "tool":
@@ -118,7 +123,10 @@ class _Writing:
     def _spoken(self, parts: list[Part]) -> None:
         content = self._spelling.content(parts, spoken=True)
         if content:
-            item: Json = {"type": "message", "role": "assistant", "content": content}
+            # The types of the vendor's library, by which vLLM checks, want an id and a status beside output_text; what
+            # is taken everywhere is an id that nobody has kept, the same one in every turn.
+            item: Json = {"type": "message", "id": f"msg_{len(self.items)}", "status": "completed", "role": "assistant"}
+            item["content"] = content
             if phase := _phase(parts[0]):
                 item[PHASE] = phase
             self.items.append(item)
@@ -130,7 +138,7 @@ class _Writing:
     def _thinking(self, part: Thinking) -> None:
         raw: Any = part.meta.get("content")
         if part.origin != DIALECT or not (part.signature or raw):
-            self._spelling.lost.append("thinking")  # nobody vouches for it: the engine could not tell it from words
+            self._spelling.lost.append("thinking of earlier turns")  # nobody vouches for it
             return
         texts: Any = part.meta.get("summary", [part.text] if part.text else [])
         item: Json = {"type": "reasoning", "summary": [{"type": "summary_text", "text": text} for text in texts]}
@@ -143,6 +151,7 @@ class _Writing:
     def _call(self, call: ToolCall) -> None:
         custom = is_custom(self._request, call)
         id = safe_id(call.id)
+        self._spelling.meta(call.meta)
         if custom:
             self._custom.add(id)
         item: Json = {"type": "custom_tool_call" if custom else "function_call", "call_id": id}
@@ -158,6 +167,7 @@ class _Writing:
 
     def _result(self, result: ToolResult) -> None:
         id = safe_id(result.id)
+        self._spelling.meta(result.meta)
         kind = "custom_tool_call_output" if id in self._custom else "function_call_output"
         parts = result.parts
         if result.is_error:

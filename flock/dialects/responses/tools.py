@@ -10,6 +10,7 @@ from typing import Any
 
 from flock.dialects.ir import Json, Request, Tool, ToolChoice
 from flock.dialects.openai.checks import at, fields_of, items_of, named, switch, words, wrong
+from flock.dialects.responses.content import foreign_hints
 from flock.dialects.responses.words import DIALECT
 from flock.errors import InvalidRequest
 from flock.plain import is_array, is_object
@@ -149,6 +150,8 @@ def write_tools(request: Request, wire: dict[str, str], lost: list[str]) -> list
             lost.append(f"tools.{tool.name}")
             continue
         spelled = _definition(tool, wire, own=own)
+        if not own:
+            lost += foreign_hints(tool.meta)
         namespace = tool.namespace or _group_of(tool)
         if not namespace:
             written.append(spelled)
@@ -179,7 +182,8 @@ def _definition(tool: Tool, wire: dict[str, str], *, own: bool) -> Json:
             nested = tool.grammar.get("grammar")  # as chat completions have it
             written["format"] = {**nested, "type": "grammar"} if is_object(nested) else tool.grammar
         return written
-    written["parameters"] = tool.schema if tool.schema is not None or own else {"type": "object", "properties": {}}
+    if tool.schema is not None or not own:
+        written["parameters"] = {"type": "object", "properties": {}} if tool.schema is None else tool.schema
     written["strict"] = tool.strict or False
     return written
 
