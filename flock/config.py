@@ -10,191 +10,53 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, PrivateAttr, ValidationError
+from pydantic import BaseModel, PlainValidator, PrivateAttr, ValidationError
 from pydantic.fields import FieldInfo
 
 from flock import configfile
 from flock.configlayers import Layer, Layers, Problem, Spec, Value, refusal, unknown, wrong
-from flock.configvalues import (
-    Listen,
-    alias_pairs,
-    from_words,
-    parse_aliases,
-    parse_directory,
-    parse_listen,
-    parse_name,
-    parse_origins,
-    parse_seconds,
-    parse_size,
-    parse_switch,
-    parse_url,
-)
+from flock.configsections import Auth, Directory, Engines, Gateway, Router, Section, Translation, Url, declare
+from flock.configvalues import Listen, from_words, parse_listen, parse_size
 from flock.contract.settings import Setting, SettingChanged
 from flock.paths import Home, private_dir, short
 from flock.yamltext import entries
 
-Directory = Annotated[str, PlainValidator(parse_directory)]
-Url = Annotated[str, PlainValidator(parse_url)]
-Seconds = Annotated[float, PlainValidator(parse_seconds)]
-Name = Annotated[str, PlainValidator(parse_name)]
 
-
-def _setting(default: Any, summary: str, allowed: str, variable: str = "", *, example: str, kind: str = "text") -> Any:
-    """Declare a setting; `example` is a value that `flock config set` takes, `kind` how words become a value."""
-    extra: dict[str, Any] = {"allowed": allowed, "variable": variable, "example": example, "kind": kind}
-    return Field(default=default, description=summary, json_schema_extra=extra)
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class Auth(_Section):
-    """Who may call."""
-
-    require_keys: Annotated[bool, PlainValidator(parse_switch)] = _setting(
-        True,
-        "whether every request needs an API key; without, flock listens on loopback only",
-        "true or false",
-        "FLOCK_REQUIRE_KEYS",
-        example="true",
-        kind="switch",
-    )
-
-
-class Router(_Section):
-    """Which model answers."""
-
-    default_model: Name = _setting(
-        "",
-        "the model that answers when a request names none; empty: the first one there is",
-        "the id of a model (one line)",
-        "FLOCK_DEFAULT_MODEL",
-        example="qwen3-8b",
-    )
-    aliases: Annotated[str, PlainValidator(parse_aliases)] = _setting(
-        "claude-*=default",
-        "names that stand for a model, the first pattern that fits winning; coding tools ask for side models by "
-        "their vendors' names; a model's own id always comes first",
-        "PATTERN=MODEL between commas, such as claude-*haiku*=qwen3-4b, claude-*=default; empty: none",
-        example="claude-*haiku*=qwen3-4b, claude-*=default",
-    )
-
-    def alias_pairs(self) -> list[tuple[str, str]]:
-        """Return (pattern, model) of the aliases, in their order."""
-        return alias_pairs(self.aliases)
-
-
-def _endpoint(title: str, variable: str, port: int) -> Any:
-    return _setting(
-        "",
-        f"the URL of a running {title} to adopt; empty: none",
-        f"a URL such as http://127.0.0.1:{port}, without a password in it",
-        variable,
-        example=f"http://127.0.0.1:{port}",
-    )
-
-
-class Engines(_Section):
-    """What generates."""
-
-    preferred: Literal["", "llamacpp", "embedded"] = _setting(
-        "",
-        "the engine for added models; empty: llama-server where it is installed, else the embedded one",
-        "llamacpp or embedded",
-        "FLOCK_ENGINE",
-        example="embedded",
-    )
-    ollama_endpoint: Url = _endpoint("Ollama", "FLOCK_OLLAMA_ENDPOINT", 11434)
-    vllm_endpoint: Url = _endpoint("vLLM", "FLOCK_VLLM_ENDPOINT", 8000)
-    mlx_endpoint: Url = _endpoint("MLX-LM", "FLOCK_MLX_ENDPOINT", 8100)
-    llamacpp_endpoint: Url = _endpoint("llama-server", "FLOCK_LLAMACPP_ENDPOINT", 8089)
-
-
-def _seconds(default: float, summary: str, example: str) -> Any:
-    return _setting(default, summary, "seconds from 0 to 86400", example=example, kind="seconds")
-
-
-class Gateway(_Section):
-    """How long flock waits for engines, and what clients see meanwhile."""
-
-    keepalive_seconds: Seconds = _seconds(10.0, "how often a silent stream gets a keep-alive comment; 0: never", "10")
-    first_token_seconds: Seconds = _seconds(900.0, "how long an engine may take to its first token; 0: no limit", "900")
-    stall_seconds: Seconds = _seconds(120.0, "how long an engine may fall silent in mid-answer; 0: no limit", "120")
-    connect_seconds: Seconds = _seconds(3.0, "how long a connection to an engine may take; 0: no limit", "3")
-    cors_origins: Annotated[str, PlainValidator(parse_origins)] = _setting(
-        "",
-        "web pages that may call flock from a browser; empty: none",
-        "origins such as https://chat.example.org between commas, or * for every page",
-        example="https://chat.example.org",
-    )
-
-
-def _switch(summary: str) -> Any:
-    return _setting(True, summary, "true or false", example="true", kind="switch")
-
-
-class Translation(_Section):
-    """What flock may change about requests and answers on their way; `flock explain` names every change."""
-
-    prefix_normaliser: Annotated[bool, PlainValidator(parse_switch)] = _switch(
-        "whether words that coding tools change with every turn are frozen, so that engines can reuse their prompt cache"
-    )
-    context_scaling: Annotated[bool, PlainValidator(parse_switch)] = _switch(
-        "whether Claude Code is told its usage in proportion to the model's real window, so that it compacts in time"
-    )
-    think_tags: Annotated[bool, PlainValidator(parse_switch)] = _switch(
-        "whether thinking between tags is taken out of a model's text where its engine leaves it in"
-    )
-    tool_rescue: Annotated[bool, PlainValidator(parse_switch)] = _switch(
-        "whether tool calls written as text become calls, if their tool was offered, where the engine leaves them"
-    )
-    raise_max_tokens: Annotated[bool, PlainValidator(parse_switch)] = _switch(
-        "whether the limit of an answer is raised by what the model thinks, where thinking would eat it"
-    )
-    drop_duplicate_tools: Annotated[bool, PlainValidator(parse_switch)] = _switch(
-        "whether a vendor's own tool is left out where the client offers one of the same name itself"
-    )
-    fetch_images: Annotated[bool, PlainValidator(parse_switch)] = _switch(
-        "whether flock fetches pictures that requests name by a public URL; otherwise such requests are refused"
-    )
-
-
-class Config(_Section):
+class Config(Section):
     """The settings in force; read-only."""
 
-    listen: Annotated[Listen, PlainValidator(lambda words: parse_listen(words, port_zero=True))] = _setting(
+    listen: Annotated[Listen, PlainValidator(lambda words: parse_listen(words, port_zero=True))] = declare(
         Listen("127.0.0.1", 8080),
         "where flock listens; a port alone means this machine only, beyond it a key is needed",
         "host:port, [IPv6]:port or a port from 1 to 65535",
         "FLOCK_LISTEN",
         example="127.0.0.1:8080",
     )
-    external_url: Url = _setting(
+    external_url: Url = declare(
         "",
         "the URL others reach flock by, for printed commands; empty: the listening address",
         "a URL such as https://llm.example.org",
         "FLOCK_EXTERNAL_URL",
         example="https://llm.example.org",
     )
-    data_dir: Directory = _setting(
+    data_dir: Directory = declare(
         "",
         "where keys, usage and models lie; empty: the platform's directory",
         "an absolute directory, or one that begins with ~",
         "FLOCK_DATA_DIR",
         example="~/flock-data",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = _setting(
+    log_level: Literal["debug", "info", "warning", "error"] = declare(
         "info", "how much the log says", "debug, info, warning or error", "FLOCK_LOG_LEVEL", example="info"
     )
-    catalog_dir: Directory = _setting(
+    catalog_dir: Directory = declare(
         "",
         "a directory of catalog files that overlay flock's own",
         "an absolute directory, or one that begins with ~",
         "FLOCK_CATALOG_DIR",
         example="~/flock-catalog",
     )
-    max_body_bytes: Annotated[int, PlainValidator(parse_size)] = _setting(
+    max_body_bytes: Annotated[int, PlainValidator(parse_size)] = declare(
         32 * 1024 * 1024,
         "the largest request body",
         "a size from 1024 bytes to 1 GiB, such as 64MiB or 50MB",

@@ -17,6 +17,9 @@ from typing import Any, ClassVar, Generic, TypeVar, dataclass_transform, get_arg
 
 Out = TypeVar("Out")
 
+# what the paths of operations begin with
+ADMIN_ROOT = "/admin/"
+
 
 class Scope(StrEnum):
     """Which keys may call an operation on the public door."""

@@ -6,6 +6,7 @@ Called by core/inference.py.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import orjson
@@ -15,6 +16,7 @@ from flock.core.record import Record
 from flock.dialects.anthropic.tap import MessagesTap
 from flock.dialects.ask import Ask
 from flock.dialects.echo import EchoTap, echoed
+from flock.dialects.estimate import estimate
 from flock.dialects.half import Addressing
 from flock.dialects.ir import Reply, Usage
 from flock.dialects.openai import upstream as openai
@@ -132,6 +134,7 @@ class Commit:
         body = await exchange.body()
         if exchange.status >= 400:
             self._refuse(body)
+            return Answer(exchange, body)
         self._first()
         if made.kind != TRANSLATE and not ask.stream:
             record.usage = _usage(made.dialect, body)
@@ -165,7 +168,10 @@ class Commit:
     # -- streams
 
     async def _translated(self) -> Answer:
-        tap = self._crossing().tap(self._addressing())
+        crossing, to = self._crossing(), self._addressing()
+        if self._ask.dialect == "anthropic":  # its first event tells the prompt's tokens, which engines tell last
+            to = replace(to, input_estimate=crossing.told(Usage(input=estimate(crossing.request))).input)
+        tap = crossing.tap(to)
         head = b""
         while not tap.begun:
             head += tap.feed(await self._more())
@@ -224,7 +230,7 @@ class Commit:
 
     def _addressing(self) -> Addressing:
         record = self._record
-        return Addressing(record.id, record.requested or record.model, int(record.at), record.input_estimate)
+        return Addressing(record.id, record.requested or record.model, int(record.at))
 
     def _refuse(self, body: bytes) -> None:
         """Raise for answers that must not reach the client as they are; the engine's own 4xx about the request may."""
@@ -232,7 +238,7 @@ class Commit:
         words = openai.read_fault(body) or f"status {status}"
         overflow = read_overflow(status, body)
         if overflow is not None:
-            raise too_long(words, *overflow, model=self._record.model)
+            raise _too_long(words, *overflow)
         if status in (401, 403):
             # the client's key is fine: it is flock's key for the engine that is not
             raise UpstreamError(
@@ -254,11 +260,9 @@ class Commit:
             )
 
 
-def too_long(words: str, tokens: int | None, limit: int | None, *, model: str) -> ContextTooLong:
+def _too_long(words: str, tokens: int | None, limit: int | None) -> ContextTooLong:
     """Return the error of a prompt that does not fit the window, with both numbers where they are known."""
     details = {name: value for name, value in (("tokens", tokens), ("limit", limit)) if value is not None}
-    if tokens is not None and limit is not None:
-        words = f"the prompt has {tokens} tokens and {model} has room for {limit}"
     return ContextTooLong(
         words, hint="send a shorter conversation, or use a model with a larger window", details=details
     )

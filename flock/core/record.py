@@ -59,7 +59,6 @@ class Record:
         "estimated",
         "first",
         "id",
-        "input_estimate",
         "interrupt",
         "key",
         "last",
@@ -91,7 +90,6 @@ class Record:
         self.stream = self.estimated = False
         self.edits: tuple[str, ...] = ()
         self.lost: tuple[str, ...] = ()
-        self.input_estimate = 0
         self.notes: list[str] = []
         self.outcome = ""
         self.status = 0

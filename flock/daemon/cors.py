@@ -7,7 +7,8 @@ admin API, which a page must not reach with a key a user has lying about. Called
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-ADMIN = "/admin/"
+from flock.contract.op import ADMIN_ROOT
+
 # what SDKs in browsers send; a browser asks for each by name
 _METHODS = "GET, POST, HEAD, OPTIONS"
 # how long a browser may remember the answer of a preflight: Chromium's own upper limit
@@ -26,7 +27,7 @@ def allow(origins: str) -> Middleware:
 
     @web.middleware
     async def cors(request: web.Request, handler: Handler) -> web.StreamResponse:
-        granted = {} if request.path.startswith(ADMIN) else headers_for(request.headers.get("Origin", ""))
+        granted = {} if request.path.startswith(ADMIN_ROOT) else headers_for(request.headers.get("Origin", ""))
         if not granted:
             return await handler(request)
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:

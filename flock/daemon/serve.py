@@ -38,6 +38,7 @@ from flock.daemon.lock import hold
 from flock.dialects.switches import Switches
 from flock.engines.engine import EngineSettings
 from flock.engines.registry import Registry
+from flock.engines.tokenizers import Tokenizers, hub_directory
 from flock.errors import Draining, FlockError, InternalError, KeyRevoked, StorageFailed
 from flock.outbound.images import Pictures
 from flock.outbound.pool import Pools
@@ -141,8 +142,7 @@ async def _wired(home: Home, config: Config, stop: "listen.Stop") -> AsyncGenera
         stack.push_async_callback(store.close)
         session = await stack.enter_async_context(open_session())
         profiles, problems = load_profiles(config.catalog_dirs(home))
-        families, wrong = load_families(config.catalog_dirs(home))
-        for problem in [*problems, *wrong]:
+        for problem in problems:
             log.warning("%s", problem)
         instance_id = secrets.token_hex(8)
         registry = Registry(
@@ -158,9 +158,9 @@ async def _wired(home: Home, config: Config, stop: "listen.Stop") -> AsyncGenera
         stack.push_async_callback(registry.stop)
         pools = Pools(config.gateway.connect_seconds)
         stack.callback(pools.close)
+        tokenizers = Tokenizers(registry.around, hub_directory(os.environ, Path.home()))
+        stack.push_async_callback(tokenizers.stop)
         metrics = Metrics()
-        switches = Switches(**config.translation.model_dump())
-        pictures = Pictures() if switches.fetch_images else None
         inference = Inference(
             places=registry,
             pools=pools,
@@ -168,7 +168,7 @@ async def _wired(home: Home, config: Config, stop: "listen.Stop") -> AsyncGenera
             metrics=metrics,
             clock=clock,
             names=Names(config.router.default_model, config.router.alias_pairs()),
-            manners=Manners(families, switches, PictureBook(pictures), Counter(session, clock)),
+            manners=_manners(home, config, Counter(session, clock, tokenizers)),
         )
         keys = Keys(clock, required=config.auth.require_keys)
         keys.load(await store.keys.all())
@@ -196,6 +196,16 @@ async def _wired(home: Home, config: Config, stop: "listen.Stop") -> AsyncGenera
             api_url=config.external_url or config.listen.url,
             stop=stop,
         )
+
+
+def _manners(home: Home, config: Config, counter: Counter) -> Manners:
+    """Return how requests are translated: by the catalog's families and the switches of the configuration."""
+    families, problems = load_families(config.catalog_dirs(home))
+    for problem in problems:
+        log.warning("%s", problem)
+    switches = Switches(**config.translation.model_dump())
+    pictures = PictureBook(Pictures() if switches.fetch_images else None)
+    return Manners(families, switches, pictures, counter)
 
 
 def engine_settings(config: Config, environ: Mapping[str, str]) -> EngineSettings:

@@ -57,7 +57,7 @@ class Writer(Protocol):
         ...
 
     def fault(self, error: FlockError) -> bytes:
-        """Return the dialect's in-stream error, the last thing a client hears. No normal end may follow: not `close`."""
+        """Return the in-stream error, the last thing a client hears. No normal end may follow: not `close`."""
         ...
 
 

@@ -72,6 +72,10 @@ class Crossing:
         writer = self.server.writer(self.request, to)
         return b"".join([*(writer.write(event) for event in replay(self._told(reply))), writer.close()])
 
+    def told(self, usage: Usage) -> Usage:
+        """Return what the client is told of a usage."""
+        return usage if self.reported is None else self.reported(usage)
+
     def _told(self, reply: Reply) -> Reply:
         if self.reported is None or reply.usage is None:
             return reply

@@ -67,7 +67,8 @@ class Registry:
         self.table: Mapping[str, tuple[Placement, ...]] = MappingProxyType({})
         self.on_change: Callable[[], None] = nothing
         self._home = home
-        around = Surroundings(home, session, clock, Children(home), ports or Ports(), limits or Limits())
+        # one for all who spawn: a second list of children would overwrite the first
+        around = self.around = Surroundings(home, session, clock, Children(home), ports or Ports(), limits or Limits())
         choice = tuple(available) or (LlamaCpp(), Embedded())
         self._own = OwnModels(choice, settings.preferred, profiles, models, around, self._rebuild, self._holder)
         self._attached = Attached(

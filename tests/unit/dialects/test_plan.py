@@ -1,52 +1,256 @@
-"""The plan, as a table."""
+"""The plan, as a table: what is relayed, what is spliced, what is translated into which dialect, what is refused."""
 
 import json
+from typing import Any
 
 import pytest
 
-from flock.dialects.openai.server import CHAT, read_ask
-from flock.dialects.plan import RELAY, SPLICE, plan
-from flock.errors import InvalidRequest
-from flock.profile import Profile
+from flock.dialects.ask import Ask
+from flock.dialects.openai.server import CHAT, COMPLETIONS
+from flock.dialects.plan import RELAY, SPLICE, TRANSLATE, Changes, Plan, Target, plan
+from flock.dialects.switches import Switches
+from flock.dialects.table import SERVERS
+from flock.errors import Unsupported
+from flock.profile import Family, Native, Profile
 
-PROFILE = Profile(kind="x", title="X", dialects=frozenset({"openai"}))
-NO_USAGE = Profile(kind="x", title="X", dialects=frozenset({"openai"}), stream_usage=False)
+PATHS = {"openai": CHAT, "anthropic": "/v1/messages", "responses": "/v1/responses"}
+THINKER = Family("thinker", ("m",), think_open="<think>", think_close="</think>", tool_formats=("hermes",))
+OFF = Switches(False, False, False, False, False, False, False)
 
 
-def ask(**fields: object):
-    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields}
-    return read_ask(json.dumps(body).encode(), CHAT)
+def profile(*dialects: str, **fields: Any) -> Profile:
+    return Profile("x", "X", frozenset(dialects or ("openai",)), **fields)
 
 
+def ask(dialect: str = "openai", headers: dict[str, str] | None = None, **fields: Any) -> Ask:
+    words: Any = [{"role": "user", "content": "hi"}]
+    whole: dict[str, Any] = {"model": "m", **({"input": words} if dialect == "responses" else {"messages": words})}
+    if dialect == "anthropic":
+        whole["max_tokens"] = 5000
+    asked = SERVERS[dialect].read_ask(json.dumps(whole | fields).encode(), PATHS[dialect])
+    asked.headers = headers or {}
+    return asked
+
+
+def made(asked: Ask, of: Profile | None = None, switches: Switches | None = None, **target: Any) -> Plan:
+    return plan(asked, Target("m", of or profile(), **target), switches or Switches())
+
+
+@pytest.mark.pitfall(56)
 @pytest.mark.parametrize(
-    ("fields", "served", "profile", "kind", "withheld"),
+    ("fields", "of", "kind", "withheld"),
     [
-        ({}, "m", PROFILE, RELAY, False),
-        ({"stream": True, "stream_options": {"include_usage": True}}, "m", PROFILE, RELAY, False),
-        ({"stream": True}, "m", PROFILE, SPLICE, True),
-        ({"stream": True}, "m", NO_USAGE, RELAY, False),
-        ({"model": "alias"}, "m", PROFILE, SPLICE, False),
-        ({"model": ""}, "m", PROFILE, SPLICE, False),
+        ({}, profile(), RELAY, False),
+        ({"stream": True, "stream_options": {"include_usage": True}}, profile(), RELAY, False),
+        ({"stream": True}, profile(), SPLICE, True),
+        ({"stream": True}, profile(stream_usage=False), RELAY, False),
+        ({"model": "alias"}, profile(), SPLICE, False),
+        ({"model": ""}, profile(), SPLICE, False),
     ],
 )
-def test_plan(fields: dict[str, object], served: str, profile: Profile, kind: str, withheld: bool) -> None:
+def test_the_same_dialect(fields: dict[str, Any], of: Profile, kind: str, withheld: bool) -> None:
     asked = ask(**fields)
-    made = plan(asked, served, profile)
-    assert (made.kind, made.withhold_usage) == (kind, withheld)
+    found = made(asked, of)
+    assert (found.kind, found.withhold_usage) == (kind, withheld)
     if kind == RELAY:
-        assert made.body is asked.raw
+        assert found.body is asked.raw
     else:
-        sent = json.loads(made.body)
-        assert sent["model"] == served
+        sent = json.loads(found.body)
+        assert sent["model"] == "m"
         assert sent["messages"] == asked.body["messages"]
-        assert made.edits
+        assert found.edits
 
 
 def test_other_stream_options_survive() -> None:
-    made = plan(ask(stream=True, stream_options={"x": 1}), "m", PROFILE)
-    assert json.loads(made.body)["stream_options"] == {"x": 1, "include_usage": True}
+    found = made(ask(stream=True, stream_options={"x": 1}))
+    assert json.loads(found.body)["stream_options"] == {"x": 1, "include_usage": True}
+
+
+@pytest.mark.parametrize("client", PATHS)
+@pytest.mark.parametrize("upstream", PATHS)
+def test_every_dialect_reaches_every_engine(client: str, upstream: str) -> None:
+    found = made(ask(client), profile(upstream))
+    assert (found.kind, found.dialect, found.path) == (
+        RELAY if client == upstream else TRANSLATE,
+        upstream,
+        PATHS[upstream],
+    )
+    assert found.crossing is not None
+    assert found.crossing().server is SERVERS[client]
 
 
 def test_a_dialect_nobody_speaks_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="does not speak"):
-        plan(ask(), "m", Profile(kind="y", title="Y", dialects=frozenset()))
+    with pytest.raises(Unsupported, match="speaks no dialect"):
+        plan(ask(), Target("m", Profile(kind="y", title="Y", dialects=frozenset())))
+
+
+NATIVE = profile(native={"anthropic": Native("0.11.1", frozenset({"images"}))})
+PICTURE = {
+    "messages": [
+        {
+            "role": "user",
+            "content": [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}],
+        }
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("version", "fields", "kind"),
+    [
+        ("0.12.0", {}, RELAY),
+        ("0.11.0", {}, TRANSLATE),
+        ("", {}, RELAY),
+        ("0.12.0", PICTURE, TRANSLATE),
+    ],
+)
+def test_a_native_dialect_by_version_and_feature(version: str, fields: dict[str, Any], kind: str) -> None:
+    assert made(ask("anthropic", **fields), NATIVE, version=version).kind == kind
+
+
+@pytest.mark.pitfall(67)
+def test_a_relay_keeps_the_headers_of_its_dialect() -> None:
+    headers = {"anthropic-beta": "x-2025", "anthropic-version": "2026-10-21", "user-agent": "someone/1"}
+    found = made(ask("anthropic", headers, context_management={"edits": []}), NATIVE)
+    assert found.headers == {"anthropic-beta": "x-2025", "anthropic-version": "2026-10-21"}
+    assert found.body == json.dumps(found.sent).encode()
+    translated = made(ask("anthropic", headers, context_management={"edits": []}))
+    assert "anthropic-beta" not in translated.headers
+    assert any("context_management" in word for word in translated.lost)
+
+
+# -- filters
+
+TOOLS = [{"type": "function", "function": {"name": "f"}}]
+
+@pytest.mark.parametrize(
+    ("of", "family", "fields", "switches", "kind"),
+    [
+        (profile(), THINKER, {}, Switches(), TRANSLATE),
+        (profile(parses_thinking=True), THINKER, {}, Switches(), RELAY),
+        (profile(parses_thinking=True), THINKER, {"tools": TOOLS}, None, TRANSLATE),
+        (profile(), THINKER, {}, OFF, RELAY),
+        (profile(), THINKER, {"n": 2}, Switches(), RELAY),
+        (profile(), THINKER, {"logprobs": True}, Switches(), RELAY),
+    ],
+)  # fmt: skip
+def test_text_is_looked_into_where_the_engine_does_not(
+    of: Profile, family: Family, fields: dict[str, Any], switches: Switches | None, kind: str
+) -> None:
+    found = made(ask(**fields), of, switches, family=family)
+    assert (found.kind, found.dialect) == (kind, "openai")
+
+
+def test_completions_are_never_looked_into() -> None:
+    asked = SERVERS["openai"].read_ask(b'{"model":"m","prompt":"<think>"}', COMPLETIONS)
+    assert made(asked, family=THINKER).kind == RELAY
+
+
+# -- limits and what cannot be done
+
+
+@pytest.mark.pitfall(61)
+@pytest.mark.parametrize("client", ["openai", "anthropic", "responses"])
+def test_a_limit_beyond_the_window_is_lowered(client: str) -> None:
+    name = {"openai": "max_tokens", "anthropic": "max_tokens", "responses": "max_output_tokens"}[client]
+    asked = ask(client, **{name: 64_000})
+    found = made(asked, profile(client), context=8192)
+    room = 8192 - len(asked.raw) // 4
+    assert found.sent[name] == room
+    assert any(str(room) in edit for edit in found.edits)
+    assert made(ask(client, **{name: 4000}), profile(client), context=8192).kind == RELAY
+
+
+def test_a_limit_that_thinking_would_eat_is_raised() -> None:
+    small = ask(max_tokens=100)
+    parsed = profile(parses_thinking=True, parses_tools=True)
+    assert made(small, parsed, family=THINKER).sent["max_tokens"] == 2148
+    assert made(small, parsed, OFF, family=THINKER).sent["max_tokens"] == 100
+    assert made(ask(max_tokens=1), parsed, family=THINKER).sent["max_tokens"] == 1
+    off = ask(max_tokens=100, chat_template_kwargs={"enable_thinking": False})
+    assert made(off, parsed, family=THINKER).sent["max_tokens"] == 100
+    assert made(small, parsed, family=THINKER, context=300).sent["max_tokens"] == 280
+
+
+@pytest.mark.parametrize("fields", [{"n": 2}, {"logprobs": True}])
+@pytest.mark.pitfall(64)
+def test_what_a_translation_cannot_give_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(Unsupported):
+        made(ask(**fields), profile("anthropic"))
+    assert made(ask(**fields)).kind == RELAY
+
+
+@pytest.mark.pitfall(34)
+def test_an_engine_that_lacks_it_never_gets_it() -> None:
+    schema = {"type": "json_schema", "json_schema": {"name": "s", "schema": {}}}
+    with pytest.raises(Unsupported, match="JSON schema"):
+        made(ask(response_format=schema), profile(lacks=frozenset({"json_schema"})))
+    with pytest.raises(Unsupported, match="images"):
+        made(ask("anthropic", **PICTURE), profile(lacks=frozenset({"images"})))
+
+
+# -- changes
+
+
+@pytest.mark.pitfall(31)
+def test_what_changes_with_every_turn_is_frozen_for_local_engines_alone() -> None:
+    line = "x-anthropic-billing-header: cc_version=2.1.329.3c4; cc_entrypoint=cli; cch=0e4ab;"
+    asked = ask("anthropic", system=[{"type": "text", "text": line}, {"type": "text", "text": "You are."}])
+    native = profile("anthropic")
+    assert b"cch=" not in made(asked, native).body
+    assert made(asked, native, local=False).body is asked.raw
+    assert made(asked, native, Switches(prefix_normaliser=False)).body is asked.raw
+
+
+def test_changes_made_before_reach_a_translation_too() -> None:
+    before = Changes({"messages": [{"role": "user", "content": "changed"}]}, ("a picture",))
+    for of in (profile("anthropic"), profile()):
+        found = plan(ask("anthropic"), Target("m", of), Switches(), before)
+        assert b"changed" in found.body
+        assert "a picture" in found.edits
+
+
+@pytest.mark.pitfall(37)
+@pytest.mark.parametrize(
+    ("prefill", "told", "lost"), [("told", True, False), ("", False, True), ("repeats", False, False)]
+)
+def test_words_the_answer_is_to_begin_with(prefill: str, told: bool, lost: bool) -> None:
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "I say"}]
+    found = made(ask("anthropic", messages=turns), profile(prefill=prefill))
+    assert (found.sent.get("continue_final_message") is True) is told
+    assert any("prefill" in word for word in found.lost) is lost
+
+
+def test_a_tool_the_client_offers_itself_is_not_offered_twice() -> None:
+    tools = [
+        {"type": "web_search_20250305", "name": "web_search"},
+        {"name": "mcp__brave__web_search", "input_schema": {"type": "object"}},
+    ]
+    found = made(ask("anthropic", tools=tools))
+    assert [tool["function"]["name"] for tool in found.sent["tools"]] == ["mcp__brave__web_search"]
+    assert "tools.web_search: the client offers its own" in found.lost
+
+
+# -- Claude Code's window
+
+CLAUDE = {"user-agent": "claude-cli/2.1.329 (external, cli)", "x-claude-code-session-id": "s"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "fields", "context", "scaled"),
+    [
+        (CLAUDE, {}, 32_768, True),
+        ({}, {}, 32_768, False),
+        (CLAUDE, {}, 1_000_000, False),
+        (CLAUDE, {}, None, False),
+        (CLAUDE, {"model": "claude-sonnet-4-6"}, 200_000, False),
+    ],
+)
+def test_usage_is_told_in_proportion_to_claude_code_alone(
+    headers: dict[str, str], fields: dict[str, Any], context: int | None, scaled: bool
+) -> None:
+    found = made(ask("anthropic", headers, **fields), profile("anthropic"), context=context)
+    assert (found.kind == TRANSLATE) is scaled
+    if scaled:
+        assert found.crossing is not None
+        assert found.crossing().reported is not None
