@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flock.dialects.prompt import Prompt, prompt_of, spelled
@@ -72,6 +72,7 @@ def test_half_a_character_and_a_deep_schema_are_read() -> None:
     assert len(prompt.parts) == 2
 
 
+@settings(max_examples=30)
 @given(
     st.dictionaries(
         st.sampled_from(["messages", "system", "tools", "input"]),
