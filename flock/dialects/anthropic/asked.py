@@ -1,8 +1,8 @@
 """A Messages request as the middle's Request.
 
 Owns the reading of messages, tools and settings, and the checks that name a path. What only this dialect knows goes
-into `extras["anthropic"]`, whole fields or the unread rest of `thinking` and `output_config`. Refuses to repair a
-history (see `history.py`). Called by `server.py`.
+into `extras["anthropic"]`, by the name of the field or, inside `thinking` and `output_config`, by its path
+("thinking.display"). Refuses to repair a history (see `history.py`). Called by `server.py`.
 """
 
 from collections.abc import Mapping
@@ -150,7 +150,7 @@ def _tool(tool: Any, path: str) -> Tool:
         flag_in(fields, "strict", path),
         deferred=flag_in(fields, "defer_loading", path) or False,
         raw=fields,
-        meta=rest_of(fields, "name", "description", "input_schema", "strict", "defer_loading"),
+        meta=rest_of(fields, "type", "name", "description", "input_schema", "strict", "defer_loading"),
     )
 
 
@@ -187,7 +187,7 @@ def _stop(value: Any) -> list[str]:
 
 
 def _reasoning(body: Json, extras: Json) -> Reasoning | None:
-    """Return how much the model is to think; what is not understood of `thinking` goes into the extras."""
+    """Return how much the model is to think; the rest of `thinking` goes into the extras."""
     config: Json = body.get("output_config") or {}
     effort = text_in(config, "effort", "output_config", default="")
     thinking = body.get("thinking")
@@ -204,14 +204,14 @@ def _reasoning(body: Json, extras: Json) -> Reasoning | None:
         case "disabled":
             found = Reasoning("off", effort)
         case _:
-            found, rest = (Reasoning(effort=effort) if effort else None), thinking
-    if rest:
-        extras["thinking"] = rest
+            extras["thinking"] = thinking
+            return Reasoning(effort=effort) if effort else None
+    extras.update({f"thinking.{name}": value for name, value in rest.items()})
     return found
 
 
 def _format(body: Json, extras: Json) -> Format | None:
-    """Return the form of the answer; what is not understood of `output_config` goes into the extras."""
+    """Return the form of the answer; the rest of `output_config` goes into the extras."""
     config: Json = body.get("output_config") or {}
     rest = rest_of(config, "effort", "format")
     path, given = "output_config.format", config.get("format")
@@ -224,8 +224,7 @@ def _format(body: Json, extras: Json) -> Format | None:
             found = Format("json_schema", an_object(fields.get("schema"), f"{path}.schema"))
         else:
             rest["format"] = fields
-    if rest:
-        extras["output_config"] = rest
+    extras.update({f"output_config.{name}": value for name, value in rest.items()})
     return found
 
 

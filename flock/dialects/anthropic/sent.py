@@ -39,9 +39,8 @@ def write(request: Request, model: str, *, stream: bool) -> Outgoing:
     """
     _check(request)
     own = request.dialect == NAME
-    lost: list[str] = []
     tools = [tool for tool in request.tools if own or tool.kind != "hosted"]
-    lost += [f"tools.{tool.name}" for tool in request.tools if tool not in tools]
+    lost = [] if own else [f"tools.{tool.name}" for tool in request.tools if tool.kind == "hosted"]
     offered = bool(tools)
     if not own and not offered:  # an engine may refuse calls of tools it is not told of (pi#149)
         tools = called_tools(request.messages)
@@ -98,7 +97,7 @@ def _conversation(request: Request, own: bool, blocks: Blocks) -> tuple[str | li
     head: list[Part] = [part for message in messages[:begin] for part in message.parts]
     turns: list[Json] = []
     for message in alternate(messages[begin:]):
-        _add_turn(turns, message, blocks)
+        _add_turn(turns, message, blocks, own)
     if not turns:
         raise InvalidRequest("messages: must say something", details={"param": "messages"})
     return (blocks.content(head) if head else ""), turns, edits
@@ -131,7 +130,7 @@ def _thinking_first(message: Message) -> Message:
     return Message("assistant", parts, message.meta)
 
 
-def _add_turn(turns: list[Json], message: Message, blocks: Blocks) -> None:
+def _add_turn(turns: list[Json], message: Message, blocks: Blocks, own: bool) -> None:
     """Add one message; results of tools and what the user says behind them are one turn of the user."""
     role = "user" if message.role == "tool" else message.role
     content = blocks.content(message.parts)
@@ -141,8 +140,7 @@ def _add_turn(turns: list[Json], message: Message, blocks: Blocks) -> None:
     if before is not None and before["role"] == role and role != "system":
         before["content"] = [*_listed(before["content"]), *_listed(content)]
         return
-    kept = message.meta if role == "system" else {}
-    turns.append({"role": role, "content": content, **kept})
+    turns.append({"role": role, "content": content, **(message.meta if own else {})})
 
 
 def _listed(content: str | list[Json]) -> list[Json]:
@@ -215,12 +213,12 @@ def _extras(request: Request, body: Json, lost: list[str]) -> None:
         if dialect != NAME:
             lost += fields
             continue
-        for name, value in fields.items():
-            inner = body.get(name)
-            whole = {**value, **inner} if is_object(inner) and is_object(value) else value
-            if name == "thinking" and "type" not in whole:
-                continue  # the rest of a setting that is no longer wanted
-            body[name] = whole
+        for path, value in fields.items():
+            name, _, inner = path.partition(".")
+            if not inner:
+                body[name] = value
+            elif name == "output_config" or name in body:  # the rest of a `thinking` that is no longer wanted goes too
+                body.setdefault(name, {})[inner] = value
 
 
 def _cleaned(body: Json) -> Json:

@@ -74,7 +74,7 @@ def test_claude_code_is_read_whole() -> None:
     assert [tool.deferred for tool in found.tools] == [False, False, True]
     assert found.reasoning == Reasoning("adaptive", "high")
     assert found.session == "s-1"
-    assert set(found.extras["anthropic"]) == {"context_management", "safeguards", "thinking"}
+    assert set(found.extras["anthropic"]) == {"context_management", "safeguards", "thinking.display"}
 
 
 @pytest.mark.parametrize("run", ["headless", "interactive", "first-party", "compaction"])
@@ -124,6 +124,19 @@ def test_documents_of_every_source_are_read() -> None:
     assert parts[4].text == "one\n\ntwo"
     assert isinstance(parts[5], Opaque)
     assert parts[5].type == "search_result"
+
+
+def test_what_only_the_vendor_can_read_is_opaque() -> None:
+    picture = {"type": "image", "source": {"type": "new"}}
+    mixed = {"type": "document", "source": {"type": "content", "content": [picture]}}
+    new = {"type": "document", "source": {"type": "new"}}
+    addition = {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": {}}}
+    parts = ask(minimal(messages=[{"role": "user", "content": [picture, mixed, new, addition]}])).messages[0].parts
+    assert [part.value for part in parts if isinstance(part, Opaque)] == [picture, mixed, new, addition]
+    text = {"type": "document", "source": {"type": "content", "content": "words"}}
+    assert ask(minimal(messages=[{"role": "user", "content": [text]}])).messages[0].parts == [
+        File(media_type="text/plain", text="words", meta={"content": "words"})
+    ]
 
 
 @pytest.mark.pitfall(33)
@@ -197,7 +210,8 @@ def test_the_form_of_the_answer_in_both_places() -> None:
     assert ask(minimal(output_config={"format": form})).format == Format("json_schema", schema)
     assert ask(minimal(output_format=form)).format == Format("json_schema", schema)
     assert ask(minimal(output_config={"format": {"type": "new"}, "task": 1})).extras["anthropic"] == {
-        "output_config": {"format": {"type": "new"}, "task": 1}
+        "output_config.format": {"type": "new"},
+        "output_config.task": 1,
     }
 
 

@@ -94,7 +94,7 @@ _reasoning = st.sampled_from(
 )
 _format = st.sampled_from([None, Format("json_schema", {"type": "object"})])
 _extras: st.SearchStrategy[dict[str, Json]] = st.sampled_from(
-    [{}, {"anthropic": {"context_management": {"edits": []}}}]
+    [{}, {"anthropic": {"context_management": {"edits": []}, "output_config.task": 1}}]
 )
 
 

@@ -67,6 +67,17 @@ def test_late_system_words_stay_for_ones_own_and_become_notes_for_others() -> No
     assert [message["role"] for message in own.body["messages"]] == ["user", "system", "user"]
 
 
+def test_what_is_told_of_a_message_beside_its_content_is_kept_for_ones_own() -> None:
+    addition = {"type": "tool_addition", "tool": {"type": "tool_reference", "name": "f"}}
+    late = {"role": "system", "content": [addition], "clear_at": "next_user_message"}
+    given = minimal(messages=[{"role": "user", "content": "hi", "tag": 1}, late, {"role": "user", "content": "go"}])
+    request = ask(given)
+    assert request.messages[1].parts == [
+        Text("The tool f is available.", {"tool_reference": "f", "block": addition}),
+    ]
+    assert body(request)["messages"] == given["messages"]
+
+
 @pytest.mark.pitfall(31)
 def test_the_attribution_block_stays_towards_the_vendor() -> None:
     assert "cch=defa0" in body(ask(request_of("claude_code")))["system"][0]["text"]
@@ -222,7 +233,6 @@ def test_documents_are_pdf_or_text_and_no_others() -> None:
         body(chat(Message("user", [File("UEs=", "application/zip")])))
 
 
-@pytest.mark.pitfall(34)
 def test_sound_has_no_equivalent() -> None:
     with pytest.raises(Unsupported, match="audio") as caught:
         body(chat(Message("user", [Audio("AAAA", "wav")])))

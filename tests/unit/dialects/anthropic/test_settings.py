@@ -222,3 +222,6 @@ def test_unknown_fields_go_back_to_their_own_dialect_only() -> None:
     assert out["thinking"] == {"type": "adaptive", "display": "omitted"}
     request.reasoning = None
     assert "thinking" not in body(request)
+    for config in ({"effort": "low", "task": 1}, {"task": 1}, {"format": {"type": "new"}}):
+        assert body(ask(minimal(output_config=config)))["output_config"] == config
+    assert body(ask(minimal(thinking={"type": "between_tools"})))["thinking"] == {"type": "between_tools"}
