@@ -1,7 +1,7 @@
 """The Anthropic dialect's server half: what clients send us, and how answers and faults are spelled to them.
 
-Does no I/O. Owns the first look at a body and the whole answer; the request is read by `asked.py`, a stream written by
-`writer.py`. Implements ServerHalf of `dialects/half.py`; called by the gateway, dialects/plan.py and
+Does no I/O. Owns the first look at a body; the request is read by `asked.py`, an answer written by `answer.py` and, in
+a stream, by `writer.py`. Implements ServerHalf of `dialects/half.py`; called by the gateway, dialects/plan.py and
 dialects/translate.py.
 """
 
@@ -9,18 +9,18 @@ from typing import Any
 
 import orjson
 
+from flock.dialects.anthropic.answer import write_reply
 from flock.dialects.anthropic.asked import read as read_request
 from flock.dialects.anthropic.blocks import NAME
 from flock.dialects.anthropic.check import missing, refused, text_in, wrong
 from flock.dialects.anthropic.faults import http_status, stream_fault, write_fault
 from flock.dialects.anthropic.uses import features
 from flock.dialects.anthropic.words import ENDPOINTS, FIELDS
-from flock.dialects.anthropic.writer import MessagesWriter, call_block, envelope, stopped
-from flock.dialects.anthropic.writing import Blocks
+from flock.dialects.anthropic.writer import MessagesWriter
 from flock.dialects.ask import Ask
 from flock.dialects.half import Addressing, Writer
-from flock.dialects.history import arguments, clean_json, parse
-from flock.dialects.ir import Json, Part, Refusal, Reply, Request, Text, Thinking, ToolCall, Usage
+from flock.dialects.history import parse
+from flock.dialects.ir import Request
 from flock.errors import InvalidRequest
 from flock.plain import is_array, is_object
 
@@ -103,50 +103,6 @@ def _parsed(raw: bytes) -> tuple[Any, bytes]:
         return body, orjson.dumps(body)
     except (ValueError, TypeError) as error:
         raise InvalidRequest(f"the body is not JSON: {error}") from None
-
-
-def write_reply(reply: Reply, request: Request, to: Addressing) -> bytes:
-    """Return the body of a whole answer: a `message` with its blocks, stop and usage."""
-    custom = frozenset(tool.name for tool in request.tools if tool.kind == "custom")
-    content: list[Json] = []
-    details: Json | None = None
-    for index, part in enumerate(reply.parts):
-        if isinstance(part, Refusal) and "stop_details" in part.meta:
-            details = part.meta["stop_details"]
-        elif (block := _answered(part, index, custom)) is not None:
-            content.append(block)
-    tools = any(isinstance(part, ToolCall) for part in reply.parts)
-    refused = any(isinstance(part, Refusal) for part in reply.parts)
-    usage = reply.usage or Usage(input=to.input_estimate)
-    message = envelope(to, content, usage)
-    message.update(stopped(reply.stop, reply.sequence, tools=tools, refused=refused))
-    if details is not None:
-        message["stop_details"] = details
-    try:
-        return orjson.dumps(message)
-    except TypeError:  # lone surrogates
-        return orjson.dumps(clean_json(message))
-
-
-def _answered(part: Part, index: int, custom: frozenset[str]) -> Json | None:
-    """Return the block of a part of an answer, None where it says nothing."""
-    match part:
-        case ToolCall():
-            return call_block(part, index, arguments(part, custom=part.name in custom)[0])
-        case Text() | Refusal() if not part.text:
-            return None
-        case Text():
-            cited = part.meta.get("citations")
-            return {"type": "text", "text": part.text, **({"citations": cited} if cited else {})}
-        case Thinking() if not part.redacted:
-            signature = part.signature if part.origin == NAME else ""
-            if not part.text and not signature:
-                return None
-            return {"type": "thinking", "thinking": part.text, "signature": signature}
-        case Thinking() if part.origin != NAME:
-            return None
-        case _:
-            return Blocks(own=False).block(part)
 
 
 def writer(request: Request, to: Addressing) -> Writer:

@@ -9,9 +9,10 @@ tests/grammar/anthropic.py, the laws are in tests/unit/dialects/anthropic/test_w
 
 import orjson
 
+from flock.dialects.anthropic.answer import call_block, envelope, stopped
 from flock.dialects.anthropic.blocks import NAME
 from flock.dialects.anthropic.faults import stream_fault
-from flock.dialects.anthropic.words import STOP_REASONS, write_usage
+from flock.dialects.anthropic.words import write_usage
 from flock.dialects.half import Addressing
 from flock.dialects.history import arguments, clean, clean_json
 from flock.dialects.ir import (
@@ -26,7 +27,6 @@ from flock.dialects.ir import (
     PartEnded,
     Refusal,
     Request,
-    Stop,
     Text,
     Thinking,
     ToolCall,
@@ -257,42 +257,3 @@ def frame(kind: str, fields: Json) -> bytes:
 
 def _delta_frame(block: int, kind: str, field: str, text: str) -> bytes:
     return frame("content_block_delta", {"index": block, "delta": {"type": kind, field: clean(text)}})
-
-
-def call_block(part: ToolCall, index: int, given: Json) -> Json:
-    """Return a tool_use block; a call without an id gets one, since clients do not run it otherwise."""
-    return {"type": "tool_use", "id": part.id or f"toolu_{index}", "name": part.name, "input": given}
-
-
-def envelope(to: Addressing, content: list[Json], usage: Usage) -> Json:
-    """Return the message around `content`, its stop not told yet."""
-    return {
-        "id": to.id if to.id.startswith("msg_") else f"msg_{to.id}",
-        "type": "message",
-        "role": "assistant",
-        "model": to.model,
-        "content": content,
-        "stop_reason": None,
-        "stop_sequence": None,
-        "usage": write_usage(usage),
-    }
-
-
-def stopped(stop: Stop, sequence: str, *, tools: bool, refused: bool) -> Json:
-    """Return `stop_reason` and `stop_sequence`.
-
-    What was really said counts more than the upstream's word: with a call of a tool the answer is `tool_use` unless it
-    was cut or refused, without one it never is.
-    """
-    if tools and stop in ("stop", "stop_sequence"):
-        stop = "tool_calls"
-    elif stop == "tool_calls" and not tools:
-        stop = "stop"
-    if stop == "stop" and refused:
-        stop = "refusal"
-    elif stop == "stop" and sequence:
-        stop = "stop_sequence"
-    return {
-        "stop_reason": STOP_REASONS[stop],
-        "stop_sequence": sequence if stop == "stop_sequence" and sequence else None,
-    }
