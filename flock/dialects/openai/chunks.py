@@ -30,7 +30,7 @@ from flock.dialects.openai.tap import read_fault
 from flock.dialects.openai.usage import read_timings, read_usage
 from flock.plain import is_array, is_object
 from flock.text import one_line
-from flock.wire.sse import data_of
+from flock.wire.sse import data_of, event_of
 
 _BOM = b"\xef\xbb\xbf"
 # finish reasons of answers that did not come to an end: OpenRouter's, vLLM's
@@ -92,6 +92,8 @@ class ChunkReader:
             at = frame.find(b"error:") if frame.startswith(b"error:") else frame.find(b"\nerror:") + 1
             # older llama.cpp: the field's name says it
             return self._broke(frame[at + 6 :].strip()) if frame.startswith(b"error:") or at else []
+        if event_of(frame) == b"error":
+            return self._broke(data)
         try:
             chunk: Any = orjson.loads(data)
         except ValueError:

@@ -39,8 +39,8 @@ def finish_reason(stop: Stop, *, calls: bool, refused: bool = False, legacy: boo
 
 
 def is_legacy(request: Request) -> bool:
-    """Return whether the client offered `functions` and expects a `function_call`."""
-    return any(LEGACY in tool.meta for tool in request.tools)
+    """Return whether the client offered `functions` alone and expects a `function_call`."""
+    return bool(request.tools) and all(LEGACY in tool.meta for tool in request.tools)
 
 
 def write_reply(reply: Reply, request: Request, to: Addressing) -> bytes:

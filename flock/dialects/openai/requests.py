@@ -50,7 +50,7 @@ def read_request(ask: Ask) -> Request:
     if allowed is not None:
         request.tools = [tool for tool in request.tools if tool.name in allowed]
     request.parallel_tools = switch(body.get("parallel_tool_calls"), "parallel_tool_calls")
-    if any(tool.meta.get(LEGACY) for tool in request.tools):
+    if request.tools and all(LEGACY in tool.meta for tool in request.tools):
         request.parallel_tools = False  # a function_call is one
     return request
 

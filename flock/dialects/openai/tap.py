@@ -11,7 +11,7 @@ import orjson
 
 from flock.dialects.ir import Usage
 from flock.dialects.openai.usage import read_usage
-from flock.plain import is_object
+from flock.plain import is_array, is_object
 from flock.wire.sse import Frames, data_of, split
 
 # The last frames of a stream (finish, usage with engine timings, [DONE]) stay well below this in every engine seen.
@@ -36,6 +36,8 @@ def read_fault(body: bytes) -> str:
         found = answer.get("error", answer.get("detail", answer.get("message")))
         if is_object(found):
             found = found.get("message")
+        elif is_array(found):  # FastAPI's list of what does not fit
+            found = "; ".join([str(one["msg"]) for one in found if is_object(one) and "msg" in one])
         if isinstance(found, str):
             return found
     return ""

@@ -24,7 +24,7 @@ from flock.dialects.ir import (
     ToolResult,
 )
 from flock.dialects.openai.attachments import as_text, write_file, write_image
-from flock.errors import Unsupported
+from flock.errors import InvalidRequest, Unsupported
 
 # what a part's meta holds for flock's own use, or as an id nobody misses
 _QUIET = frozenset({"id", "index", "name", "role", "status", "tool_reference", "type", "reasoning_details"})
@@ -160,7 +160,7 @@ class Turns:
             self.edits[edit] = None
         # as it came where it is an object: the same bytes in every turn, for the engine's prefix cache
         plain = not edit and call.name not in self.custom and call.arguments.strip()
-        arguments = history.clean(call.arguments) if plain else orjson.dumps(told).decode()
+        arguments = history.clean(call.arguments) if plain else _dumped(told)
         function = {"name": self.wire.get(call.name, call.name), "arguments": arguments}
         return {"id": history.safe_id(call.id), "type": "function", "function": function}
 
@@ -179,7 +179,7 @@ class Turns:
         for part in result.parts:
             if (one := self._part(part)) is None:
                 continue
-            (texts if one["type"] == "text" else shown).append(one)
+            (texts if one.get("type") == "text" else shown).append(one)
         if result.is_error:
             first = texts[0]["text"] if texts else "failed"
             texts = [{"type": "text", "text": ERROR_MARK + first}, *texts[1:]]
@@ -207,7 +207,7 @@ class Turns:
     def _content(self, parts: list[Part]) -> Any:
         """Return parts as content: a string where words are all there is, else an array in their order."""
         found = [one for part in parts if (one := self._part(part)) is not None]
-        plain = all(one["type"] == "text" and len(one) == 2 for one in found)
+        plain = all(one.get("type") == "text" and len(one) == 2 for one in found)
         if plain and (len(found) < 2 or not self.own):
             # not every engine takes arrays, and those that do join them each in its own way
             return "\n\n".join([one["text"] for one in found])
@@ -259,6 +259,13 @@ class Turns:
         if name := message.meta.get("name"):
             out["name"] = name
         return out
+
+
+def _dumped(arguments: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(arguments).decode()
+    except TypeError:  # orjson reads 1024 levels and writes 254
+        raise InvalidRequest("the arguments of a tool call are nested too deeply", hint="nest them less") from None
 
 
 def _listed(content: Any) -> list[dict[str, Any]]:

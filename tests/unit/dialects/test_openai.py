@@ -172,6 +172,7 @@ def test_first_event_skips_comments() -> None:
         (b'{"error":{"message":"a"}}', "a"),
         (b'{"error":"b"}', "b"),
         (b'{"detail":"c"}', "c"),
+        (b'{"detail":[{"loc":["body"],"msg":"d"},{"msg":"e"},3]}', "d; e"),
         (b"plain text", "plain text"),
         (b"[]", ""),
     ],

@@ -5,25 +5,30 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flock.dialects.ir import (
     Audio,
+    File,
     Format,
     Image,
     Message,
+    Opaque,
     Reasoning,
     Refusal,
     Request,
     Text,
+    Thinking,
     Tool,
     ToolCall,
     ToolChoice,
     ToolResult,
 )
 from flock.dialects.openai import server, upstream
+from flock.errors import FlockError
 from tests.unit.dialects.openai.corpus import PLACE, body
 
 REQUESTS = sorted(path.stem for path in (PLACE / "requests").glob("*.json"))
@@ -95,16 +100,18 @@ def _talk(draw: Callable[..., Any]) -> list[Message]:
         messages.append(Message("system", [draw(_TEXT.filter(lambda text: not text.meta))], draw(_NAME)))
     for turn in range(draw(st.integers(1, 4))):
         messages.append(Message("user", draw(_CONTENT), draw(_NAME)))
-        parts: list[Any] = draw(st.lists(_TEXT, max_size=2)) + draw(st.lists(st.builds(Refusal, _WORDS), max_size=1))
-        calls = [
-            ToolCall(f"call_{turn}_{i}", name, draw(st.sampled_from(["{}", '{"a": [1, "ü"]}'])))
-            for i, name in enumerate(draw(st.lists(st.sampled_from(_TOOLS), max_size=2)))
-        ]
-        if parts or calls:
-            messages.append(Message("assistant", [*parts, *calls], draw(_NAME)))
-        for call in calls:
-            told = draw(st.lists(st.builds(Text, _WORDS), min_size=1, max_size=2))
-            messages.append(Message("tool", [ToolResult(call.id, told)]))
+        for step in range(draw(st.integers(0, 3))):  # a loop of tools
+            calls = [
+                ToolCall(f"call_{turn}_{step}_{i}", name, draw(st.sampled_from(["{}", '{"a": [1, "ü"]}'])))
+                for i, name in enumerate(draw(st.lists(st.sampled_from(_TOOLS), min_size=1, max_size=2)))
+            ]
+            messages.append(Message("assistant", [*draw(st.lists(_TEXT, max_size=2)), *calls], draw(_NAME)))
+            for call in calls:
+                told = draw(st.lists(st.builds(Text, _WORDS), min_size=1, max_size=2))
+                messages.append(Message("tool", [ToolResult(call.id, told)]))
+        said: list[Any] = draw(st.lists(_TEXT, max_size=2)) + draw(st.lists(st.builds(Refusal, _WORDS), max_size=1))
+        if said:
+            messages.append(Message("assistant", said, draw(_NAME)))
     return messages
 
 
@@ -184,3 +191,32 @@ def test_what_comes_from_another_dialect_is_a_request_of_this_one(request: Reque
     assert asked == [part.id for message in found.messages for part in message.parts if isinstance(part, ToolCall)]
     told = [part.id for message in found.messages for part in message.parts if isinstance(part, ToolResult)]
     assert sorted(told) == sorted(asked)
+
+
+_ANY = st.one_of(
+    _TEXT,
+    _IMAGE,
+    st.builds(File, st.sampled_from(["", "d29yZHM="]), st.sampled_from(["", "text/plain", "application/pdf"])),
+    st.builds(Thinking, _WORDS),
+    st.builds(Refusal, _WORDS),
+    st.builds(ToolCall, _WORDS, _WORDS, _WORDS | st.just("[" * 300 + "]" * 300)),
+    st.builds(Opaque, st.sampled_from(["openai", "anthropic"]), st.sampled_from(["search_result", "x"]), st.just({})),
+)
+_RESULT = st.builds(ToolResult, _WORDS, st.lists(_ANY, max_size=2), st.booleans())
+_TURN = st.builds(
+    Message, st.sampled_from(["system", "user", "assistant", "tool"]), st.lists(_ANY | _RESULT, max_size=3)
+)
+
+
+@given(
+    st.lists(_TURN, max_size=5),
+    st.sampled_from(["openai", "anthropic", "responses"]),
+    st.sampled_from(["keep", "user", "hoist"]),
+)
+def test_any_conversation_is_written_or_refused(messages: list[Message], dialect: str, late: str) -> None:
+    request = Request(dialect, "m", messages, tools=[Tool("x", kind="custom"), Tool("y", deferred=True)])
+    try:
+        out = upstream.write_request(request, "m", stream=True, late_system=late)
+    except FlockError:
+        return
+    orjson.dumps(out.body)

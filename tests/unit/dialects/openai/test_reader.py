@@ -288,6 +288,8 @@ def test_a_refusal_is_a_refusal() -> None:
 
 
 @pytest.mark.pitfall(56)
+@pytest.mark.pitfall(58)
+@pytest.mark.pitfall(59)
 def test_usage_is_found_wherever_it_stands() -> None:
     assert folded("vllm-continuous-usage").usage == Usage(input=12, output=5)
     assert folded("transformers-no-done").usage == Usage(input=12, output=5)
@@ -337,6 +339,7 @@ def test_only_a_finish_or_done_is_an_end() -> None:
 def test_failures_of_other_shapes_are_failures() -> None:
     for data in (b'{"object":"error","message":"no","code":400}', b'{"detail":"no"}', b'{"error":"no"}'):
         assert events([b"data: " + data + b"\n\n"]) == [Broke("no", "400" if b"400" in data else "")]
+    assert events([b'event: error\ndata: {"message":"no"}\n\n']) == [Broke("no")]
     assert events([chunk({"content": "x"}, "abort")])[-1] == Broke("the engine ended its answer with 'abort'", "abort")
     assert events([b"data: [1]\n\n"])[-1] == Broke("the engine sent a frame that is no object: [1]")
     assert not any(isinstance(e, Broke) for e in events([chunk({"content": "x"}, "stop", error=None)]))

@@ -116,8 +116,8 @@ def test_pictures_in_results_move_behind_them() -> None:
     joined = told(*talk, user("and?"))
     assert joined[3] == {"role": "user", "content": [label, shown, {"type": "text", "text": "and?"}]}
     assert len(joined) == 4
-    bare = told(HI, assistant(CALL), result("call_1", picture, name="get_weather"))
-    assert [message["role"] for message in bare] == ["user", "assistant", "tool", "user"]
+    bare = told(HI, assistant(CALL), result("call_1", picture, name="get_weather"), assistant("nice"))
+    assert [message["role"] for message in bare] == ["user", "assistant", "tool", "user", "assistant"]
     assert bare[2]["content"] == "[see the next message]"
 
 
