@@ -13,6 +13,8 @@ import orjson
 from flock.dialects.ir import Ended, Event, Json, PartBegan, PartDelta, PartEnded, Request, Tool, ToolCall
 from flock.plain import is_object
 
+# In `ToolCall.meta`: its arguments are raw input, whoever asks. Notes of flock's own begin with an underscore.
+CUSTOM = "_custom"
 SCHEMA: Json = {
     "type": "object",
     "properties": {"input": {"type": "string", "description": "The whole input of the tool, as it is."}},
@@ -34,7 +36,7 @@ def is_custom(request: Request, call: ToolCall) -> bool:
     calls a tool that is no longer offered.
     """
     tool = request.tool(call.name)
-    return tool.kind == "custom" if tool is not None else bool(call.meta.get("custom"))
+    return tool.kind == "custom" if tool is not None else bool(call.meta.get(CUSTOM))
 
 
 def wrap(input: str) -> str:
@@ -160,7 +162,7 @@ class CustomCalls:
                 text = self._open[event.index].feed(event.text)
                 return [PartDelta(event.index, text)] if text else []
             case PartBegan(index=index, part=ToolCall() as call) if call.name in self._custom:
-                if not call.meta.get("custom"):  # the engine knows custom tools: what it gives is raw
+                if not call.meta.get(CUSTOM):  # the engine knows custom tools: what it gives is raw
                     self._open[index] = Unwrap()
             case PartEnded() if event.index in self._open:
                 return [*self._rest(event.index), event]

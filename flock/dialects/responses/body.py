@@ -8,6 +8,7 @@ from typing import Any
 
 from flock.dialects.half import Addressing
 from flock.dialects.ir import Json, Request, Text, Usage
+from flock.dialects.responses.content import PLACE
 from flock.dialects.responses.tools import write_choice, write_tools
 from flock.dialects.responses.words import DIALECT
 
@@ -86,7 +87,7 @@ def _said(request: Request, to: Addressing) -> Json:
 
 def _instructions(request: Request) -> str | None:
     for message in request.messages[:1]:
-        if message.meta.get("place") == "instructions":
+        if PLACE in message.meta:
             return "\n\n".join(part.text for part in message.parts if isinstance(part, Text))
     return None
 

@@ -15,8 +15,11 @@ _TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reason
 # the rest of a text's fields are hints
 _NOT_META = ("type", "text", "refusal", "logprobs")
 PHASE = "phase"
+# In `meta`, notes that are no hints of the client's: whether words stood in `instructions`, and the namespace and own
+# name of a call, so that it goes back as it came even when its tool is no longer offered.
+PLACE, NAMESPACE, OWN_NAME = "_instructions", "_namespace", "_own_name"
 # notes of the halves that read other dialects, told in the words beside them or said by the item itself
-_NOTES = frozenset({"role", "place", "tool_reference", "block", "content", "legacy_function", "custom"})
+_NOTES = frozenset({"role", "id", "tool_reference", "block", "content", "legacy_function"})
 
 
 def read_content(content: Any, where: str) -> list[Part]:
@@ -120,7 +123,7 @@ def split_data_url(url: str) -> tuple[str, str] | None:
 
 def foreign_hints(meta: Json) -> list[str]:
     """Return the names of another dialect's hints that this one has no place for."""
-    return [name for name in meta if name not in _NOTES]
+    return [name for name in meta if name not in _NOTES and not name.startswith("_")]
 
 
 class Spelling:

@@ -22,7 +22,7 @@ from flock.dialects.ir import (
     ToolCall,
     ToolResult,
 )
-from flock.dialects.responses.content import PHASE, Spelling
+from flock.dialects.responses.content import NAMESPACE, OWN_NAME, PHASE, PLACE, Spelling
 from flock.dialects.responses.words import DIALECT
 
 # stands before the words of a result that is an error: the dialect has no field for it
@@ -62,7 +62,7 @@ def write_input(request: Request, wire: dict[str, str]) -> Written:
 def _instructions(messages: list[Message], *, own: bool) -> tuple[str, list[Message]]:
     """Return what stands in `instructions`, and the other messages: all that come first where nobody said which."""
     if own:
-        if messages and messages[0].meta.get("place") == "instructions":
+        if messages and PLACE in messages[0].meta:
             return _words(messages[0]), messages[1:]
         return "", messages
     count = next((i for i, message in enumerate(messages) if message.role != "system"), len(messages))
@@ -156,9 +156,9 @@ class _Writing:
             self._custom.add(id)
         item: Json = {"type": "custom_tool_call" if custom else "function_call", "call_id": id}
         tool = self._request.tool(call.name)
-        namespace = tool.namespace if tool is not None else call.meta.get("namespace")
+        namespace = tool.namespace if tool is not None else call.meta.get(NAMESPACE)
         if namespace:
-            item["name"] = tool.own_name if tool is not None else call.meta.get("own_name", call.name)
+            item["name"] = tool.own_name if tool is not None else call.meta.get(OWN_NAME, call.name)
             item["namespace"] = namespace
         else:
             item["name"] = self._wire.get(call.name, call.name)

@@ -11,9 +11,10 @@ from typing import Any
 
 import orjson
 
+from flock.dialects.custom_tools import CUSTOM
 from flock.dialects.ir import Json, Message, Opaque, Part, Role, Text, Thinking, ToolCall, ToolResult
 from flock.dialects.openai.checks import at, items_of, named, words, wrong
-from flock.dialects.responses.content import PHASE, read_content
+from flock.dialects.responses.content import NAMESPACE, OWN_NAME, PHASE, read_content
 from flock.dialects.responses.words import ANSWER_ITEMS, DIALECT, MODEL_ITEMS, ROLES
 from flock.errors import InvalidRequest, Unsupported
 from flock.plain import is_array, is_object
@@ -44,7 +45,7 @@ class Turns:
                 self._add("assistant", self._call(item, where, _arguments(item.get("arguments"), f"{where}.arguments")))
             case "custom_tool_call":
                 call = self._call(item, where, words(item.get("input"), f"{where}.input"))
-                call.meta["custom"] = True
+                call.meta[CUSTOM] = True
                 self._add("assistant", call)
             case "function_call_output" | "custom_tool_call_output":
                 self._add("tool", _result(item, where))
@@ -93,7 +94,7 @@ class Turns:
         call = ToolCall(named(item.get("call_id"), f"{where}.call_id"), name, arguments)
         if namespace := words(item.get("namespace"), f"{where}.namespace"):
             call.name = self._flat.get((namespace, name)) or f"{namespace}__{name}"
-            call.meta.update(namespace=namespace, own_name=name)
+            call.meta.update({NAMESPACE: namespace, OWN_NAME: name})
         return call
 
 

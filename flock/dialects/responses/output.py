@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from flock.dialects.custom_tools import CUSTOM
 from flock.dialects.ir import Json, Part, Refusal, Text, Thinking, Tool, ToolCall
 from flock.dialects.responses.content import PHASE
 from flock.dialects.responses.words import DIALECT
@@ -172,7 +173,7 @@ class CallItem:
     """
 
     def __init__(self, stem: str, index: int, part: ToolCall, tool: Tool | None) -> None:
-        custom = tool.kind == "custom" if tool is not None else bool(part.meta.get("custom"))
+        custom = tool.kind == "custom" if tool is not None else bool(part.meta.get(CUSTOM))
         self._field = "input" if custom else "arguments"
         self._event = "custom_tool_call_input" if custom else "function_call_arguments"
         self._id = f"{'ctc' if custom else 'fc'}_{stem}_{index}"

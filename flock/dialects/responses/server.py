@@ -16,6 +16,7 @@ from flock.dialects.history import parse
 from flock.dialects.ir import Format, Json, Message, Reasoning, Reply, Request, Text
 from flock.dialects.openai.checks import at, fields_of, items_of, named, number, switch, whole, words, wrong
 from flock.dialects.openai.server import write_fault
+from flock.dialects.responses.content import PLACE
 from flock.dialects.responses.features import features_of
 from flock.dialects.responses.items import SEND_ALL, every_item, read_items
 from flock.dialects.responses.tools import flat_names, read_choice, read_tools
@@ -25,7 +26,6 @@ from flock.errors import FlockError, InvalidRequest, Unsupported
 from flock.plain import is_array, is_object
 from flock.wire.sse import KEEPALIVE
 
-INSTRUCTIONS = "instructions"
 # What the middle has a place for; everything else is kept in `extras`.
 _UNDERSTOOD = frozenset(
     {
@@ -92,7 +92,7 @@ def read_request(ask: Ask) -> Request:
     choice, tools = read_choice(body.get("tool_choice"), offered)
     messages = read_items(items, flat_names(offered))
     if instructions := words(body.get("instructions"), "instructions"):
-        messages.insert(0, Message("system", [Text(instructions)], {"place": INSTRUCTIONS}))
+        messages.insert(0, Message("system", [Text(instructions)], {PLACE: True}))
     if not messages:
         raise InvalidRequest("input is empty", hint="send at least one item", details=at("input"))
     include = items_of(body.get("include"), "include")

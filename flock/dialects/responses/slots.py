@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from flock.dialects.custom_tools import CUSTOM
 from flock.dialects.ir import (
     Event,
     Json,
@@ -113,7 +114,7 @@ class Slots:
         if slot.pieces or not isinstance(name, str) or not name:
             return []
         flat = f"{namespace}__{name}" if isinstance(namespace, str) and namespace else name
-        meta: Json = {"custom": True} if slot.kind == "custom_tool_call" else {}
+        meta: Json = {CUSTOM: True} if slot.kind == "custom_tool_call" else {}
         held, slot.held = slot.held, ""
         call = ToolCall(slot.call_id, self._names.get(flat, flat), meta=meta)
         return [self._open(slot, _CALL, call), *(self.call_delta(slot, held) if held else [])]

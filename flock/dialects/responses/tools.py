@@ -16,7 +16,7 @@ from flock.errors import InvalidRequest
 from flock.plain import is_array, is_object
 
 # In `Tool.meta`: the fields of the namespace around it, and the type of the item it stood in.
-GROUP, LISTED = "group", "listed_in"
+GROUP, LISTED = "_group", "_listed_in"
 _LISTS = frozenset({"additional_tools", "tool_search_output"})
 
 

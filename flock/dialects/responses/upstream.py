@@ -12,6 +12,7 @@ from flock.dialects.half import Outgoing
 from flock.dialects.history import safe_names
 from flock.dialects.ir import Json, Reasoning, Reply, Request, ToolCall
 from flock.dialects.responses.body import write_schema
+from flock.dialects.responses.content import NAMESPACE
 from flock.dialects.responses.input import write_input
 from flock.dialects.responses.reader import ResponsesReader
 from flock.dialects.responses.tools import write_choice, write_tools
@@ -65,7 +66,7 @@ def _wire_names(request: Request) -> dict[str, str]:
         names += [
             part.name
             for part in message.parts
-            if isinstance(part, ToolCall) and part.name not in inside and "namespace" not in part.meta
+            if isinstance(part, ToolCall) and part.name not in inside and NAMESPACE not in part.meta
         ]
     return {real: sent for sent, real in safe_names(names).items()}
 

@@ -134,7 +134,7 @@ def test_what_is_held_back_comes_before_the_end() -> None:
 
 def test_an_engine_that_knows_custom_tools_is_left_alone() -> None:
     events: list[Event] = [
-        PartBegan(0, ToolCall("a", "apply_patch", meta={"custom": True})),
+        PartBegan(0, ToolCall("a", "apply_patch", meta={"_custom": True})),
         PartDelta(0, '{"input": "x"}'),
         PartEnded(0),
     ]
@@ -144,7 +144,7 @@ def test_an_engine_that_knows_custom_tools_is_left_alone() -> None:
 def test_calls_of_the_history_are_told_apart() -> None:
     assert is_custom(REQUEST, ToolCall("a", "apply_patch"))
     assert not is_custom(REQUEST, ToolCall("a", "ping"))
-    assert is_custom(REQUEST, ToolCall("a", "gone", meta={"custom": True}))
+    assert is_custom(REQUEST, ToolCall("a", "gone", meta={"_custom": True}))
     assert not is_custom(REQUEST, ToolCall("a", "gone"))
 
 

@@ -124,7 +124,7 @@ def told(error: FlockError) -> None:
     assert error.sentence
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(BODY)
 def test_no_body_raises_anything_but_a_word_for_the_client(fields: dict[str, Any]) -> None:
     request = taken(json.dumps(fields).encode())

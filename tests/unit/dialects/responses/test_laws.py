@@ -33,7 +33,7 @@ PARTS = st.one_of(
     st.builds(Thinking, st.text(max_size=3), WORDS, origin=st.just("responses")),
     st.builds(lambda i, a: ToolCall(i, "get_weather", a), WORDS, WORDS),
     st.builds(lambda i, a: ToolCall(i, "agents__spawn", a), WORDS, WORDS),
-    st.builds(lambda i, a: ToolCall(i, "apply_patch", a, {"custom": True}), WORDS, WORDS),
+    st.builds(lambda i, a: ToolCall(i, "apply_patch", a, {"_custom": True}), WORDS, WORDS),
 )
 
 
@@ -52,7 +52,7 @@ def replies(draw: st.DrawFn) -> Reply:
     return Reply("resp_0123456789abcdef", "alias", parts, cast("Stop", stop), "", usage)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(replies())
 def test_what_is_written_is_read_again(reply: Reply) -> None:
     request = ask(tools=TOOLS)
@@ -62,7 +62,7 @@ def test_what_is_written_is_read_again(reply: Reply) -> None:
     assert upstream.read_reply(json.loads(server.write_reply(reply, request, TO)), {}) == reply
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(replies())
 def test_what_is_written_is_read_by_the_official_library(reply: Reply) -> None:
     done = accumulated(written(replay(reply)))
@@ -91,7 +91,7 @@ def tangled(draw: st.DrawFn) -> list[Event]:
     return [*found, Ended("stop")]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(tangled())
 def test_no_tangle_of_parts_breaks_the_grammar(found: list[Event]) -> None:
     response_of(written(found))

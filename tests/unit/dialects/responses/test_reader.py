@@ -55,11 +55,11 @@ def test_every_cut_at_every_byte_gives_the_same_frames_and_events(name: str) -> 
     data = stream(name)
     expected = events(data)
     whole = split(Frames().feed(data)[0])
-    for at in range(0, len(data) + 1, 1 if len(data) < 9000 else 7):
+    for at in range(0, len(data) + 1, 1 if len(data) < 4000 else 13):
         frames = Frames()
         found = split(frames.feed(data[:at])[0]) + split(frames.feed(data[at:])[0])
         assert found == whole, at
-    for size in (1, 2, 3, 17, 1000):
+    for size in (1, 17):
         assert events(data, size=size) == expected
 
 
@@ -134,7 +134,7 @@ def test_a_custom_call_has_its_raw_input() -> None:
     call = folded("custom_tool").parts[1]
     assert isinstance(call, ToolCall)
     assert call.arguments.endswith('+"quoted" \\ back\n*** End Patch')
-    assert call.meta["custom"]
+    assert call.meta["_custom"]
 
 
 def test_calls_in_namespaces_and_renamed_ones_get_their_own_names() -> None:
@@ -283,7 +283,7 @@ TYPES = [
 EVENTS = st.fixed_dictionaries({"type": st.sampled_from(TYPES) | JSON}, optional=FIELDS)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(EVENTS, max_size=12))
 def test_a_reader_never_raises_and_never_breaks_the_order_of_events(told: list[dict[str, object]]) -> None:
     data = b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in told)

@@ -134,7 +134,7 @@ def test_a_native_engine_may_remember_the_input() -> None:
 
 def test_a_string_is_a_users_message() -> None:
     assert ask(instructions="Be.").messages == [
-        Message("system", [Text("Be.")], {"place": "instructions"}),
+        Message("system", [Text("Be.")], {"_instructions": True}),
         Message("user", [Text("hi")]),
     ]
 

@@ -31,7 +31,7 @@ def tapped(data: bytes, size: int = 0) -> ResponsesTap:
     return tap
 
 
-@pytest.mark.parametrize("size", [0, 1, 2, 5, 64, 1000])
+@pytest.mark.parametrize("size", [0, 1, 64])
 @pytest.mark.parametrize("name", STREAMS)
 @pytest.mark.pitfall(74)
 def test_what_a_tap_knows_at_any_cut(name: str, size: int) -> None:
@@ -118,7 +118,7 @@ def test_a_fault_is_about_the_answer_that_was_begun() -> None:
     assert (silent["sequence_number"], silent["response"]["error"]["code"]) == (0, "rate_limit_exceeded")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(STREAMS), st.lists(st.integers(1, 300), max_size=20))
 def test_any_cuts_make_no_difference(name: str, sizes: list[int]) -> None:
     data, at, tap = stream(name), 0, ResponsesTap()

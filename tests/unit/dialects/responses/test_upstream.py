@@ -334,9 +334,9 @@ SAID = st.one_of(
     st.builds(Refusal, WORDS),
     st.builds(Thinking, st.text(min_size=1, max_size=5), st.text(min_size=1, max_size=5), origin=st.just("responses")),
     st.builds(lambda i, a: ToolCall(i, "get_weather", a), IDS, st.text(min_size=1, max_size=5)),
-    st.builds(lambda i, a: ToolCall(i, "apply_patch", a, {"custom": True}), IDS, WORDS),
+    st.builds(lambda i, a: ToolCall(i, "apply_patch", a, {"_custom": True}), IDS, WORDS),
     st.builds(
-        lambda i, a: ToolCall(i, "agents__spawn", a, {"namespace": "agents", "own_name": "spawn"}),
+        lambda i, a: ToolCall(i, "agents__spawn", a, {"_namespace": "agents", "_own_name": "spawn"}),
         IDS,
         st.text(min_size=1, max_size=5),
     ),
@@ -370,7 +370,7 @@ def grouped(messages: list[Message]) -> bool:
     return not any(a.role == b.role and a.role in ("assistant", "tool") for a, b in pairwise(messages))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     TURNS.filter(grouped),
     st.builds(
