@@ -1,9 +1,10 @@
 """The reader of chat streams: frames of any engine that calls itself OpenAI-compatible in, events of the middle out.
 
 Does no I/O and never raises: what cannot be understood is a Broke. Runs once per token, so the usual chunk takes the
-short way. `calls.py` keeps the calls, which interleave. An `Ended` is given at the finish reason, again when what
-follows changes it (Ollama ends in the middle, ollama#12557); a stream that stops without one and without `[DONE]` gets
-none, which its caller takes for broken. Reached as `upstream.reader`.
+short way. `calls.py` keeps the calls, which interleave. An `Ended` is given at a finish reason that comes by itself;
+one that comes with words may be followed by more (Ollama ends in the middle, ollama#12557), so the next chunk, `[DONE]`
+or `close` decides. A stream that stops without one and without `[DONE]` gets none, which its caller takes for broken.
+Reached as `upstream.reader`.
 """
 
 from typing import Any
@@ -115,6 +116,7 @@ class ChunkReader:
             self._began, self._first = True, chunk
             id, model = chunk.get("id"), chunk.get("model")
             events.append(Began(id if isinstance(id, str) else "", model if isinstance(model, str) else ""))
+        said = len(events)
         choices = chunk.get("choices")
         finish: Any = None
         choice: Any = None
@@ -127,6 +129,7 @@ class ChunkReader:
                 elif isinstance(text := choice.get("text"), str) and text:
                     self._say(Text, text, events)
                 finish = choice.get("finish_reason")
+        spoke = len(events) > said
         if chunk.get("usage") and (usage := read_usage(chunk)) is not None:
             self._timed = True
             events.append(Used(usage))
@@ -137,6 +140,9 @@ class ChunkReader:
                 self._over = True
                 return [*events, Broke(f"the engine ended its answer with {finish!r}", finish)]
             self._finish = (finish, choice)
+        elif spoke:
+            self._finish = None  # it was no end
+        if self._finish is not None and not spoke:
             events += self._end()
         return events
 

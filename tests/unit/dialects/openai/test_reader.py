@@ -217,6 +217,13 @@ def test_calls_behind_an_early_stop_are_not_lost() -> None:
     reply = folded("ollama-early-stop")
     assert [call[:2] for call in calls(reply)] == [("call_x1", "get_weather"), ("call_x2", "get_time")]
     assert reply.parts[0] == Text("Let me see.")
+    found = events([stream("ollama-early-stop")])
+    assert [type(event) for event in found].count(Ended) == 1
+    assert isinstance(found[-1], Ended)
+    # a finish reason in every chunk, as Gemini's own streams have it
+    every = [chunk({"content": word}, "stop") for word in ("one", " two", " three")]
+    assert fold(events(every)).parts == [Text("one two three")]
+    assert not any(isinstance(event, Ended) for event in events([*every, chunk({"content": "!"})]))
 
 
 @pytest.mark.pitfall(3)
