@@ -50,6 +50,7 @@ class Turns:
     _out: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     _shown: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     _begun: bool = False
+    _led: bool = False  # the first message is the system's
 
     def write(self, messages: list[Message]) -> list[dict[str, Any]]:
         """Return the messages as the dialect spells them. Raises Unsupported naming a part that has no equivalent."""
@@ -76,6 +77,7 @@ class Turns:
             return
         late = self._begun
         if self.late_system == "keep" or not (late or self._out):
+            self._led = self._led or not self._out
             self._put(self.system_role, text, message)
         elif late and self.late_system == "user":
             self._flush()
@@ -88,12 +90,12 @@ class Turns:
 
     def _hoist(self, text: str, message: Message) -> None:
         """Append to the first system message, or become it."""
-        first = self._out[0] if self._out else None
-        if first is not None and first["role"] == self.system_role and isinstance(first["content"], str):
-            first["content"] += "\n\n" + text
+        if self._led and isinstance(self._out[0]["content"], str):
+            self._out[0]["content"] += "\n\n" + text
         else:
             self._put(self.system_role, text, message)
             self._out.insert(0, self._out.pop())
+            self._led = True
 
     def _words(self, part: Part) -> str:
         """Return what a part says where only words may stand."""
@@ -108,6 +110,10 @@ class Turns:
     def _user(self, message: Message) -> None:
         self._begun = True
         content = self._content(message.parts)
+        if self._led and self.system_role == "user" and len(self._out) == 1 and content:
+            # templates without a system role want turns that alternate too: one message for both
+            lead, self._led = self._out.pop()["content"], False
+            content = f"{lead}\n\n{content}" if isinstance(content, str) else [*_listed(lead), *content]
         if self._shown:  # results' pictures go before what the user says, so that turns still alternate
             content, self._shown = [*self._shown, *_listed(content)], []
         if content:

@@ -84,6 +84,17 @@ def test_late_system_messages() -> None:
     assert write(*talk, options={"late_system": "user"}).edits
 
 
+@pytest.mark.pitfall(36)
+def test_a_template_without_a_system_role_gets_turns_that_alternate() -> None:
+    as_user = {"system_role": "user"}
+    found = told(system("a"), system("b"), user("1"), assistant("2"), options={**as_user, "late_system": "user"})
+    assert found == [{"role": "user", "content": "a\n\nb\n\n1"}, {"role": "assistant", "content": "2"}]
+    pictured = told(system("a"), user("1", Image(url="u")), options=as_user)[0]["content"]
+    assert [part["type"] for part in pictured] == ["text", "text", "image_url"]
+    late = told(user("1"), assistant("2"), system("c"), options={**as_user, "late_system": "hoist"})
+    assert [message["content"] for message in late] == ["c", "1", "2"]
+
+
 @pytest.mark.pitfall(6)
 def test_results_follow_their_calls() -> None:
     calls = assistant(CALL, ToolCall("call_2", "get_weather", "{}"))
