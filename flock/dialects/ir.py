@@ -108,11 +108,16 @@ class ToolResult:
 
 @dataclass(slots=True)
 class Opaque:
-    """A part only its own dialect understands: its type and the whole JSON value."""
+    """A part only its own dialect understands: its type and the whole JSON value.
+
+    `whole`: an item of its own beside the messages (a record of the vendor's, a client's snapshot) and no content of a
+    message. A half that writes another dialect leaves such a one out and reports it; content it may refuse.
+    """
 
     dialect: str
     type: str
     value: Json
+    whole: bool = False
 
 
 Part = Text | Image | File | Audio | Thinking | Refusal | ToolCall | ToolResult | Opaque

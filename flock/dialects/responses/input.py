@@ -91,7 +91,7 @@ class _Writing:
                     self._result(part)
                 else:
                     self._kept(part)
-        elif len(message.parts) == 1 and isinstance(part := message.parts[0], Opaque) and _is_item(part):
+        elif len(message.parts) == 1 and isinstance(part := message.parts[0], Opaque) and part.whole:
             self._kept(part)
         else:
             role = message.meta.get("role") or message.role
@@ -184,8 +184,3 @@ class _Writing:
 
 def _phase(part: Part) -> str:
     return str(part.meta.get(PHASE, "")) if isinstance(part, Text) else ""
-
-
-def _is_item(part: Opaque) -> bool:
-    """Return whether an opaque part is an item of its own and not a part of a message's content."""
-    return not part.type.startswith(("input_", "output_"))

@@ -58,7 +58,7 @@ class Turns:
                     details=at(where),
                 )
             case kind:
-                self._add(_role_of(kind, item), Opaque(DIALECT, kind, item))
+                self._add(_role_of(kind, item), Opaque(DIALECT, kind, item, whole=True))
 
     def _add(self, role: Role, part: Part) -> None:
         last = self.messages[-1] if self.messages else None

@@ -136,7 +136,7 @@ class Slots:
                 text = orjson.dumps(value).decode() if is_object(value) else value
                 return self.call_rest(slot, text) if isinstance(text, str) else []
             case _:
-                return [self._open(slot, _CALL, Opaque(DIALECT, slot.kind, item))]
+                return [self._open(slot, _CALL, Opaque(DIALECT, slot.kind, item, whole=True))]
 
     def _reasoning_rest(self, slot: Slot, item: Json) -> list[Event]:
         texts = {name: _texts(item.get(name)) for name in ("summary", "content")}

@@ -54,8 +54,11 @@ def write_request(request: Request, model: str, *, stream: bool) -> Outgoing:
         body["parallel_tool_calls"] = request.parallel_tools
     _write_knobs(request, body, lost, own=own)
     _write_extras(request, body, lost, own=own)
+    edits = written.edits
+    if body.get("store"):
+        edits = [*edits, "store: false, nothing is kept for later requests"]
     body["store"] = False
-    return Outgoing(PATH, body, lost=list(dict.fromkeys(lost)), edits=written.edits, names=_names(request, wire))
+    return Outgoing(PATH, body, lost=list(dict.fromkeys(lost)), edits=edits, names=_names(request, wire))
 
 
 def _wire_names(request: Request) -> dict[str, str]:

@@ -255,6 +255,7 @@ def test_unknown_items_and_fields_are_kept() -> None:
         "compaction",
         "ghost_snapshot",
     ]
+    assert all(part.whole for part in opaque)
     assert roles["additional_tools"] == "system"
     assert roles["web_search_call"] == roles["compaction"] == "assistant"
     assert roles["tool_search_output"] == roles["local_shell_call_output"] == "tool"
