@@ -32,8 +32,8 @@ _MESSAGE = re.compile(rb'"message":\s*("(?:[^"\\]|\\.)*")')
 _ID = re.compile(rb'"response":\s*\{[^{}\[\]]*?"id":\s*"([^"\\]{1,200})"')
 _NUMBER = re.compile(rb'"sequence_number":\s*(\d{1,9})')
 _BLANK_LINES = (b"\n\n", b"\r\n\r\n")
-# the longest of the words above that a cut could split
-_OVERLAP = 240
+# What a cut between two reads can split: the words looked for with what follows them, and what may stand before them.
+_SEAM, _OVERLAP = 32, 240
 
 
 class ResponsesTap:
@@ -59,9 +59,9 @@ class ResponsesTap:
             self._head += data[:_HEAD_BYTES]
         if self._fault:
             self._kept += data[: TAIL_BYTES - len(self._kept)]
-        elif b"response.c" in data or b"response.i" in data or b"response.f" in data or b"error" in data:
+        elif _worth_a_look(data):
             self._look(before[-_OVERLAP:] + data)
-        elif before and not before.endswith(b"\n"):  # a word may be cut between two reads
+        elif before and not before.endswith(b"\n") and _worth_a_look(before[-_SEAM:] + data[:_SEAM]):
             self._look(before[-_OVERLAP:] + data[:_OVERLAP])
         return data
 
@@ -140,6 +140,11 @@ class ResponsesTap:
         number = int(numbers[-1]) + 1 if numbers else 0
         data = orjson.dumps({"type": "response.failed", "sequence_number": number, "response": response})
         return b"event: response.failed\ndata: " + data + b"\n\n"
+
+
+def _worth_a_look(data: bytes) -> bool:
+    """Return whether bytes may hold a terminal event or an error: words are found in next to no time, patterns not."""
+    return b"response.c" in data or b"response.i" in data or b"response.f" in data or b"error" in data
 
 
 def _text(quoted: bytes) -> str:
