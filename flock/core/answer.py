@@ -61,6 +61,10 @@ class Tap(Protocol):
         """Return what the client gets for the bytes of one read."""
         ...
 
+    def end(self) -> None:
+        """Hear that the upstream's stream has ended by itself, before it is asked whether it is finished."""
+        ...
+
     def close(self) -> bytes:
         """Return what is left after a good end."""
         ...
@@ -138,6 +142,8 @@ class Commit:
         self._first()
         if made.kind != TRANSLATE and not ask.stream:
             record.usage = _usage(made.dialect, body)
+            if record.usage is None and not _is_object(body):  # what tells its usage has been read already
+                raise UpstreamError(f"what {self._upstream.engine} answered is no JSON object", hint=AGAIN)
             return Answer(exchange, echoed(body, record.model, ask.model))
         crossing = self._crossing()
         reply = crossing.read(body)
@@ -277,6 +283,13 @@ def _is_own_fault(dialect: str, body: bytes) -> bool:
     except ValueError:
         return False
     return isinstance(found, dict) and "type" in found and openai.is_fault(body)
+
+
+def _is_object(body: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(body), dict)
+    except ValueError:
+        return False
 
 
 def _usage(dialect: str, body: bytes) -> Usage | None:
