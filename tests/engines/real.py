@@ -38,6 +38,10 @@ START_SECONDS = 240.0
 SLOW_START = pytest.mark.timeout(300)
 
 
+# the locks that keep engines running for this process, by place; the kernel takes them away when it ends
+_USED: dict[Path, int] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Real:
     """A running engine: its kind as flock names it, the id of its model, where it is, its process."""
@@ -61,18 +65,20 @@ def room(factory: pytest.TempPathFactory) -> Path:
 
 @contextlib.contextmanager
 def running(kind: str, shared: Path) -> Iterator[Real]:
-    """Yield the run's engine of a kind (mlx, vllm, llamacpp), started when it does not run yet."""
+    """Yield the run's engine of a kind (mlx, vllm, llamacpp), started when it does not run yet.
+
+    It is this process's until the process ends: the next file's tests want it too, and starting vLLM takes a minute.
+    """
     place = shared / f"engine-{kind}"
     place.mkdir(exist_ok=True)
-    users = os.open(place / "users", os.O_RDWR | os.O_CREAT)
-    try:
-        with (place / "door").open("w") as door:
-            fcntl.flock(door, fcntl.LOCK_EX)  # one starts it, the others wait until it serves
+    with (place / "door").open("w") as door:
+        fcntl.flock(door, fcntl.LOCK_EX)  # one starts it, the others wait until it serves
+        if place not in _USED:
+            users = os.open(place / "users", os.O_RDWR | os.O_CREAT)
             fcntl.flock(users, fcntl.LOCK_SH)
-            yield_to = _joined(kind, place) or _started(kind, place)
-        yield yield_to
-    finally:
-        os.close(users)
+            _USED[place] = users
+        engine = _joined(kind, place) or _started(kind, place)
+    yield engine
 
 
 def _joined(kind: str, place: Path) -> Real | None:
