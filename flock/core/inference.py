@@ -15,6 +15,7 @@ from flock.clock import Clock
 from flock.core.answer import Answer, Commit
 from flock.core.counting import Count, Counter
 from flock.core.dispatch import Dispatch
+from flock.core.drift import Drifts, turn_of
 from flock.core.ids import REQUESTS_KEPT
 from flock.core.metrics import Metrics
 from flock.core.names import Names
@@ -24,7 +25,7 @@ from flock.dialects import tokens
 from flock.dialects.ask import Ask
 from flock.dialects.estimate import estimate
 from flock.dialects.families import family_of
-from flock.dialects.ir import Usage
+from flock.dialects.ir import NO_USAGE, Usage
 from flock.dialects.plan import Changes, Plan, Target, plan
 from flock.dialects.switches import ALL_ON, Switches
 from flock.dialects.table import SERVERS
@@ -102,6 +103,7 @@ class Inference:
         self._manners = manners or Manners()
         self._families: dict[str, Family] = {}
         self.names = names or Names()
+        self.drifts = Drifts()
         self.running: dict[str, Record] = {}
         self.in_flight: dict[str, int] = {}
         self.total = 0
@@ -130,6 +132,9 @@ class Inference:
             tried.ended = record.ended
             if tried.status:
                 self._leave(record.upstream)
+        usage = record.usage or NO_USAGE
+        prefill = usage.prefill_ms / 1000 if usage.prefill_ms else record.first - record.sent if record.stream else 0.0
+        self.drifts.settled(record.id, usage.input, usage.cached or None, prefill)
         self.recent.append(record.id)
         self._metrics.settled(record)
         self._ledger.put(record)
@@ -251,6 +256,9 @@ class Inference:
             raise
         tried.status = answer.status
         self.health.served(upstream.name)
+        turn = turn_of(ask, record.id, record.key.id, record.at, made.dialect, made.sent)
+        if turn is not None:
+            self.drifts.observe(turn)
         return answer
 
     def _leave(self, upstream: str) -> None:

@@ -321,6 +321,8 @@ class Reply:
         assert self._response is not None
         assert answer.tap is not None
         record, tap = self.record, answer.tap
+        if self._end_error is None:
+            tap.end()
         error = self.interrupted or self._broken(answer)
         last = self._last
         if error is not None and not (tap.finished and self.interrupted is None):

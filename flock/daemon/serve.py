@@ -170,12 +170,7 @@ async def _wired(home: Home, config: Config, stop: "listen.Stop") -> AsyncGenera
             names=Names(config.router.default_model, config.router.alias_pairs()),
             manners=_manners(home, config, Counter(session, clock, tokenizers)),
         )
-        keys = Keys(clock, required=config.auth.require_keys)
-        keys.load(await store.keys.all())
-        keys.on_revoked = lambda key_id: inference.interrupt_key(
-            key_id, KeyRevoked("this API key was revoked", hint="ask for a new one: flock token create")
-        )
-        store.writer.touched = keys.take_touched
+        keys = await _keys(config, store, clock, inference)
         jobs = Jobs(clock)
         stack.push_async_callback(jobs.stop)
         yield Context(
@@ -195,7 +190,19 @@ async def _wired(home: Home, config: Config, stop: "listen.Stop") -> AsyncGenera
             started_at=clock.now(),
             api_url=config.external_url or config.listen.url,
             stop=stop,
+            drifts=inference.drifts,
         )
+
+
+async def _keys(config: Config, store: Store, clock: Clock, inference: Inference) -> Keys:
+    """Return the keys of the store; revoking one ends its running requests."""
+    keys = Keys(clock, required=config.auth.require_keys)
+    keys.load(await store.keys.all())
+    keys.on_revoked = lambda key_id: inference.interrupt_key(
+        key_id, KeyRevoked("this API key was revoked", hint="ask for a new one: flock token create")
+    )
+    store.writer.touched = keys.take_touched
+    return keys
 
 
 def _manners(home: Home, config: Config, counter: Counter) -> Manners:

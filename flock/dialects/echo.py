@@ -26,6 +26,8 @@ class _Tap(Protocol):
 
     def feed(self, data: bytes) -> bytes: ...
 
+    def end(self) -> None: ...
+
     def close(self) -> bytes: ...
 
     def usage(self) -> Usage | None: ...
@@ -84,6 +86,10 @@ class EchoTap:
         if not whole or not self._name.search(whole):
             return whole
         return b"".join([self._name.sub(lambda _: self._words, frame, count=1) for frame in split(whole)])
+
+    def end(self) -> None:
+        """Pass it on."""
+        self._tap.end()
 
     def close(self) -> bytes:
         """Return bytes held back that never became a frame."""

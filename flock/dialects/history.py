@@ -82,7 +82,7 @@ class _Pairing:
     def _take_turn(self, message: Message) -> None:
         turn = len(self._kept)
         if turn and self._continues(message):
-            turn -= 1
+            turn = self._joined()
         parts: list[Part] = []
         slots: list[_Slot] = []
         for part in message.parts:
@@ -97,6 +97,18 @@ class _Pairing:
             self._edit("consecutive turns of the assistant were joined")
         else:
             self._kept.append((replace(message, parts=parts) if slots else message, slots))
+
+    def _joined(self) -> int:
+        """Make the last turns of the assistant, of which at most the last one calls, one turn; return its index."""
+        before, slots = self._kept.pop()
+        while self._kept and self._kept[-1][0].role == "assistant" and not self._kept[-1][1]:
+            earlier, _ = self._kept.pop()
+            before = replace(earlier, parts=[*earlier.parts, *before.parts])
+        self._kept.append((before, slots))
+        turn = len(self._kept) - 1
+        for slot in slots:
+            slot.turn = turn
+        return turn
 
     def _continues(self, message: Message) -> bool:
         """Return whether a turn goes on with the one before it: nothing stands between them, not even a result."""

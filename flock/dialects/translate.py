@@ -142,13 +142,13 @@ class Events:
 class TranslationTap:
     """A stream in translation, with the manners of a tap: bytes in, the client's frames out."""
 
-    __slots__ = ("_events", "_reported", "_said", "_writer")
+    __slots__ = ("_events", "_reported", "_rest", "_writer")
 
     def __init__(self, events: Events, writer: Writer, reported: Callable[[Usage], Usage] | None) -> None:
         self._events = events
         self._writer = writer
         self._reported = reported
-        self._said = False
+        self._rest = b""
 
     @property
     def begun(self) -> bool:
@@ -184,9 +184,13 @@ class TranslationTap:
         """Return the client's frames for the bytes of one read."""
         return self._write(self._events.feed(data))
 
+    def end(self) -> None:
+        """Hear that the upstream's stream has ended: some tell only by that why they do."""
+        self._rest += self._write(self._events.close())
+
     def close(self) -> bytes:
         """Return the frames that end the answer well; called after a good end only."""
-        return self._write(self._events.close()) + self._writer.close()
+        return self._rest + self._writer.close()
 
     def write_fault(self, error: FlockError) -> bytes:
         """Return the in-stream error that ends the answer."""

@@ -40,6 +40,9 @@ class MessagesTap:
         self._tail = data if len(data) >= TAIL_BYTES else (self._tail + data)[-TAIL_BYTES:]
         return data
 
+    def end(self) -> None:
+        """Nothing: what a relay has to say it has said."""
+
     def close(self) -> bytes:
         """Return bytes held back: none are."""
         return b""

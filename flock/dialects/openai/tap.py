@@ -105,6 +105,9 @@ class StreamTap:
     def _is_usage(self, frame: bytes) -> bool:
         return _NO_CHOICES.search(frame) is not None and _USAGE.search(frame) is not None
 
+    def end(self) -> None:
+        """Nothing: what a relay has to say it has said."""
+
     def close(self) -> bytes:
         """Return bytes held back that never became a frame."""
         return self._frames.close() if self._frames is not None else b""

@@ -75,6 +75,9 @@ class ResponsesTap:
         if found := _FAULT.search(seen):
             self._fault, self._kept = True, seen[found.start() :][:TAIL_BYTES]
 
+    def end(self) -> None:
+        """Nothing: what a relay has to say it has said."""
+
     def close(self) -> bytes:
         """Return nothing: no bytes are held back."""
         return b""
