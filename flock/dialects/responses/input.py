@@ -23,6 +23,7 @@ from flock.dialects.ir import (
     ToolResult,
 )
 from flock.dialects.responses.content import NAMESPACE, OWN_NAME, PHASE, PLACE, Spelling
+from flock.dialects.responses.search import SEARCH, write_search_call
 from flock.dialects.responses.words import DIALECT
 
 # stands before the words of a result that is an error: the dialect has no field for it
@@ -152,6 +153,9 @@ class _Writing:
         custom = is_custom(self._request, call)
         id = safe_id(call.id)
         self._spelling.meta(call.meta)
+        if SEARCH in call.meta and self._spelling.own:
+            self.items.append(write_search_call(call, id))
+            return
         if custom:
             self._custom.add(id)
         item: Json = {"type": "custom_tool_call" if custom else "function_call", "call_id": id}
@@ -168,6 +172,9 @@ class _Writing:
     def _result(self, result: ToolResult) -> None:
         id = safe_id(result.id)
         self._spelling.meta(result.meta)
+        if self._spelling.own and SEARCH in result.meta:
+            self.items.append(result.meta[SEARCH])
+            return
         kind = "custom_tool_call_output" if id in self._custom else "function_call_output"
         parts = result.parts
         if result.is_error:

@@ -15,6 +15,7 @@ from flock.dialects.custom_tools import CUSTOM
 from flock.dialects.ir import Json, Message, Opaque, Part, Role, Text, Thinking, ToolCall, ToolResult
 from flock.dialects.openai.checks import at, items_of, named, words, wrong
 from flock.dialects.responses.content import NAMESPACE, OWN_NAME, PHASE, read_content
+from flock.dialects.responses.search import is_client_side, read_search_call, read_search_output
 from flock.dialects.responses.words import ANSWER_ITEMS, DIALECT, MODEL_ITEMS, ROLES
 from flock.errors import InvalidRequest, Unsupported
 from flock.plain import is_array, is_object
@@ -49,6 +50,10 @@ class Turns:
                 self._add("assistant", call)
             case "function_call_output" | "custom_tool_call_output":
                 self._add("tool", _result(item, where))
+            case "tool_search_call" if is_client_side(item):
+                self._add("assistant", read_search_call(item, named(item.get("call_id"), f"{where}.call_id"), where))
+            case "tool_search_output" if is_client_side(item):
+                self._add("tool", read_search_output(item, named(item.get("call_id"), f"{where}.call_id")))
             case "reasoning":
                 self._add("assistant", _thinking(item, where))
             case "item_reference":

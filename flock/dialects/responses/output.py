@@ -11,6 +11,7 @@ import orjson
 from flock.dialects.custom_tools import CUSTOM
 from flock.dialects.ir import Json, Part, Refusal, Text, Thinking, Tool, ToolCall
 from flock.dialects.responses.content import PHASE
+from flock.dialects.responses.search import write_search_call
 from flock.dialects.responses.words import DIALECT
 
 # an event: its type and its fields, without the number it gets
@@ -211,6 +212,36 @@ class CallItem:
 
     def whole(self, status: str) -> Json:
         return {**self._item, self._field: "".join(self._pieces), "status": status}
+
+
+class SearchItem:
+    """A call of the client's own tool search: its arguments are an object, so it has no deltas."""
+
+    def __init__(self, stem: str, index: int, part: ToolCall) -> None:
+        self.head = b""
+        self._id = f"tsc_{stem}_{index}"
+        self._index = index
+        self._call_id = part.id or f"call_{stem}_{index}"
+        self._pieces: list[str] = []
+
+    def begin(self) -> list[Frame]:
+        return [("response.output_item.added", {"output_index": self._index, "item": self.whole("in_progress")})]
+
+    def takes(self, part: Part) -> bool:
+        return False
+
+    def open(self, part: Part) -> list[Frame]:
+        return []
+
+    def take(self, text: str) -> None:
+        self._pieces.append(text)
+
+    def shut(self) -> list[Frame]:
+        return []
+
+    def whole(self, status: str) -> Json:
+        call = ToolCall(self._call_id, "tool_search", "".join(self._pieces))
+        return write_search_call(call, self._call_id, status, self._id)
 
 
 class KeptItem:

@@ -11,6 +11,7 @@ from typing import Any
 from flock.dialects.ir import Json, Request, Tool, ToolChoice
 from flock.dialects.openai.checks import at, fields_of, items_of, named, switch, words, wrong
 from flock.dialects.responses.content import foreign_hints
+from flock.dialects.responses.search import SEARCH, is_client_side, read_search
 from flock.dialects.responses.words import DIALECT
 from flock.errors import InvalidRequest
 from flock.plain import is_array, is_object
@@ -24,6 +25,7 @@ def read_tools(body: Json, items: Iterable[Json]) -> list[Tool]:
     """Return the tools of a request, those listed by its items last. Raises InvalidRequest naming what is wrong.
 
     Of two definitions of a name the first one counts, but one that an item lists makes a deferred tool an offered one.
+    Tools that are deferred stay so only where the client searches for them itself: nobody else would ever find them.
     """
     found = _read(items_of(body.get("tools"), "tools"), "tools")
     listed: list[Tool] = []
@@ -34,7 +36,11 @@ def read_tools(body: Json, items: Iterable[Json]) -> list[Tool]:
                 tool.deferred = False
                 tool.meta[LISTED] = kind
                 listed.append(tool)
-    return _unique(found, listed)
+    tools = _unique(found, listed)
+    if not any(SEARCH in tool.meta for tool in tools):
+        for tool in tools:
+            tool.deferred = False
+    return tools
 
 
 def _unique(found: list[Tool], listed: list[Tool]) -> list[Tool]:
@@ -87,6 +93,8 @@ def _read_namespace(group: Json, where: str) -> list[Tool]:
 
 def _read_tool(tool: Json, where: str) -> Tool:
     kind = named(tool.get("type"), f"{where}.type")
+    if kind == "tool_search" and is_client_side(tool):
+        return read_search(tool, where)
     if kind not in ("function", "custom"):
         return Tool(_hosted_name(kind, tool), kind="hosted", raw=tool)
     name = named(tool.get("name"), f"{where}.name")
@@ -170,7 +178,7 @@ def _group_of(tool: Tool) -> str:
 
 
 def _definition(tool: Tool, wire: dict[str, str], *, own: bool) -> Json:
-    if tool.kind == "hosted":
+    if tool.kind == "hosted" or SEARCH in tool.meta:
         return tool.raw
     written: Json = dict(tool.raw) if own else {}
     written["type"] = tool.kind
@@ -225,7 +233,8 @@ def _find(entry: Json, tools: list[Tool], where: str) -> Tool:
     kind = named(entry.get("type"), f"{where}.type")
     if kind not in ("function", "custom"):
         name = _hosted_name(kind, entry)
-        found = next((tool for tool in tools if tool.kind == "hosted" and tool.name == name), None)
+        known = (tool for tool in tools if tool.kind == "hosted" or SEARCH in tool.meta)
+        found = next((tool for tool in known if tool.name == name), None)
     else:
         name = named(entry.get("name"), f"{where}.name")
         namespace = words(entry.get("namespace"), f"{where}.namespace")
@@ -249,7 +258,7 @@ def write_choice(request: Request, wire: dict[str, str]) -> str | Json:
     tool = request.tool(choice.name)
     if tool is None:
         return "auto"
-    if tool.kind == "hosted":
+    if tool.kind == "hosted" or SEARCH in tool.meta:
         label = tool.raw.get("server_label")
         written: Json = {"type": tool.raw.get("type", tool.name)}
         return {**written, "server_label": label} if label is not None else written

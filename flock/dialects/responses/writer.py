@@ -29,7 +29,8 @@ from flock.dialects.ir import (
     Used,
 )
 from flock.dialects.responses.body import ResponseObject
-from flock.dialects.responses.output import CallItem, Frame, Item, KeptItem, MessageItem, ReasoningItem
+from flock.dialects.responses.output import CallItem, Frame, Item, KeptItem, MessageItem, ReasoningItem, SearchItem
+from flock.dialects.responses.search import SEARCH
 from flock.dialects.responses.words import DIALECT, INCOMPLETE, failure_code, failure_message
 from flock.errors import FlockError, UpstreamError
 
@@ -143,6 +144,8 @@ class ResponsesWriter:
         if isinstance(item, ReasoningItem) and not item.head:
             out += self._frames(item.opened())
         item.take(event.text)
+        if not item.head:  # an item without deltas
+            return out
         number = self._sequence
         self._sequence = number + 1
         return out + b'%b%b,"sequence_number":%d}\n\n' % (item.head, orjson.dumps(event.text), number)
@@ -172,7 +175,10 @@ class ResponsesWriter:
             case Thinking():
                 return ReasoningItem(stem, index, part)
             case ToolCall():
-                return CallItem(stem, index, part, self._request.tool(part.name))
+                tool = self._request.tool(part.name)
+                if tool is not None and SEARCH in tool.meta:
+                    return SearchItem(stem, index, part)
+                return CallItem(stem, index, part, tool)
             case Opaque():
                 return KeptItem(index, part.value)
             case _:

@@ -247,8 +247,6 @@ def test_unknown_items_and_fields_are_kept() -> None:
     }
     assert [part.type for part in opaque] == [
         "additional_tools",
-        "tool_search_call",
-        "tool_search_output",
         "web_search_call",
         "local_shell_call",
         "local_shell_call_output",
@@ -258,7 +256,7 @@ def test_unknown_items_and_fields_are_kept() -> None:
     assert all(part.whole for part in opaque)
     assert roles["additional_tools"] == "system"
     assert roles["web_search_call"] == roles["compaction"] == "assistant"
-    assert roles["tool_search_output"] == roles["local_shell_call_output"] == "tool"
+    assert roles["local_shell_call_output"] == "tool"
     assert request.extras["responses"]["client_metadata"] == {"x-codex-installation-id": "0"}
 
 

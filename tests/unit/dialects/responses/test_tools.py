@@ -31,7 +31,7 @@ def test_tools_of_every_kind() -> None:
     patch = by_name["apply_patch"]
     assert (patch.kind, (patch.grammar or {})["syntax"]) == ("custom", "lark")
     hosted = [tool for tool in request.tools if tool.kind == "hosted"]
-    assert [tool.raw["type"] for tool in hosted] == ["tool_search", "web_search", "mcp"]
+    assert [tool.raw["type"] for tool in hosted] == ["web_search", "mcp"]
     assert all(tool.schema is None for tool in hosted)
     # what a search found is offered, whatever it was before
     assert not by_name["calendar__create"].deferred
