@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterable
 
 import pytest
 
-from tests.clients.roster import ROSTER
+from tests.clients.roster import PROGRAMS
 from tests.running import ROOT, llama_server
 
 # engine → (is it there, how to get it)
@@ -20,7 +20,7 @@ ENGINES = {
     "llama-server": (lambda: llama_server() is not None, "tests/engines/install/llama_server.sh"),
     "mlx-lm": (lambda: (ROOT / ".engines/mlx/.made").exists(), "tests/engines/install/mlx_lm.sh"),
     "vllm": (lambda: (ROOT / ".engines/vllm/.made").exists(), "tests/engines/install/vllm.sh"),
-    **{name: (client.command().exists, "tests/engines/install/clients.sh") for name, client in ROSTER.items()},
+    **{name: (client.command().exists, "tests/engines/install/clients.sh") for name, client in PROGRAMS.items()},
 }
 # What a user set for a flock of their own must not reach the one that is tested
 KEPT = ("FLOCK_TEST_ENGINES", "FLOCK_WRITE_GOLDENS")

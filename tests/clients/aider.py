@@ -10,7 +10,9 @@ class Aider:
     """`aider --message`."""
 
     name = "aider"
-    dialect = "chat"
+    installed_as = "aider"
+    path = "/v1/chat/completions"
+    model = ""
     tool = ""
     always_streams = ""
     always_succeeds = True

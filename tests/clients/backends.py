@@ -12,12 +12,17 @@ from pathlib import Path
 from tests.clients.behind import Around, Backend, Served, spawned
 from tests.clients.client import Client
 from tests.clients.real_engines import embedded, real_llama_server, shared
+from tests.clients.roster import ROSTER
 from tests.fakes.scripted_answers import DONE, HELLO
+from tests.fakes.scripted_faces import FACES
 from tests.running import wait_for
 
 # as if scripted were an Ollama that speaks every dialect: catalog/engines.yaml of the flock under test
 NATIVE_CATALOG = "ollama:\n  dialects: [openai, anthropic, responses]\n"
 CELLS_OF_REAL = ("text", "tool")
+# what flock answers before it chooses an engine is tried once
+CELLS_OF_NATIVE = ("text", "plain", "tool", "abort", "cut")
+OWN_MODEL = {"aider text": "aider: where it has a model of its own that says the text of a file and nothing else"}
 SLOW_MLX = {"qwen-code": "mlx: qwen-code's prompt of 27 000 tokens takes it 45 s on two cores"}
 
 
@@ -27,15 +32,17 @@ def scripted(dialects: str, prefix: str, owner: str) -> Callable[[Around], Serve
     def start(around: Around) -> Served:
         log = around.top / "scripted.log"
         options = ["--dialects", dialects, "--prefix", prefix, "--owner", owner]
+        for insisted in {c.model for c in ROSTER.values() if c.model and owner == "scripted"}:
+            options += ["--also", insisted]
         spawned(around.stack, [sys.executable, "-m", "tests.fakes.scripted", *options], log)
         found = wait_for(lambda: re.match(r"PORT (\d+)", log.read_text()), "the scripted engine listens")
         port = int(found[1])
         around.flock.ok("engine", "attach", f"http://127.0.0.1:{port}", "--name", prefix.strip("-"))
 
         def model(client: Client) -> str:
-            return prefix + ("scripted" if client.tool else "scripted-edit")
+            return client.model or prefix + ("scripted" if client.tool else "scripted-edit")
 
-        return Served(model, HELLO, DONE, port, prefix)
+        return Served(model, HELLO, DONE, port, prefix, tuple(FACES[name].path for name in dialects.split(",")))
 
     return start
 
@@ -57,14 +64,15 @@ def empty(directory: Path) -> Path:
     return directory
 
 
+native = scripted("chat,anthropic,responses", "native-", "ollama")
 BACKENDS: dict[str, Backend] = {
     b.name: b
     for b in (
         Backend("scripted", scripted("chat", "chat-", "scripted")),
-        Backend("scripted-native", scripted("chat,anthropic,responses", "native-", "ollama")),
-        Backend("embedded", embedded, cells=CELLS_OF_REAL),
-        Backend("llama-server", real_llama_server, engine="llama-server", cells=CELLS_OF_REAL),
-        Backend("mlx", shared("mlx"), engine="mlx-lm", cells=CELLS_OF_REAL, without=SLOW_MLX),
+        Backend("scripted-native", native, cells=CELLS_OF_NATIVE),
+        Backend("embedded", embedded, cells=CELLS_OF_REAL, without=OWN_MODEL),
+        Backend("llama-server", real_llama_server, engine="llama-server", cells=CELLS_OF_REAL, without=OWN_MODEL),
+        Backend("mlx", shared("mlx"), engine="mlx-lm", cells=("tool",), without=SLOW_MLX),
         Backend("vllm", shared("vllm"), engine="vllm", cells=CELLS_OF_REAL),
     )
 }

@@ -34,17 +34,24 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A back end that runs. `model` returns the id for a client, started if need be; `port` is a scripted engine's."""
+    """A back end that runs. `model` returns the id for a client, started if need be; `port` is a scripted engine's, and
+    `paths` those of them that it answers.
+    """
 
     model: Callable[[Client], str]
     says: str
     says_after_tool: str
     port: int = 0
     prefix: str = ""
+    paths: tuple[str, ...] = ()
 
     def seen(self) -> dict[str, Any]:
         """Return what a scripted engine has seen."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/seen", timeout=10) as answer:
+        return self.get("/seen")
+
+    def get(self, path: str) -> Any:
+        """Ask a scripted engine."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
             return json.load(answer)
 
 
@@ -56,7 +63,7 @@ class Backend:
     start: Callable[[Around], Served]
     engine: str = ""
     cells: tuple[str, ...] = ()  # () is every cell
-    # client → why it has no cell here
+    # client, or client and cell → why it has no cell here
     without: Mapping[str, str] = field(default_factory=dict)
 
 

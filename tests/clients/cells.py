@@ -13,12 +13,14 @@ from typing import Any
 from tests.clients.behind import CONTENT, FILE, Backend
 from tests.clients.bench import Bench
 from tests.clients.client import Client, Place, Ran, run, started
+from tests.clients.roster import WAYS
 from tests.fakes.scripted_answers import ORDER
 from tests.running import wait_for
 
 ASK = "Please say hello, and nothing else."
 # a bad key must not be tried for minutes: what an impatient user waits
 BAD_KEY_SECONDS = 20.0
+CELLS_OF_WAYS = ("text", "tool")
 BAD_KEY = "flk_this-key-was-never-made"
 
 
@@ -42,7 +44,11 @@ def text(cell: Cell) -> str:
     ended_well(cell, ran)
     assert served.says in ran.out, told("the answer was not printed", ran)
     if served.port:
-        assert served.seen()["requests"][-1]["stream"], "the engine was not asked for a stream"
+        last = served.seen()["requests"][-1]
+        assert last["stream"], "the engine was not asked for a stream"
+        # the client's own dialect where the engine speaks it, chat where it does not
+        wanted = cell.client.path if cell.client.path in served.paths else served.paths[0]
+        assert last["path"].partition("?")[0] == wanted
     return f"{ran.seconds:.1f} s"
 
 
@@ -104,9 +110,12 @@ def abort(cell: Cell) -> str:
 def cut(cell: Cell) -> str:
     """The engine dies in the middle of an answer: the client notices, and asks again or says so."""
     served = cell.bench.served(cell.backend)
-    before = len(served.seen()["requests"])
+    served.get("/arm?tools=1" if cell.client.tool else "/arm")  # what has no tools may be a call for a title
+    before = served.seen()
     ran = run(cell.client, cell.bench.target(f"{served.prefix}scripted-cut"), ASK, cell.place())
-    asked = len(served.seen()["requests"]) - before
+    after = served.seen()
+    assert after["cuts"] == before["cuts"] + 1, told("it never came so far", ran)
+    asked = len(after["requests"]) - len(before["requests"])
     if ran.code == 0 and served.says in ran.out and asked > 1:
         return f"asked again, {ran.seconds:.1f} s"
     assert ran.code is not None, told("it did not end", ran)
@@ -122,14 +131,13 @@ CELLS: dict[str, Callable[[Cell], str]] = {
 def not_applicable(name: str, client: Client, backend: Backend) -> str:
     """Return why there is nothing to try, "" where there is."""
     if backend.cells and name not in backend.cells:
-        return f"{backend.name}: nothing that hangs on the engine"
-    if client.name in backend.without:
-        return backend.without[client.name]
-    if name == "plain":
-        return client.always_streams
-    if name == "text" and backend.cells and not client.tool:
-        return f"{client.name}: its model can say nothing but the text of a file, which its tool cell shows"
-    return ""
+        return f"{backend.name} has the cells {', '.join(backend.cells)}: what hangs on flock alone is tried once"
+    if client.name in WAYS and (name not in CELLS_OF_WAYS or not backend.name.startswith("scripted")):
+        return f"the dialects that {client.installed_as} also speaks: text and tool, with scripted engines"
+    if client.model and backend.name != "scripted":
+        return f"{client.name} insists on {client.model}, which the other engines do not have"
+    reason = backend.without.get(client.name) or backend.without.get(f"{client.name} {name}")
+    return reason or (client.always_streams if name == "plain" else "")
 
 
 def ended_well(cell: Cell, ran: Ran) -> None:

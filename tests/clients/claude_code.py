@@ -10,7 +10,9 @@ class ClaudeCode:
     """`claude -p`."""
 
     name = "claude-code"
-    dialect = "anthropic"
+    installed_as = "claude-code"
+    path = "/v1/messages"
+    model = ""
     tool = "Write"
     always_streams = "Claude Code always streams"
     always_succeeds = False

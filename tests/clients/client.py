@@ -22,7 +22,7 @@ CLIENTS = ROOT / ".engines" / "clients"
 COMMANDS = CLIENTS / "node_modules" / ".bin"
 NODE = CLIENTS / "node_modules" / "node" / "bin"
 # what a whole headless run may take on a busy machine: start of the client, two requests, end
-RUN_SECONDS = 90.0
+RUN_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,12 @@ class Client(Protocol):
     """One command-line client."""
 
     name: str
-    # what it speaks to the gateway: chat, anthropic or responses
-    dialect: str
+    # where the mark of its installation stands in tests/conftest.py
+    installed_as: str
+    # the path of the gateway it speaks to
+    path: str
+    # the model it insists on, empty when any will do
+    model: str
     # the tool it writes files with, empty for a client that edits files by the text of the answer
     tool: str
     # why it has no request that is not streamed, empty when it has

@@ -23,10 +23,12 @@ enabled = false
 
 
 class Codex:
-    """`codex exec`."""
+    """`codex exec` with a model it does not know: every tool is a function."""
 
     name = "codex"
-    dialect = "responses"
+    installed_as = "codex"
+    path = "/v1/responses"
+    model = ""
     tool = "exec_command"
     always_streams = "Codex always streams"
     always_succeeds = False
@@ -48,3 +50,11 @@ class Codex:
         quiet = ["--disable", "plugins", "--disable", "apps"]
         free = ["--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
         return [str(self.command()), "exec", *quiet, *free, prompt]
+
+
+class CodexGpt(Codex):
+    """`codex exec` with a model of its own catalogue: files are patched by a custom tool with a grammar."""
+
+    name = "codex-gpt"
+    model = "gpt-5.5"
+    tool = "apply_patch"

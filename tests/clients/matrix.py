@@ -17,7 +17,7 @@ from tests.clients.behind import Backend
 from tests.clients.bench import Bench, bench
 from tests.clients.cells import CELLS, Cell, not_applicable
 from tests.clients.client import Client
-from tests.clients.roster import ROSTER
+from tests.clients.roster import ROSTER, WAYS
 from tests.conftest import ENGINES
 
 WIDTH = 34
@@ -37,7 +37,7 @@ def outcome(bench: Bench, name: str, client: Client, backend: Backend) -> Outcom
     reason = not_applicable(name, client, backend)
     if reason:
         return Outcome("N/A", reason=reason)
-    for needed in (client.name, backend.engine):
+    for needed in (client.installed_as, backend.engine):
         if needed and not ENGINES[needed][0]():
             return Outcome("FAIL", reason=f"{needed} is not installed: {ENGINES[needed][1]}")
     try:
@@ -49,9 +49,11 @@ def outcome(bench: Bench, name: str, client: Client, backend: Backend) -> Outcom
 def table(rows: dict[tuple[str, str], dict[str, Outcome]], columns: Sequence[str]) -> Iterator[str]:
     """Yield the lines of the table and of the reasons below it."""
     reasons: list[str] = []
-    yield f"{'':12} {'':8} " + "".join(f"{column:{WIDTH}}" for column in columns).rstrip()
+    yield f"{'':20} {'':8} " + "".join(f"{column:{WIDTH}}" for column in columns).rstrip()
     last = ""
     for (client, cell), found in rows.items():
+        if client in WAYS and all(one.word == "N/A" for one in found.values()):
+            continue
         fields = []
         for column in columns:
             one = found[column]
@@ -59,7 +61,7 @@ def table(rows: dict[tuple[str, str], dict[str, Outcome]], columns: Sequence[str
                 reasons.append(one.reason)
             mark = f" [{reasons.index(one.reason) + 1}]" if one.reason else f" {one.note}"
             fields.append(f"{one.word}{mark}"[: WIDTH - 1].ljust(WIDTH))
-        yield f"{client if client != last else '':12} {cell:8} " + "".join(fields).rstrip()
+        yield f"{client if client != last else '':20} {cell:8} " + "".join(fields).rstrip()
         last = client
     yield ""
     yield from (f"[{number}] {reason}" for number, reason in enumerate(reasons, 1))

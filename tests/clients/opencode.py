@@ -1,4 +1,4 @@
-"""opencode, headless: chat completions, configured by a file in its home."""
+"""opencode, headless: each of three dialects by the package of its provider, configured by a file in its home."""
 
 import json
 from pathlib import Path
@@ -10,10 +10,13 @@ class Opencode:
     """`opencode run`."""
 
     name = "opencode"
-    dialect = "chat"
+    installed_as = "opencode"
+    path = "/v1/chat/completions"
+    model = ""
     tool = "write"
     always_streams = "opencode always streams"
     always_succeeds = False
+    package = "@ai-sdk/openai-compatible"
 
     def command(self) -> Path:
         return COMMANDS / "opencode"
@@ -21,7 +24,7 @@ class Opencode:
     def configure(self, target: Target, place: Place) -> dict[str, str]:
         model = {"name": target.model, "limit": {"context": target.window, "output": 4096}}
         provider = {
-            "npm": "@ai-sdk/openai-compatible",
+            "npm": self.package,
             "name": "flock",
             "options": {"baseURL": f"{target.url}/v1", "apiKey": "{env:FLOCK_TOKEN}"},
             "models": {target.model: model},
@@ -54,3 +57,19 @@ class Opencode:
 
     def argv(self, target: Target, prompt: str, place: Place, *, stream: bool) -> list[str]:
         return [str(self.command()), "run", "-m", f"flock/{target.model}", prompt]
+
+
+class OpencodeAnthropic(Opencode):
+    """The same over Anthropic Messages."""
+
+    name = "opencode-messages"
+    path = "/v1/messages"
+    package = "@ai-sdk/anthropic"
+
+
+class OpencodeResponses(Opencode):
+    """The same over OpenAI Responses."""
+
+    name = "opencode-responses"
+    path = "/v1/responses"
+    package = "@ai-sdk/openai"

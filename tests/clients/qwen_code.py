@@ -1,4 +1,4 @@
-"""qwen-code, headless: chat completions, configured by variables and its settings file."""
+"""qwen-code, headless: each of three dialects, configured by variables and its settings file."""
 
 import json
 from pathlib import Path
@@ -10,17 +10,20 @@ class QwenCode:
     """`qwen -p`."""
 
     name = "qwen-code"
-    dialect = "chat"
+    installed_as = "qwen-code"
+    path = "/v1/chat/completions"
+    model = ""
     tool = "write_file"
     always_streams = "qwen-code always streams"
     always_succeeds = False
+    auth_type = "openai"
 
     def command(self) -> Path:
         return COMMANDS / "qwen"
 
     def configure(self, target: Target, place: Place) -> dict[str, str]:
         settings = {
-            "security": {"auth": {"selectedType": "openai"}},
+            "security": {"auth": {"selectedType": self.auth_type}},
             "general": {"enableAutoUpdate": False},
             "privacy": {"usageStatisticsEnabled": False},
             "telemetry": {"enabled": False},
@@ -32,10 +35,29 @@ class QwenCode:
             "OPENAI_API_KEY": target.key,
             "OPENAI_BASE_URL": f"{target.url}/v1",
             "OPENAI_MODEL": target.model,
+            "ANTHROPIC_API_KEY": target.key,
+            "ANTHROPIC_BASE_URL": target.url,
+            "ANTHROPIC_MODEL": target.model,
         }
 
     def arguments(self, path: str, content: str) -> str:
         return json.dumps({"file_path": path, "content": content})
 
     def argv(self, target: Target, prompt: str, place: Place, *, stream: bool) -> list[str]:
-        return [str(self.command()), "--auth-type", "openai", "--yolo", "-p", prompt]
+        return [str(self.command()), "--auth-type", self.auth_type, "--yolo", "-p", prompt]
+
+
+class QwenCodeAnthropic(QwenCode):
+    """The same over Anthropic Messages."""
+
+    name = "qwen-code-messages"
+    path = "/v1/messages"
+    auth_type = "anthropic"
+
+
+class QwenCodeResponses(QwenCode):
+    """The same over OpenAI Responses."""
+
+    name = "qwen-code-responses"
+    path = "/v1/responses"
+    auth_type = "openai-responses"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.clients.behind import CONTENT, Around, Served, answers, spawned
 from tests.clients.client import Client
-from tests.clients.roster import ROSTER
+from tests.clients.roster import PROGRAMS
 from tests.engines.real import MLX_PYTHON, START_SECONDS, VLLM
 from tests.models import hf_clients, make
 from tests.running import ROOT, free_port, llama_server, wait_for
@@ -74,8 +74,8 @@ def shared(kind: str) -> Callable[[Around], Served]:
     """Return the start of an engine that serves one model for all clients."""
 
     def start(around: Around) -> Served:
-        calls = {c.tool: c.arguments(str(around.file(c)), CONTENT) for c in ROSTER.values() if c.tool}
-        (edit,) = (edit_of(around.file(c)) for c in ROSTER.values() if not c.tool)
+        calls = {c.tool: c.arguments(str(around.file(c)), CONTENT) for c in PROGRAMS.values() if c.tool}
+        (edit,) = (edit_of(around.file(c)) for c in PROGRAMS.values() if not c.tool)
         directory = hf_clients.write(around.top / "models", f"{kind}-clients", calls, edit)
         port = free_port()
         name, command = commands(kind, directory, port)

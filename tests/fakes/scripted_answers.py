@@ -82,7 +82,10 @@ def _shell(path: str, content: str) -> str:
 
 def _patch(tool: Tool, path: str, content: str) -> str:
     patch = f"*** Begin Patch\n*** Add File: {path}\n+{content}\n*** End Patch\n"
-    return patch if tool.kind == "custom" else json.dumps({"input": patch})
+    if tool.kind == "custom":
+        return patch
+    field = next(iter(tool.parameters.get("properties", {})), "input")  # a gateway makes it a function of one text
+    return json.dumps({field: patch})
 
 
 # the first of these that is on offer writes the file
