@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from flock.dialects.fold import fold
-from flock.dialects.ir import Message, PartDelta, Request, Text, ToolCall, ToolChoice, ToolResult
+from flock.dialects.ir import Message, Opaque, Request, Text, ToolCall, ToolChoice, ToolResult
 from flock.dialects.responses import upstream
 from tests.grammar.responses import response_of
 from tests.unit.dialects.responses.corpus import ask, body, events, read
@@ -15,11 +15,9 @@ from tests.unit.dialects.responses.writing import accumulated, of, written
 SEARCH = {"type": "tool_search", "execution": "client", "description": "Finds tools."}
 DEFERRED = {"type": "function", "name": "late", "parameters": {"type": "object"}, "defer_loading": True}
 CALL = {"type": "tool_search_call", "call_id": "c", "execution": "client", "arguments": {"query": "calendar"}}
-FOUND = {
-    "type": "namespace",
-    "name": "calendar",
-    "tools": [{"type": "function", "name": "create", "description": "New."}],
-}
+CREATE = {"type": "function", "name": "create", "description": "New."}
+FOUND = {"type": "namespace", "name": "calendar", "tools": [CREATE]}
+USER = {"role": "user", "content": "u"}
 
 
 def output(*tools: Any) -> dict[str, Any]:
@@ -41,16 +39,14 @@ def test_deferred_tools_wait_only_for_a_search_that_somebody_runs() -> None:
 
 @pytest.mark.pitfall(15)
 def test_the_search_is_a_function_and_what_it_found_is_offered() -> None:
-    request = ask(
-        {"role": "user", "content": "u"}, CALL, output(FOUND, {"type": "custom", "name": "x"}), tools=[SEARCH]
-    )
+    request = ask(USER, CALL, output(FOUND, {"type": "custom", "name": "x"}), tools=[SEARCH])
     assert offered(request) == {"tool_search": False, "calendar__create": False, "x": False}
     call, result = request.messages[1].parts[0], request.messages[2].parts[0]
     assert isinstance(call, ToolCall)
     assert (call.name, json.loads(call.arguments)) == ("tool_search", {"query": "calendar"})
     assert isinstance(result, ToolResult)
     assert result.parts == [Text("Tools found, which can be called now:\n- calendar__create: New.\n- x")]
-    nothing = ask({"role": "user", "content": "u"}, CALL, output(), tools=[SEARCH]).messages[2].parts[0]
+    nothing = ask(USER, CALL, output(), tools=[SEARCH]).messages[2].parts[0]
     assert isinstance(nothing, ToolResult)
     assert nothing.parts == [Text("No tools found.")]
 
@@ -73,15 +69,14 @@ def test_an_engine_of_this_dialect_gets_it_as_it_came() -> None:
     assert sent["tool_choice"] == {"type": "tool_search"}
     kept = [item for item in body("codex")["input"] if item["type"].startswith("tool_search")]
     assert [item for item in sent["input"] if item["type"].startswith("tool_search")] == kept
-    assert [tool for tool in sent["tools"] if tool["type"] == "tool_search"][0]["description"] == "Finds tools."
+    assert next(tool for tool in sent["tools"] if tool["type"] == "tool_search")["description"] == "Finds tools."
     assert ask(tools=[SEARCH], tool_choice={"type": "tool_search"}).tool_choice == ToolChoice("named", "tool_search")
 
 
 def test_a_search_the_vendor_ran_stays_the_vendors() -> None:
     item = {**CALL, "execution": "server", "call_id": None, "id": "tsc_1"}
-    assert ask({"role": "user", "content": "u"}, item).messages[1] != Message("assistant", [])
+    assert ask(USER, item).messages[1] == Message("assistant", [Opaque("responses", item["type"], item, whole=True)])
     told = {"type": "response.output_item.done", "item": item}
     done = {"type": "response.completed", "response": {"id": "r"}}
     stream = b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in (told, done))
-    whole = fold(events(stream))
-    assert [part for part in whole.parts if isinstance(part, ToolCall | PartDelta)] == []
+    assert fold(events(stream)).parts == [Opaque("responses", item["type"], item, whole=True)]

@@ -394,9 +394,7 @@ def grouped(messages: list[Message]) -> bool:
     st.sampled_from([None, ToolChoice("auto"), ToolChoice("required"), ToolChoice("named", "agents__spawn")]),
 )
 def test_what_is_sent_is_read_again(messages: list[Message], fields: dict[str, Any], choice: ToolChoice | None) -> None:
-    tools = [
-        tool for tool in read(body("codex")).tools if tool.deferred or tool.name in ("exec_command", "tool_search")
-    ]
+    tools = [tool for tool in read(body("codex")).tools if tool.deferred or tool.name == "tool_search"]
     offered = ask(
         tools=[
             {"type": "function", "name": "get_weather", "parameters": {"type": "object"}, "strict": False},
