@@ -13,10 +13,18 @@ import re
 from collections.abc import Callable, Iterable
 
 from flock.dialects.filters.code_spans import CodeSpans
-from flock.dialects.filters.tool_formats.cursor import Cursor, Schemas, always
+from flock.dialects.filters.tool_formats.cursor import Cursor, Schemas, always, until_one_of
 from flock.dialects.filters.tool_formats.format import Call, Format, Incomplete, NoCall
 from flock.dialects.filters.tool_formats.json_text import unescaped
 
+# how often a call is read before readings become rare: common ones are read ten times
+_READINGS = 32
+_FREE = 100_000
+# openers of one text that wait for its end in vain; the next ones are taken for text at once
+_VAIN = 100
+
+# with what the pieces of an escaped call end
+_ESCAPED = ("gt;", "}", "\n")
 # an HTML entity that has not ended yet
 _STUB = re.compile(r"&[a-z#0-9]{0,5}$")
 _ENTITY_OR_CHAR = re.compile(r"&[a-z#0-9]{1,5};|.", re.DOTALL)
@@ -25,7 +33,7 @@ _ENTITY_OR_CHAR = re.compile(r"&[a-z#0-9]{1,5};|.", re.DOTALL)
 class Openers:
     """What a text is searched for, of one family's formats; made once for an answer, or for many."""
 
-    __slots__ = ("alone", "by_text", "first", "marks", "pattern", "trailers")
+    __slots__ = ("_longest", "alone", "by_text", "first", "marks", "pattern", "trailers")
 
     def __init__(self, formats: Iterable[Format]) -> None:
         every = tuple(formats)
@@ -37,14 +45,14 @@ class Openers:
                     self.by_text.setdefault(spelled, ([], spelled != opener))[0].append(each)
         self.marks = tuple(sorted(self.by_text, key=len, reverse=True))
         self.pattern = re.compile("|".join(map(re.escape, self.marks)) or r"(?!)")
+        self._longest = max(map(len, self.marks), default=1) - 1
         firsts = {mark[0] for mark in self.marks}
         self.first = re.compile("[" + "".join(map(re.escape, sorted(firsts))) + "]" if firsts else r"(?!)")
         self.trailers = tuple({trailer: None for each in every for trailer in each.trailers})
 
     def stub(self, text: str) -> int:
         """Return how many characters at the end of the text may be the beginning of an opener."""
-        longest = max(map(len, self.marks), default=1) - 1
-        for found in self.first.finditer(text, max(0, len(text) - longest)):
+        for found in self.first.finditer(text, max(0, len(text) - self._longest)):
             rest = text[found.start() :]
             if any(mark.startswith(rest) for mark in self.marks):
                 return len(rest)
@@ -54,7 +62,7 @@ class Openers:
 class _Attempt:
     """A place that may be a call: the formats that are left, and the piece that is worth another look."""
 
-    __slots__ = ("escaped", "formats", "opener", "pieces", "ready", "sentence")
+    __slots__ = ("_read", "_size", "_wanted", "_work", "escaped", "formats", "opener", "pieces", "ready", "sentence")
 
     def __init__(self, opener: str, formats: Iterable[Format], *, escaped: bool, sentence: bool) -> None:
         self.opener = opener
@@ -63,12 +71,47 @@ class _Attempt:
         self.sentence = sentence
         self.pieces: list[str] = []
         self.ready: Callable[[str], bool] = always
+        self._size = self._read = self._work = 0
+        self._wanted = False
+
+    def take(self, piece: str) -> bool:
+        """Take more text; return whether to read again.
+
+        A call of thousands of parts would be read thousands of times: what has been read too often waits until there is
+        a quarter more of it, or until the end.
+        """
+        self.pieces.append(piece)
+        self._size += len(piece)
+        self._wanted = self.ready(piece) or self._wanted
+        if not self._wanted or (self._work > _READINGS * self._size + _FREE and self._size < self._read * 1.25):
+            return False
+        self._wanted = False
+        return True
+
+    def waits(self, held: str, ready: Callable[[str], bool]) -> None:
+        """The text that is held has been read and lacks something."""
+        self.pieces = [held]
+        self.ready = ready
+        self._size = self._read = len(held)
+        self._work += len(held)
 
 
 class CallFinder:
     """Follows one text part. `feed` and `close` return texts and calls in their order."""
 
-    __slots__ = ("_attempt", "_blank", "_code", "_fresh", "_held", "_lead", "_note", "_openers", "_tools", "found")
+    __slots__ = (
+        "_attempt",
+        "_blank",
+        "_code",
+        "_fresh",
+        "_held",
+        "_lead",
+        "_note",
+        "_openers",
+        "_tools",
+        "_vain",
+        "found",
+    )
 
     def __init__(self, openers: Openers, tools: Schemas) -> None:
         self._openers = openers
@@ -79,6 +122,7 @@ class CallFinder:
         self._lead: str = ""
         self._attempt: _Attempt | None = None
         self._fresh = self._blank = True  # nothing was said yet at all; or since the last call
+        self._vain = 0
         self.found = False
 
     def passes(self, text: str) -> bool:
@@ -92,8 +136,7 @@ class CallFinder:
         """Return what is certain now, of a text that may not go by."""
         out: list[str | Call] = []
         if self._attempt is not None:
-            self._attempt.pieces.append(text)
-            if not self._attempt.ready(text):
+            if not self._attempt.take(text):
                 return out
             self._held = "".join(self._attempt.pieces)
         else:
@@ -144,7 +187,7 @@ class CallFinder:
             return False
         self._say(out, text[: found.start()])
         self._held = text[found.start() :]
-        if self._code.is_code():
+        if self._code.is_code() or self._vain > _VAIN:
             self._give_up(out, found[0])
             return True
         formats, escaped = self._openers.by_text[found[0]]
@@ -197,17 +240,17 @@ class CallFinder:
             try:
                 calls = attempt.formats[0].read(cursor)
                 end = cursor.at if offsets is None else offsets[cursor.at]
-                if attempt.sentence and self._goes_on(self._held[end:], ended=ended):
+                if attempt.sentence and not attempt.formats[0].tokens and self._goes_on(self._held[end:], ended=ended):
                     raise NoCall
             except NoCall:
                 attempt.formats.pop(0)
             except Incomplete as incomplete:
-                attempt.ready = always if attempt.escaped else incomplete.ready
-                attempt.pieces = [self._held]
+                attempt.waits(self._held, until_one_of(_ESCAPED, self._held) if attempt.escaped else incomplete.ready)
                 return False
             else:
                 self._take(out, calls, end)
                 return True
+        self._vain += ended
         self._give_up(out, attempt.opener)
         return True
 
@@ -215,7 +258,7 @@ class CallFinder:
         self._attempt = None
         self._note("\n")  # what the call says, fences and all, is no part of the text
         self._held = self._held[end:]
-        self._lead, self._blank, self.found = "", True, True
+        self._lead, self._blank, self._fresh, self.found = "", True, False, True
         out += calls
 
     def _goes_on(self, rest: str, *, ended: bool) -> bool:

@@ -6,12 +6,13 @@ Owns what counts as a tag:
 - where the prompt holds the opening one (`implicit`), the text begins as thinking, and one that comes all the same is
   dropped. A text without the closing one is then thinking to its end: cut off, as engines' own parsers see it too;
 - the closing one ends thinking wherever it stands, except between backticks, where a thought speaks of it;
-- in the answer a closing one that is alone in its line, outside code, is left over from a prompt that held the opening
-  one although nobody said so: the tag is dropped, what was said before it has long been sent as text;
+- in the answer a closing one that is alone in its line, or has an empty line behind it as templates have it, outside
+  code, is left over from a prompt that held the opening one although nobody said so: the tag is dropped, what was said
+  before it has long been sent as text;
 - a tool call's opener (`ends`) ends thinking too, and is the first of the answer: some models forget the closing tag.
 
 White space at the beginning of thinking and behind the closing tag goes, as templates have it. Held back is never more
-than a tag, besides white space at a beginning. Pure. Used by think_tags.py.
+than a tag and a line break, besides white space at a beginning. Pure. Used by think_tags.py.
 """
 
 import re
@@ -30,13 +31,26 @@ _BEGIN, _THINK, _ANSWER = range(3)
 class TagSplit:
     """Follows one text part. `feed` and `close` return pieces in their order."""
 
-    __slots__ = ("_close", "_code", "_ends", "_first", "_held", "_implicit", "_last", "_open", "_state", "_trim")
+    __slots__ = (
+        "_close",
+        "_code",
+        "_first",
+        "_held",
+        "_implicit",
+        "_last",
+        "_longest",
+        "_marks",
+        "_open",
+        "_state",
+        "_trim",
+    )
 
     def __init__(self, open: str, close: str, *, implicit: bool, ends: Sequence[str] = ()) -> None:
         self._open = open
         self._close = close
-        self._ends = tuple(ends)
         self._implicit = implicit
+        self._marks = (close, *ends)
+        self._longest = max(map(len, self._marks))
         self._first = re.compile("[" + "".join(re.escape(mark[0]) for mark in (close, *ends)) + "]")
         self._code = CodeSpans()
         self._state = _BEGIN
@@ -99,10 +113,10 @@ class TagSplit:
         text, at = self._held, 0
         while found := self._first.search(text, at):
             at = found.start()
-            mark = next((mark for mark in (self._close, *self._ends) if text.startswith(mark, at)), "")
-            rest = text[at:]
+            rest = text[at : at + self._longest]
+            mark = next((mark for mark in self._marks if rest.startswith(mark)), "")
             if not mark:
-                if not ended and any(mark.startswith(rest) for mark in (self._close, *self._ends)):
+                if not ended and any(mark.startswith(rest) for mark in self._marks):
                     return self._keep(out, at)
                 at += 1
                 continue
@@ -121,24 +135,33 @@ class TagSplit:
         return self._keep(out, len(text))
 
     def _answer(self, out: list[Piece], *, ended: bool) -> bool:
-        text, at, close = self._held, 0, self._close
-        while found := self._first.search(text, at):
+        at, close = 0, self._close
+        while found := self._first.search(self._held, at):
             at = found.start()
-            if not text.startswith(close, at):
-                if not ended and close.startswith(text[at:]):
+            if not self._held.startswith(close, at):
+                if not ended and close.startswith(self._held[at : at + self._longest]):
                     return self._keep(out, at)
                 at += 1
                 continue
-            behind = text[at + len(close) : at + len(close) + 1]
-            if not behind and not ended:
-                return self._keep(out, at)
-            self._say(out, Text, text[:at])
-            alone = behind in ("", "\n", "\r") and self._code.begins_line() and not self._code.is_code()
-            if not alone:
+            self._keep(out, at)
+            left_over = self._is_left_over(self._held[len(close) : len(close) + 2], ended=ended)
+            if left_over is None:
+                return False
+            if not left_over:
                 self._say(out, Text, close)
-            self._held = text[at + len(close) :]
+            self._held = self._held[len(close) :]
             return True
-        return self._keep(out, len(text))
+        return self._keep(out, len(self._held))
+
+    def _is_left_over(self, behind: str, *, ended: bool) -> bool | None:
+        """Say of a closing tag in the answer whether it is left over, by what is behind it; None: more must tell."""
+        if self._code.is_code():
+            return False
+        if not behind and not ended:
+            return None
+        if self._code.begins_line() and behind[:1] in ("", "\n", "\r"):
+            return True
+        return None if behind == "\n" and not ended else behind == "\n\n"
 
     def _keep(self, out: list[Piece], upto: int) -> bool:
         """Let the text out up to a place, hold the rest back and wait."""

@@ -29,8 +29,8 @@ def always(_: str) -> bool:
     return True
 
 
-def _until_one_of(needles: tuple[str, ...], tail: str) -> Callable[[str], bool]:
-    """Return what says whether one of the needles has come since, given the text so far."""
+def until_one_of(needles: tuple[str, ...], tail: str) -> Callable[[str], bool]:
+    """Return what says whether one of the needles has come since, given the end of the text so far."""
     keep = max(len(needle) for needle in needles) - 1
     seen = tail[-keep:] if keep else ""
 
@@ -110,7 +110,7 @@ class Cursor:
         """Return the text before the nearest of the needles, and stop in front of that."""
         places = [place for needle in needles if (place := self.text.find(needle, self.at)) >= 0]
         if not places:
-            raise self.lack(_until_one_of(needles, self.text[self.at :]))
+            raise self.lack(until_one_of(needles, self.text[self.at :]))
         found = self.text[self.at : min(places)]
         self.at = min(places)
         return found

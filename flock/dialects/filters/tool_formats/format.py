@@ -38,7 +38,8 @@ class Format:
     """One form in which models write calls.
 
     `openers`: with which it begins. `alone`: only a whole message is a call, and its opener counts only at the
-    beginning. `trailers`: marks that may be left over behind a call, and go with it.
+    beginning. `trailers`: marks that may be left over behind a call, and go with it. `tokens`: the openers are tokens
+    of the model's own, so that they count in the middle of a sentence too; tags of letters there are words about tags.
     """
 
     name: str
@@ -46,3 +47,4 @@ class Format:
     read: "Callable[[Cursor], list[Call]]"
     alone: bool = False
     trailers: tuple[str, ...] = ()
+    tokens: bool = False

@@ -87,4 +87,4 @@ def _value(cursor: Cursor, quote: str, depth: int) -> object:
         return found[0].strip()
 
 
-GEMMA = Format("gemma", tuple(_MARKS), _read)
+GEMMA = Format("gemma", tuple(_MARKS), _read, tokens=True)

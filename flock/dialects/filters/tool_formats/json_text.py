@@ -15,14 +15,17 @@ from flock.plain import is_object
 # What HTML escaping writes; other entities are somebody's text
 _ENTITY = re.compile(r"&(?:lt|gt|quot|apos|#39|#x27|#34|amp);")
 
+_STOPS = {quotes: re.compile(rf"[{quotes}(){{}}\[\]]") for quotes in ('"', "\"'")}
+
 
 class Balance:
     """Follows a bracketed text until its brackets are even. `feed` pieces from the opening bracket on."""
 
-    __slots__ = ("_depth", "_escaped", "_fed", "_quote", "_quotes", "end")
+    __slots__ = ("_depth", "_escaped", "_fed", "_inside", "_outside", "_quote", "end")
 
     def __init__(self, quotes: str = '"') -> None:
-        self._quotes = quotes
+        self._outside = _STOPS[quotes]
+        self._inside = {quote: re.compile(rf"[{quote}\\]") for quote in quotes}
         self._depth = self._fed = 0
         self._quote = ""
         self._escaped = False
@@ -30,23 +33,27 @@ class Balance:
 
     def feed(self, piece: str) -> bool:
         """Return whether the brackets are even now; `end` is then the offset behind the last one."""
-        for at, char in enumerate(piece):
+        at = 0
+        if self._escaped and piece:
+            self._escaped, at = False, 1
+        while found := (self._inside[self._quote] if self._quote else self._outside).search(piece, at):
+            char, at = found[0], found.end()
             if self._quote:
-                if self._escaped:
-                    self._escaped = False
-                elif char == "\\":
-                    self._escaped = True
-                elif char == self._quote:
+                if char == self._quote:
                     self._quote = ""
-            elif char in self._quotes:
-                self._quote = char
+                elif at < len(piece):
+                    at += 1
+                else:
+                    self._escaped = True
             elif char in "{[(":
                 self._depth += 1
             elif char in ")]}":
                 self._depth -= 1
                 if self._depth <= 0:
-                    self.end = self._fed + at + 1
+                    self.end = self._fed + at
                     return True
+            else:
+                self._quote = char
         self._fed += len(piece)
         return False
 

@@ -80,4 +80,4 @@ def _inside(schema: Mapping[str, Any], key: str, root: Mapping[str, Any]) -> Map
     return schema_of(schema.get("items"), root) if key == "item" else {}
 
 
-MINIMAX_M3 = Format("minimax_m3", (_OPEN,), _read, trailers=(_CLOSE,))
+MINIMAX_M3 = Format("minimax_m3", (_OPEN,), _read, trailers=(_CLOSE,), tokens=True)

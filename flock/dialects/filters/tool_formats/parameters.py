@@ -130,4 +130,5 @@ DSML = Format(
     (*(f"<{section}>" for section in _DSML_SECTIONS), f'<{_DSML}invoke name="'),
     _invocations(_DSML_SECTIONS, _DSML, told=True),
     trailers=tuple(f"</{section}>" for section in _DSML_SECTIONS),
+    tokens=True,
 )

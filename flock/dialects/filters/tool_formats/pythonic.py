@@ -95,5 +95,5 @@ def _whole(cursor: Cursor) -> list[Call]:
     return found
 
 
-LFM2 = Format("lfm2", (_OPEN,), _lfm2)
+LFM2 = Format("lfm2", (_OPEN,), _lfm2, tokens=True)
 PYTHONIC = Format("pythonic", ("[", "<|python_start|>"), _whole, alone=True)

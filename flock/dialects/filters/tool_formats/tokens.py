@@ -124,7 +124,8 @@ HARMONY = Format(
     (f"{_START} to=", *(f"{start}<|channel|>{name} to=" for name in _CHANNELS for start in (_START, ""))),
     _harmony,
     trailers=("<|call|>", "<|end|>"),
+    tokens=True,
 )
-DEEPSEEK = Format("deepseek", (_CALLS, _CALL), _deepseek, trailers=(_CALLS_END, "<｜end▁of▁sentence｜>"))
-KIMI = Format("kimi", (_SECTION, _KIMI), _kimi, trailers=(_SECTION_END,))
+DEEPSEEK = Format("deepseek", (_CALLS, _CALL), _deepseek, trailers=(_CALLS_END, "<｜end▁of▁sentence｜>"), tokens=True)
+KIMI = Format("kimi", (_SECTION, _KIMI), _kimi, trailers=(_SECTION_END,), tokens=True)
 GLM = Format("glm", (_GLM,), _glm, trailers=("<|observation|>",))
