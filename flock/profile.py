@@ -87,9 +87,10 @@ class Profile:
     in part; `lacks` what it cannot do in any dialect. `stream_usage`: honours `stream_options.include_usage`;
     `stream_tools`: streams tool calls right; `done_sentinel`: ends a chat stream with `data: [DONE]`; `cancels`: stops
     generating when the connection closes; `parses_tools`, `parses_thinking`: takes tool calls and thinking out of the
-    model's text by itself; `counts`: the path that counts tokens and its shape ("anthropic", "llamacpp", "vllm", "");
-    `prefill`: see PREFILLS; `start_hint`: the command that starts it, for `engine_unreachable`; `request_faults`: how
-    the sentences begin that it says with status 500 although the request is at fault.
+    model's text by itself; `named_choice`: heeds a tool_choice that names a tool; `counts`: the path that counts tokens
+    and its shape ("anthropic", "llamacpp", "vllm", ""); `prefill`: see PREFILLS; `start_hint`: the command that starts
+    it, for `engine_unreachable`; `request_faults`: how the sentences begin that it says with status 500 although the
+    request is at fault.
     """
 
     kind: str
@@ -103,6 +104,7 @@ class Profile:
     cancels: bool = True
     parses_tools: bool = False
     parses_thinking: bool = False
+    named_choice: bool = True
     counts: str = ""
     prefill: str = ""
     start_hint: str = ""

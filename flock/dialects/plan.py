@@ -21,6 +21,7 @@ from flock.dialects.filters.think_tags import ThinkTags
 from flock.dialects.filters.tool_rescue import ToolRescue
 from flock.dialects.half import Outgoing
 from flock.dialects.ir import Request, Text, Usage
+from flock.dialects.openai import one_tool
 from flock.dialects.openai import upstream as openai
 from flock.dialects.switches import ALL_ON, Switches
 from flock.dialects.table import PREFERRED, SERVERS, UPSTREAMS
@@ -104,7 +105,12 @@ def _changes(ask: Ask, target: Target, switches: Switches, before: Changes) -> t
         edits += words
     found, words = tokens.limited(ask, target.family, target.context, raising=switches.raise_max_tokens)
     changed.update(found)
-    return changed, [*edits, *words]
+    edits += words
+    if ask.dialect == "openai" and not target.profile.named_choice:
+        found, words = one_tool.spelled_out({**ask.body, **changed})
+        changed.update(found)
+        edits += words
+    return changed, edits
 
 
 # -- relay and splice
@@ -190,6 +196,10 @@ def _translation(
     if switches.drop_duplicate_tools:
         lost += _without_duplicates(request)
     out = _written(request, target, dialect)
+    if dialect == "openai" and not target.profile.named_choice:
+        found, unnamed = one_tool.spelled_out(out.body)
+        out.body.update(found)
+        edits = [*edits, *unnamed]
     if ask.model != target.model:
         edits = [*edits, f"model: {ask.model or '(none)'} → {target.model}"]
     words = f"{ask.dialect} → {dialect}" if dialect != ask.dialect else f"{dialect}, looked into"

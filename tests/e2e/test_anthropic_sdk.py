@@ -174,10 +174,8 @@ async def test_tool_choice(client: Client, on: Subject) -> None:
     none = await done(client.messages.create(model=on.model, tools=[TOOL], tool_choice={"type": "none"}, **BASE))
     assert [block.type for block in none.content] == ["text"]
     strict = {**TOOL, "name": "other", "strict": True, "input_schema": {**SCHEMA, "additionalProperties": False}}
-    # llama.cpp knows no choice of one tool
-    named = [{"type": "tool", "name": "other"}] if on.kind == "vllm" else []
-    for choice in ({"type": "any"}, *named):
-        forced = await done(client.messages.create(model=on.model, tools=[strict], tool_choice=choice, **BASE))
+    for choice, tools in (({"type": "any"}, [strict]), ({"type": "tool", "name": "other"}, [TOOL, strict])):
+        forced = await done(client.messages.create(model=on.model, tools=tools, tool_choice=choice, **BASE))
         (call,) = [block for block in forced.content if block.type == "tool_use"]
         assert call.name == "other"
         assert isinstance(call.input["city"], str)
