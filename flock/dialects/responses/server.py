@@ -113,6 +113,8 @@ def read_request(ask: Ask) -> Request:
     )
     _read_sampling(body, request)
     extras = {key: value for key, value in body.items() if key not in _UNDERSTOOD and value is not None}
+    if extras.get("store") is False:  # nothing is kept anyway
+        del extras["store"]
     _read_reasoning(body, request, extras)
     _read_text(body, request, extras)
     if extras:

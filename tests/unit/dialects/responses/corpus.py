@@ -2,10 +2,12 @@
 
 import json
 import lzma
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from flock.dialects.fold import fold
+from flock.dialects.half import Outgoing
 from flock.dialects.ir import Event, Reply, Request
 from flock.dialects.responses import server, upstream
 from flock.wire.sse import Frames, split
@@ -72,3 +74,29 @@ def events(data: bytes, names: dict[str, str] | None = None, size: int = 0) -> l
 def folded(name: str) -> Reply:
     """Return the reply that a stream of the corpus folds into."""
     return fold(events(stream(name)))
+
+
+def sent(request: Request) -> Outgoing:
+    """Return what is sent for a request."""
+    return upstream.write_request(request, "real", stream=True)
+
+
+def again(request: Request) -> Request:
+    """Return the request that comes of what is sent for one, under the name and with the extras of the first."""
+    found = read(sent(request).body)
+    extras = dict(found.extras.get("responses", {}))
+    for name in ("include", "store"):  # ours: nothing is kept, so reasoning has to come along
+        extras.pop(name, None)
+        if name in request.extras.get("responses", {}):
+            extras[name] = request.extras["responses"][name]
+    for tool, before in zip(found.tools, request.tools, strict=True):
+        assert {**before.raw, "strict": tool.strict} == {**tool.raw, "strict": tool.strict}  # said outright now
+        tool.raw = before.raw
+    return replace(
+        found,
+        model=request.model,
+        stream=request.stream,
+        session=request.session,
+        user=request.user,
+        extras={"responses": extras} if extras else {},
+    )
