@@ -23,7 +23,7 @@ from flock.dialects.ir import (
     ToolCall,
     ToolResult,
 )
-from flock.dialects.openai.attachments import as_text, write_file, write_image
+from flock.dialects.openai.attachments import as_text, own_file, write_file, write_image
 from flock.errors import InvalidRequest, Unsupported
 
 # what a part's meta holds for flock's own use, or as an id nobody misses
@@ -93,8 +93,7 @@ class Turns:
         if self._led and isinstance(self._out[0]["content"], str):
             self._out[0]["content"] += "\n\n" + text
         else:
-            self._put(self.system_role, text, message)
-            self._out.insert(0, self._out.pop())
+            self._out.insert(0, self._named({"role": self.system_role, "content": text}, message))
             self._led = True
 
     def _words(self, part: Part) -> str:
@@ -235,10 +234,13 @@ class Turns:
             case Audio():
                 out = {"type": "input_audio", "input_audio": {"data": part.data, "format": part.format}}
             case File():
-                return write_file(part)
+                return own_file(part) if self.own else write_file(part)
             case Opaque():
                 if part.dialect == "openai" and self.own:
                     return part.value
+                if part.whole and part.type != "web_search_call":  # an item beside the messages, nobody's words
+                    self.lost[part.type] = None
+                    return None
                 return as_text(part)
             case Thinking():
                 return None
@@ -255,7 +257,16 @@ class Turns:
                 self.lost[name] = None
 
     def _put(self, role: str, content: Any, message: Message) -> None:
-        self._out.append(self._named({"role": role, "content": content}, message))
+        out = self._named({"role": role, "content": content}, message)
+        before = self._out[-1] if self._out else {}
+        if role == "user" and not self.own and before.get("role") == "user" and not {"name"} & (out.keys() | before):
+            # Codex and Claude Code begin with two of them; templates such as Gemma's want turns that alternate
+            both = (before["content"], content)
+            words = all(isinstance(one, str) for one in both)
+            before["content"] = "\n\n".join(both) if words else [*_listed(both[0]), *_listed(both[1])]
+            self.edits["turns of the user that follow each other: joined"] = None
+            return
+        self._out.append(out)
 
     def _named(self, out: dict[str, Any], message: Message) -> dict[str, Any]:
         if not message.meta:

@@ -74,8 +74,8 @@ def test_late_system_messages() -> None:
     roles = [message["role"] for message in told(*talk)]
     assert roles == ["system", "system", "user", "assistant", "system", "user"]
     noted = told(*talk, options={"late_system": "user"})
-    assert [message["role"] for message in noted] == ["system", "user", "assistant", "user", "user"]
-    assert (noted[0]["content"], noted[3]["content"]) == ("a\n\nb", "[system] c")
+    assert [message["role"] for message in noted] == ["system", "user", "assistant", "user"]
+    assert (noted[0]["content"], noted[3]["content"]) == ("a\n\nb", "[system] c\n\n3")
     hoisted = told(*talk, options={"late_system": "hoist"})
     assert [message["role"] for message in hoisted] == ["system", "user", "assistant", "user"]
     assert hoisted[0]["content"] == "a\n\nb\n\nc"
@@ -105,13 +105,25 @@ def test_results_follow_their_calls() -> None:
     ]
 
 
+def test_turns_of_the_user_that_follow_each_other_are_one() -> None:
+    # Codex sends its surroundings and the prompt, Claude Code the prompt and late words of the system
+    picture = Image("QUJD", "image/png")
+    out = write(user("a"), user("b"), assistant("c"), user("d"), user(picture), user("e"))
+    first, _, last = out.body["messages"]
+    assert first == {"role": "user", "content": "a\n\nb"}
+    assert [part["type"] for part in last["content"]] == ["text", "image_url", "text"]
+    assert "turns of the user that follow each other: joined" in out.edits
+    named = told(Message("user", [Text("a")], {"name": "x"}), user("b"))
+    assert [message["content"] for message in named] == ["a", "b"]
+
+
 @pytest.mark.pitfall(7)
 def test_orphans_of_either_kind() -> None:
     found = told(HI, assistant(CALL), user("never mind"))
     assert found[2]["role"] == "tool"
     assert found[2]["content"].startswith("[tool error] ")
     out = write(HI, result("call_x", "y"), user("z"))
-    assert [message["role"] for message in out.body["messages"]] == ["user", "user"]
+    assert [message["role"] for message in out.body["messages"]] == ["user"]
     assert out.edits
 
 
@@ -140,10 +152,7 @@ def test_an_error_is_marked() -> None:
 
 @pytest.mark.pitfall(27)
 def test_empty_words_are_dropped() -> None:
-    assert told(user("", "a", ""), user(""), assistant(""), user("b")) == [
-        {"role": "user", "content": "a"},
-        {"role": "user", "content": "b"},
-    ]
+    assert told(user("", "a", ""), user(""), assistant(""), user("b")) == [{"role": "user", "content": "a\n\nb"}]
     assert told(system(""), HI) == [{"role": "user", "content": "hi"}]
     assert told(HI, assistant(CALL), result("call_1"))[2]["content"] == ""
     with pytest.raises(InvalidRequest, match="says nothing"):
@@ -186,7 +195,7 @@ def test_thinking_of_earlier_turns() -> None:
     assert out.edits == ["thinking of earlier turns: left out"]
     kept = told(HI, assistant(*thought, "yes"), HI, options={"history_thinking": True})
     assert kept[1] == {"role": "assistant", "content": "yes", "reasoning_content": "hm"}
-    assert told(HI, assistant(*thought), HI) == [{"role": "user", "content": "hi"}] * 2
+    assert told(HI, assistant(*thought), HI) == [{"role": "user", "content": "hi\n\nhi"}]
 
 
 @pytest.mark.pitfall(4)
@@ -262,7 +271,7 @@ def test_hints_are_dropped_and_reported_once() -> None:
     out = write(
         Message("system", [Text("s", hint)]),
         user(Text("a", hint), Text("b", {"citations": []}), Text("c", {"id": "x", "tool_reference": "y"})),
-        HI,
+        assistant("hi"),
     )
     assert out.lost == ["cache_control", "citations"]
     assert out.body["messages"][1]["content"] == "a\n\nb\n\nc"
