@@ -118,8 +118,8 @@ class Gateway(Section):
     )
 
 
-def _switch(summary: str) -> Any:
-    return declare(True, summary, "true or false", example="true", kind="switch")
+def _switch(summary: str, *, default: bool = True) -> Any:
+    return declare(default, summary, "true or false", example="true", kind="switch")
 
 
 class Translation(Section):
@@ -145,4 +145,8 @@ class Translation(Section):
     )
     fetch_images: Annotated[bool, PlainValidator(parse_switch)] = _switch(
         "whether flock fetches pictures that requests name by a public URL; otherwise such requests are refused"
+    )
+    answer_noops: Annotated[bool, PlainValidator(parse_switch)] = _switch(
+        "whether flock itself answers calls of coding tools that need no model: warm-ups and titles of conversations",
+        default=False,
     )

@@ -22,8 +22,8 @@ from flock.dialects.ir import Reply, Usage
 from flock.dialects.openai import upstream as openai
 from flock.dialects.openai.overflow import read_overflow
 from flock.dialects.plan import TRANSLATE, Plan
-from flock.dialects.responses.tap import ResponsesTap
-from flock.dialects.table import SERVERS, UPSTREAMS
+from flock.dialects.responses import tap as responses
+from flock.dialects.table import UPSTREAMS
 from flock.dialects.translate import Crossing, Gathering
 from flock.errors import ContextTooLong, EngineBusy, EngineOverloaded, EngineRefused, FlockError, UpstreamError
 from flock.outbound.pool import Exchange
@@ -31,7 +31,7 @@ from flock.upstream import Upstream
 from flock.wire.sse import Frames
 
 AGAIN = "send the request again; how the engines are: flock engine ls"
-_STREAM = "text/event-stream; charset=utf-8"
+_STREAM, _JSON = "text/event-stream; charset=utf-8", "application/json"
 
 
 class Tap(Protocol):
@@ -84,11 +84,11 @@ class Answer:
     `head` are the first bytes for the client, looked at already; `fault` spells an error that ends the stream.
     """
 
-    __slots__ = ("body", "content_type", "exchange", "fault", "head", "retry_after", "status", "tap")
+    __slots__ = ("_exchange", "body", "content_type", "fault", "head", "retry_after", "status", "tap")
 
     def __init__(
         self,
-        exchange: Exchange,
+        exchange: Exchange | None,
         body: bytes | None,
         content_type: str = "",
         *,
@@ -96,14 +96,32 @@ class Answer:
         tap: Tap | None = None,
         fault: Callable[[FlockError], bytes] | None = None,
     ) -> None:
-        self.exchange = exchange
-        self.status = exchange.status
-        self.content_type = content_type or exchange.content_type.decode("latin-1") or "application/json"
-        self.retry_after = exchange.retry_after.decode("latin-1")
+        self._exchange = exchange
+        self.status = exchange.status if exchange else 200
+        self.content_type = content_type or (exchange.content_type.decode("latin-1") if exchange else "") or _JSON
+        self.retry_after = exchange.retry_after.decode("latin-1") if exchange else ""
         self.body = body
         self.head = head
         self.tap = tap
         self.fault = fault
+
+    @property
+    def exchange(self) -> Exchange:
+        """The connection a stream comes over."""
+        assert self._exchange is not None
+        return self._exchange
+
+    def release(self) -> None:
+        """Give the connection back, where there is one."""
+        if self._exchange is not None:
+            self._exchange.release()
+
+
+def said(crossing: Crossing, reply: Reply, to: Addressing, *, stream: bool, exchange: Exchange | None = None) -> Answer:
+    """Return a whole reply as the answer of a client that asked for a stream, or for one piece."""
+    if stream:
+        return Answer(exchange, crossing.replayed(reply, to), _STREAM)
+    return Answer(exchange, crossing.whole(reply, to), _JSON)
 
 
 class Commit:
@@ -166,15 +184,12 @@ class Commit:
         return self._said(crossing, reply)
 
     def _said(self, crossing: Crossing, reply: Reply) -> Answer:
-        to = self._addressing()
-        if self._ask.stream:
-            return Answer(self._exchange, crossing.replayed(reply, to), _STREAM)
-        return Answer(self._exchange, crossing.whole(reply, to), "application/json")
+        return said(crossing, reply, addressing(self._record), stream=self._ask.stream, exchange=self._exchange)
 
     # -- streams
 
     async def _translated(self) -> Answer:
-        crossing, to = self._crossing(), self._addressing()
+        crossing, to = self._crossing(), addressing(self._record)
         if self._ask.dialect == "anthropic":  # its first event tells the prompt's tokens, which engines tell last
             to = replace(to, input_estimate=crossing.told(Usage(input=estimate(crossing.request))).input)
         tap = crossing.tap(to)
@@ -195,26 +210,22 @@ class Commit:
             event = openai.first_event(whole) if whole else None
             if event is not None:
                 break
-        fault = openai.event_fault(event)
+        fault = responses.event_fault(event) if self._made.dialect == "responses" else openai.event_fault(event)
         if fault is not None:
             raise UpstreamError(f"{self._upstream.engine} failed: {fault}", hint=AGAIN)
         self._first()
         tap = self._relay_tap()
-        server, request_id = SERVERS[self._ask.dialect], self._record.id
-        return Answer(
-            self._exchange,
-            None,
-            head=tap.feed(seen),
-            tap=tap,
-            fault=lambda error: server.stream_fault(error, request_id),
-        )
+        # the vendor's library takes a failure only of the response that has begun
+        spell = tap.write_fault if isinstance(tap, responses.ResponsesTap) else None
+        record, ask = self._record, self._ask
+        shown = EchoTap(tap, record.model, ask.model) if ask.model and ask.model != record.model else tap
+        return Answer(self._exchange, None, head=shown.feed(seen), tap=shown, fault=spell)
 
     def _relay_tap(self) -> Tap:
-        made, ask, record = self._made, self._ask, self._record
-        taps: dict[str, Callable[[], Tap]] = {"anthropic": MessagesTap, "responses": ResponsesTap}
-        make = taps.get(made.dialect)
-        tap = make() if make is not None else openai.StreamTap(made.withhold_usage)
-        return EchoTap(tap, record.model, ask.model) if ask.model and ask.model != record.model else tap
+        made = self._made
+        if made.dialect == "responses":
+            return responses.ResponsesTap()
+        return MessagesTap() if made.dialect == "anthropic" else openai.StreamTap(made.withhold_usage)
 
     async def _more(self) -> bytes:
         data = await self._exchange.more()
@@ -233,10 +244,6 @@ class Commit:
         made = self._made
         assert made.crossing is not None
         return made.crossing()
-
-    def _addressing(self) -> Addressing:
-        record = self._record
-        return Addressing(record.id, record.requested or record.model, int(record.at))
 
     def _refuse(self, body: bytes) -> None:
         """Raise for answers that must not reach the client as they are; the engine's own 4xx about the request may."""
@@ -264,6 +271,11 @@ class Commit:
             raise EngineRefused(
                 f"{upstream.engine} refuses the request ({status}): {words}", hint="correct the request"
             )
+
+
+def addressing(record: Record) -> Addressing:
+    """Return what the writers say of an answer: the request's id, and the model by the name the client used."""
+    return Addressing(record.id, record.requested or record.model, int(record.at))
 
 
 def _too_long(words: str, tokens: int | None, limit: int | None) -> ContextTooLong:

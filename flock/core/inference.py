@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from flock.clock import Clock
-from flock.core.answer import Answer, Commit
+from flock.core.answer import Answer, Commit, addressing, said
 from flock.core.counting import Count, Counter
 from flock.core.dispatch import Dispatch
 from flock.core.drift import Drifts, turn_of
@@ -21,14 +21,15 @@ from flock.core.metrics import Metrics
 from flock.core.names import Names
 from flock.core.pictures import PictureBook
 from flock.core.record import Record, Try
-from flock.dialects import tokens
+from flock.dialects import noops, tokens
 from flock.dialects.ask import Ask
 from flock.dialects.estimate import estimate
 from flock.dialects.families import family_of
 from flock.dialects.ir import NO_USAGE, Usage
 from flock.dialects.plan import Changes, Plan, Target, plan
 from flock.dialects.switches import ALL_ON, Switches
-from flock.dialects.table import SERVERS
+from flock.dialects.table import SERVERS, UPSTREAMS
+from flock.dialects.translate import Crossing
 from flock.errors import Draining, EngineBusy, EngineUnreachable, FlockError, Unsupported
 from flock.outbound.pool import Exchange, Pools
 from flock.profile import NO_FAMILY, Family, Profile
@@ -161,6 +162,8 @@ class Inference:
         record.model, placements, alias = self.resolve(ask.model)
         if alias:
             record.notes.append(f"alias {alias}: {ask.model} → {record.model}")
+        if self._manners.switches.answer_noops and (answered := self._noop(record, ask)) is not None:
+            return answered
         book = self._manners.pictures
         before = await book.inlined(ask) if book is not None else Changes()
         ranked = record.ranked = choose(placements, self.in_flight, self.health.suspect)
@@ -175,6 +178,23 @@ class Inference:
                 failure = failure or error
         assert failure is not None
         raise failure
+
+    def _noop(self, record: Record, ask: Ask) -> Answer | None:
+        """Return flock's own answer to a call that needs no model, None for every other."""
+        if ask.endpoint == "completions":
+            return None
+        request = SERVERS[ask.dialect].read_request(ask)
+        found = noops.answer(request)
+        if found is None:
+            return None
+        reply, what = found
+        record.plan, record.engine, record.usage = "answered", "flock", reply.usage
+        record.notes.append(
+            f"{what}, answered by flock; to ask the model: flock config set translation.answer_noops false"
+        )
+        record.chosen = record.first = record.last = self._clock.monotonic()
+        crossing = Crossing(request, SERVERS[ask.dialect], UPSTREAMS[ask.dialect])
+        return said(crossing, reply, addressing(record), stream=ask.stream)
 
     def plan(self, ask: Ask, placement: Placement, upstream: Upstream, before: Changes) -> Plan:
         """Return how a request gets to a placement's upstream. Raises what `plan.plan` says."""

@@ -116,7 +116,7 @@ class Reply:
         """Return the response of a plain answer and give the connection back."""
         record = self.record
         body = answer.body or b""
-        answer.exchange.release()
+        answer.release()
         self.close()
         record.status, record.bytes_out = answer.status, len(body)
         record.outcome = "ok" if answer.status < 400 else "error"

@@ -155,7 +155,7 @@ class Gateway:
         if not reply.started:
             return reply.whole(answer)
         # the wait was long enough for headers and a comment: what would have been a status must travel in the stream
-        answer.exchange.release()
+        answer.release()
         if answer.status >= 400:
             words = read_fault(answer.body) or f"status {answer.status}"
             raise EngineRefused(f"{record.engine} refuses the request: {words}", hint="correct the request")

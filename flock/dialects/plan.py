@@ -89,6 +89,9 @@ def plan(ask: Ask, target: Target, switches: Switches = ALL_ON, before: Changes 
     native.check(profile, features)
     changed, edits = _changes(ask, target, switches, before)
     reported = tokens.scale(ask, target.context, switches)
+    if reported is not None:
+        told = reported(Usage(input=1000)).input
+        edits = [*edits, f"usage told as {told} for 1000, so that Claude Code compacts within {target.context} tokens"]
     if native.speaks(profile, ask.dialect, target.version, features) and reported is None:
         if not _needs_filters(ask, features, target, switches):
             return _relay(ask, target, changed, edits)

@@ -17,6 +17,7 @@ class Switches:
     raise_max_tokens: bool = True
     drop_duplicate_tools: bool = True
     fetch_images: bool = True
+    answer_noops: bool = False
 
 
 ALL_ON = Switches()

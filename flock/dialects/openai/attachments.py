@@ -32,6 +32,14 @@ def write_image(image: Image) -> dict[str, Any]:
     return {"type": "image_url", "image_url": shown}
 
 
+def own_file(file: File) -> dict[str, Any]:
+    """Return a document of a client of this dialect as it came: whether the engine takes it is the engine's to say."""
+    inside = {"filename": file.name, "file_id": file.id}
+    if file.data:
+        inside["file_data"] = f"data:{file.media_type};base64,{file.data}" if file.media_type else file.data
+    return {"type": "file", "file": {name: value for name, value in inside.items() if value}, **file.meta}
+
+
 def write_file(file: File) -> dict[str, Any]:
     """Return a document as a text part. Raises Unsupported for one that is no text, naming its kind."""
     text = file.text

@@ -7,6 +7,7 @@ Does no I/O. Legacy `functions` become tools, marked so that the answer is spell
 from collections.abc import Iterable
 from typing import Any
 
+from flock.dialects.custom_tools import as_function
 from flock.dialects.history import called_tools
 from flock.dialects.ir import Message, Request, Text, Tool, ToolCall, ToolChoice, ToolResult
 from flock.dialects.openai.checks import at, fields_of, items_of, named, rest_of, words, wrong
@@ -17,13 +18,6 @@ from flock.plain import is_object
 LEGACY = "legacy_function"
 # What Claude Code lists in place of tools that are yet to be found; never a tool (clients.md, 3.3)
 PLACEHOLDER = "DeferredToolPlaceholder"
-# a custom tool for engines that know functions only
-CUSTOM_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"input": {"type": "string"}},
-    "required": ["input"],
-    "additionalProperties": False,
-}
 _MODES = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
 
 # -- reading
@@ -174,14 +168,14 @@ def write_tools(request: Request, messages: list[Message], wire: dict[str, str],
 
 
 def _written(tool: Tool, wire: dict[str, str], *, own: bool) -> dict[str, Any]:
+    if tool.kind == "custom":
+        tool = as_function(tool)
     function: dict[str, Any] = {"name": wire.get(tool.name, tool.name)}
-    if own and tool.kind == "function" and is_object(raw := tool.raw.get("function")):
+    if own and is_object(raw := tool.raw.get("function")):
         function = {**raw, **function}
     if tool.description:
         function["description"] = tool.description
-    if tool.kind == "custom":
-        function["parameters"] = CUSTOM_SCHEMA
-    elif tool.schema is not None:
+    if tool.schema is not None:
         function["parameters"] = tool.schema
     if tool.strict is not None and own:
         function["strict"] = tool.strict

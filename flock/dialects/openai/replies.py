@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from flock.dialects.custom_tools import is_custom
 from flock.dialects.half import Addressing
 from flock.dialects.history import clean_json
 from flock.dialects.ir import Refusal, Reply, Request, Stop, Text, Thinking, ToolCall
@@ -82,8 +83,7 @@ def _chat(reply: Reply, request: Request, to: Addressing) -> dict[str, Any]:
 
 
 def _call(call: ToolCall, request: Request) -> dict[str, Any]:
-    tool = request.tool(call.name)
-    if tool is not None and tool.kind == "custom":
+    if is_custom(request, call):
         return {"id": call.id, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
     function = {"name": call.name, "arguments": call.arguments or "{}"}
     return {"id": call.id, "type": "function", "function": function}

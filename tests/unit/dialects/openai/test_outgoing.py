@@ -125,11 +125,12 @@ def test_hosted_tools_are_left_out_and_reported() -> None:
 
 @pytest.mark.pitfall(14)
 def test_custom_tools_are_functions_with_one_string() -> None:
-    patch = Tool("apply_patch", "Patch", kind="custom", grammar={"type": "grammar"})
+    patch = Tool("apply_patch", "Patch", kind="custom", grammar={"type": "grammar", "syntax": "regex", "definition": "^probe$"})
     talk = (HI, assistant(ToolCall("call_1", "apply_patch", '*** "x"\n')), result("call_1", "ok"))
     out = write(*talk, tools=[patch], dialect="responses", tool_choice=ToolChoice("named", "apply_patch"))
     function = out.body["tools"][0]["function"]
-    assert function["parameters"]["properties"] == {"input": {"type": "string"}}
+    assert function["parameters"]["properties"]["input"]["type"] == "string"
+    assert "^probe$" in function["description"], "an engine that knows functions only is told the grammar in words"
     assert out.body["tools"][0]["type"] == "function"
     arguments = out.body["messages"][1]["tool_calls"][0]["function"]["arguments"]
     assert arguments == '{"input":"*** \\"x\\"\\n"}'
