@@ -151,6 +151,7 @@ async def test_more_tokens_than_the_window_holds(client: Client, on: Subject) ->
         await done(client.chat.completions.create(model=on.model, messages=long))
 
 
+@pytest.mark.pitfall(77)
 @pytest.mark.parametrize("on", [VLLM], indirect=True)
 async def test_a_client_that_leaves_frees_the_engine(on: Subject) -> None:
     (port,) = [int(e["endpoint"].rsplit(":", 1)[1]) for e in on.flock.json("engine", "ls") if e["name"] == "vllm"]
