@@ -12,8 +12,8 @@ _BEFORE = r"[ \t]*(?:(?:>|[-*+]|\d{1,9}[.)])[ \t]*)*"
 _FENCE = re.compile(_BEFORE + r"(?:(`{3,})[^`]*|(~{3,}).*)")
 _FENCE_END = re.compile(r"[ \t>]*(`{3,}|~{3,})[ \t\r]*")
 _TICKS = re.compile("`+")
-# `cat > f <<EOF`: a bare word in capitals or a quoted one, so that a shift by a name is none
-_HEREDOC = re.compile(r"(?<!<)<<-?[ \t]*(?:'([A-Za-z_]\w*)'|\"([A-Za-z_]\w*)\"|([A-Z_]{2,})\b)")
+# `cat > f <<EOF`: a word in capitals that follows at once, or a quoted one, so that a shift by a name is none
+_HEREDOC = re.compile(r"(?<!<)<<-?(?:[ \t]*'([A-Za-z_]\w*)'|[ \t]*\"([A-Za-z_]\w*)\"|([A-Z_]{2,})\b)")
 # a quotation mark that opens: it stands at the beginning of a line or behind a space or a bracket
 _QUOTE = re.compile(r"(?:^|[\s(\[{:=])[\"'“‘«‹„]$")
 
