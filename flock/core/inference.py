@@ -239,6 +239,7 @@ class Inference:
         upstream = placement.upstream
         if upstream is None:
             upstream = await self._places.ensure(placement, progress)
+            placement = self._now(placement)
         try:
             return await self._attempt(record, ask, placement, upstream, before)
         except EngineUnreachable as error:
@@ -246,7 +247,12 @@ class Inference:
             if not placement.own or not error.details.get("refused"):
                 raise
             upstream = await self._places.ensure(placement, progress)
-            return await self._attempt(record, ask, placement, upstream, before)
+            return await self._attempt(record, ask, self._now(placement), upstream, before)
+
+    def _now(self, placement: Placement) -> Placement:
+        """Return a placement as it is by now: an engine that has just started knows its window."""
+        places = self._places.table.get(placement.model, ())
+        return next((place for place in places if place.name == placement.name), placement)
 
     async def _attempt(
         self, record: Record, ask: Ask, placement: Placement, upstream: Upstream, before: Changes
