@@ -9,6 +9,7 @@ import orjson
 from flock.dialects.anthropic.blocks import NAME
 from flock.dialects.anthropic.words import STOP_REASONS, write_usage
 from flock.dialects.anthropic.writing import Blocks
+from flock.dialects.custom_tools import is_custom
 from flock.dialects.half import Addressing
 from flock.dialects.history import arguments, clean_json
 from flock.dialects.ir import Json, Part, Refusal, Reply, Request, Stop, Text, Thinking, ToolCall, Usage
@@ -16,13 +17,12 @@ from flock.dialects.ir import Json, Part, Refusal, Reply, Request, Stop, Text, T
 
 def write_reply(reply: Reply, request: Request, to: Addressing) -> bytes:
     """Return the body of a whole answer: a `message` with its blocks, stop and usage."""
-    custom = frozenset(tool.name for tool in request.tools if tool.kind == "custom")
     content: list[Json] = []
     details: Json | None = None
     for index, part in enumerate(reply.parts):
         if isinstance(part, Refusal) and "stop_details" in part.meta:
             details = part.meta["stop_details"]
-        elif (block := _answered(part, index, custom)) is not None:
+        elif (block := _answered(part, index, request)) is not None:
             content.append(block)
     tools = any(isinstance(part, ToolCall) for part in reply.parts)
     refused = any(isinstance(part, Refusal) for part in reply.parts)
@@ -37,11 +37,11 @@ def write_reply(reply: Reply, request: Request, to: Addressing) -> bytes:
         return orjson.dumps(clean_json(message))
 
 
-def _answered(part: Part, index: int, custom: frozenset[str]) -> Json | None:
+def _answered(part: Part, index: int, request: Request) -> Json | None:
     """Return the block of a part of an answer, None where it says nothing."""
     match part:
         case ToolCall():
-            return call_block(part, index, arguments(part, custom=part.name in custom)[0])
+            return call_block(part, index, arguments(part, custom=is_custom(request, part))[0])
         case Text() | Refusal() if not part.text:
             return None
         case Text():

@@ -13,6 +13,7 @@ from flock.dialects.anthropic.answer import call_block, envelope, stopped
 from flock.dialects.anthropic.blocks import NAME
 from flock.dialects.anthropic.faults import stream_fault
 from flock.dialects.anthropic.words import write_usage
+from flock.dialects.custom_tools import is_custom
 from flock.dialects.half import Addressing
 from flock.dialects.history import arguments, clean, clean_json
 from flock.dialects.ir import (
@@ -46,7 +47,6 @@ class MessagesWriter:
     __slots__ = (
         "_block",
         "_close_block",
-        "_custom",
         "_deltas",
         "_details",
         "_ended",
@@ -56,6 +56,7 @@ class MessagesWriter:
         "_part",
         "_raw",
         "_refused",
+        "_request",
         "_started",
         "_text_head",
         "_to",
@@ -65,8 +66,7 @@ class MessagesWriter:
     )
 
     def __init__(self, request: Request, to: Addressing) -> None:
-        self._to = to
-        self._custom = frozenset(tool.name for tool in request.tools if tool.kind == "custom")
+        self._request, self._to = request, to
         self._started = self._tools = self._refused = False
         self._usage: Usage | None = None
         self._ended: Ended | None = None
@@ -170,7 +170,7 @@ class MessagesWriter:
         self._raw = self._mute = False
         match part:
             case ToolCall():
-                self._tools, self._raw = True, part.name in self._custom
+                self._tools, self._raw = True, is_custom(self._request, part)
                 return self._open_block(call_block(part, event.index, {}), b"input_json_delta", b"partial_json")
             case Opaque() if part.dialect == NAME:
                 return self._opaque(part)

@@ -10,6 +10,7 @@ pieces that join to JSON; one finish reason; `[DONE]` is last and never follows 
 
 import orjson
 
+from flock.dialects.custom_tools import is_custom
 from flock.dialects.half import Addressing, Writer
 from flock.dialects.history import clean
 from flock.dialects.ir import (
@@ -160,8 +161,7 @@ class ChatWriter:
             opening = b'{"function_call":{"name":' + name + b',"arguments":""}}'
         else:
             self._calls += 1
-            tool = self._request.tool(call.name)
-            custom = tool is not None and tool.kind == "custom"
+            custom = is_custom(self._request, call)
             kind, said = (b"custom", b"input") if custom else (b"function", b"arguments")
             self._parts[index] = (
                 self._head + b'{"tool_calls":[{"index":%d,"%b":{"%b":' % (number, kind, said),
