@@ -32,9 +32,10 @@ _HEAD, _BODY, _PLAIN = range(3)
 class HarmonySplit:
     """Follows one text part, with the manners of TagSplit."""
 
-    __slots__ = ("_code", "_held", "_kind", "_raw", "_state", "_trim")
+    __slots__ = ("_code", "_held", "_kind", "_raw", "_state", "_trim", "doubt")
 
     def __init__(self) -> None:
+        self.doubt = None  # a channel is named, never guessed
         self._code = CodeSpans()
         self._held = ""
         self._state = _HEAD

@@ -4,7 +4,8 @@ Owns what counts as a tag:
 
 - the opening one only at the beginning of a text, or behind thinking that has just ended, white space allowed before;
 - where the prompt holds the opening one (`implicit`), the text begins as thinking, and one that comes all the same is
-  dropped. A text without the closing one is then thinking to its end: cut off, as engines' own parsers see it too;
+  dropped. A text without the closing one is then thinking to its end, as engines' own parsers see it too; `doubt` holds
+  it, since the prompt may not have held the tag after all;
 - the closing one ends thinking wherever it stands, except between backticks, where a thought speaks of it;
 - in the answer a closing one that is alone in its line, or has an empty line behind it as templates have it, outside
   code, is left over from a prompt that held the opening one although nobody said so: the tag is dropped, what was said
@@ -43,6 +44,7 @@ class TagSplit:
         "_open",
         "_state",
         "_trim",
+        "doubt",
     )
 
     def __init__(self, open: str, close: str, *, implicit: bool, ends: Sequence[str] = ()) -> None:
@@ -57,6 +59,7 @@ class TagSplit:
         self._held = ""
         self._trim = False  # white space that comes next is not said
         self._last = ""  # the last character of thinking
+        self.doubt: list[str] | None = None  # what was taken for thinking although no tag has been seen yet
 
     def passes(self, text: str) -> bool:
         """Say whether the text may go by as more of what is open."""
@@ -66,6 +69,8 @@ class TagSplit:
             self._code.note(text)
         else:
             self._last = text[-1:]
+            if self.doubt is not None:
+                self.doubt.append(text)
         return True
 
     def feed(self, text: str) -> list[Piece]:
@@ -98,7 +103,7 @@ class TagSplit:
         if self._trim or self._implicit:
             self._held = rest
         if self._implicit and rest:
-            self._state, self._implicit = _THINK, False
+            self._state, self._implicit, self.doubt = _THINK, False, []
             return True
         self._state = _ANSWER
         self._trim = False
@@ -129,6 +134,7 @@ class TagSplit:
                     continue
             self._say(out, Thinking, text[:at])
             out.append((Thinking, ""))
+            self.doubt = None
             self._held = text[at + len(mark) :] if mark == self._close else text[at:]
             self._state, self._trim = (_BEGIN, True) if mark == self._close else (_ANSWER, False)
             return True
@@ -176,4 +182,6 @@ class TagSplit:
             self._code.note(text)
         else:
             self._last = text[-1]
+            if self.doubt is not None:
+                self.doubt.append(text)
         out.append((kind, text))

@@ -6,7 +6,7 @@ from typing import Any
 
 from flock.dialects.filters.filter import Filter
 from flock.dialects.fold import fold
-from flock.dialects.ir import Began, Ended, Event, Part, PartBegan, PartDelta, PartEnded, Reply, Text, ToolCall
+from flock.dialects.ir import Began, Ended, Event, PartBegan, PartDelta, PartEnded, Reply, Stop, Text
 from flock.yamltext import load
 
 CORPUS = Path(__file__).parents[3] / "corpus"
@@ -19,10 +19,10 @@ def samples(path: Path) -> dict[str, Any]:
     return load(path.read_text("utf-8"), path.name)
 
 
-def spoken(pieces: Sequence[str]) -> list[Event]:
+def spoken(pieces: Sequence[str], stop: Stop = "stop") -> list[Event]:
     """Return the events of an answer that says these pieces in one text part."""
     deltas = [PartDelta(0, piece) for piece in pieces]
-    return [Began("a1", "m"), PartBegan(0, Text("")), *deltas, PartEnded(0), Ended("stop")]
+    return [Began("a1", "m"), PartBegan(0, Text("")), *deltas, PartEnded(0), Ended(stop)]
 
 
 def filtered(filters: Sequence[Filter], events: Sequence[Event]) -> list[Event]:
@@ -54,9 +54,9 @@ def checked(events: list[Event]) -> list[Event]:
     return events
 
 
-def reply(filters: Filters, pieces: Sequence[str]) -> Reply:
+def reply(filters: Filters, pieces: Sequence[str], stop: Stop = "stop") -> Reply:
     """Return the reply that comes of the pieces."""
-    return fold(filtered(filters(), spoken(pieces)))
+    return fold(filtered(filters(), spoken(pieces, stop)))
 
 
 def cuts(text: str) -> Iterator[list[str]]:
@@ -66,14 +66,9 @@ def cuts(text: str) -> Iterator[list[str]]:
     yield list(text)
 
 
-def replayed(filters: Filters, text: str) -> Reply:
+def replayed(filters: Filters, text: str, stop: Stop = "stop") -> Reply:
     """Return the reply that comes of the text, the same however it is cut."""
-    whole = reply(filters, [text])
+    whole = reply(filters, [text], stop)
     for pieces in cuts(text):
-        assert reply(filters, pieces) == whole, pieces
+        assert reply(filters, pieces, stop) == whole, pieces
     return whole
-
-
-def said(parts: Sequence[Part]) -> list[Part]:
-    """Return parts without what a test does not say: ids and hints."""
-    return [ToolCall("", part.name, part.arguments) if isinstance(part, ToolCall) else part for part in parts]

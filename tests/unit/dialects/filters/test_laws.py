@@ -115,7 +115,7 @@ def test_a_text_without_calls_comes_out_as_it_was(family: Family, text: str) -> 
 
 @given(st.sampled_from([family for family in FAMILIES if family.think_close]), TEXTS)
 def test_thinking_and_text_are_pieces_of_what_was_said(family: Family, text: str) -> None:
-    found = reply(lambda: [ThinkTags(family)], [text] if text else [])
+    found = reply(lambda: [ThinkTags(family)], [text] if text else [], "length")
     at = 0
     for part in found.parts:
         assert isinstance(part, Text | Thinking)

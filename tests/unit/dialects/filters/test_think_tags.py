@@ -51,7 +51,15 @@ def test_whether_the_prompt_holds_the_opener() -> None:
     assert parts(events, IMPLICIT) == [Thinking("hm"), Text("Yes")]
     assert parts(events, BOTH, implicit=True) == [Thinking("hm"), Text("Yes")]
     assert parts(spoken(["Yes"]), IMPLICIT, implicit=False) == [Text("Yes")]
-    assert parts(spoken(["Yes"]), IMPLICIT) == [Thinking("Yes")]
+    assert parts(spoken(["Yes"], "length"), IMPLICIT) == [Thinking("Yes")]
+
+
+def test_an_answer_that_was_taken_for_thinking_comes_as_text_too() -> None:
+    assert parts(spoken(["Ye", "s."]), IMPLICIT) == [Thinking("Yes."), Text("Yes.")]
+    call: list[Event] = [PartBegan(1, ToolCall("c", "now")), PartDelta(1, "{}"), PartEnded(1), Ended("stop")]
+    assert parts([*spoken(["Hm."])[:-1], *call], IMPLICIT) == [Thinking("Hm."), ToolCall("c", "now", "{}")]
+    assert parts(spoken(["<think>Hm."]), IMPLICIT) == [Thinking("Hm.")]
+    assert parts(spoken([" \n"]), IMPLICIT) == [Text("")]
 
 
 def engine_thinks(text: str) -> list[Event]:
