@@ -157,7 +157,9 @@ def output_row(token: int, base: int, table: Table) -> list[float]:
     return [sum(score * sign(state, column) for state, score in enumerate(scores)) / STATES for column in range(STATES)]
 
 
-def write_tokenizer(model: Gguf, tokens: Sequence[str], merges: Sequence[tuple[str, str]], tool: str) -> None:
+def write_tokenizer(
+    model: Gguf, tokens: Sequence[str], merges: Sequence[tuple[str, str]], tool: str, template: str = TEMPLATE
+) -> None:
     """Set the keys of a byte-level BPE tokenizer and the chat template."""
     number = {token: index for index, token in enumerate(tokens)}
     model.set("tokenizer.ggml.model", "gpt2")
@@ -169,7 +171,7 @@ def write_tokenizer(model: Gguf, tokens: Sequence[str], merges: Sequence[tuple[s
     model.set("tokenizer.ggml.eos_token_id", number[END])
     model.set("tokenizer.ggml.padding_token_id", number[TEXT_END])
     model.set("tokenizer.ggml.add_bos_token", False)
-    model.set("tokenizer.chat_template", TEMPLATE.replace("@TOOL@", tool))
+    model.set("tokenizer.chat_template", template.replace("@TOOL@", tool))
 
 
 def write_sizes(model: Gguf, name: str, tokens: int, shape: Shape) -> None:
@@ -209,14 +211,14 @@ def write_layers(model: Gguf, shape: Shape) -> None:
 
 def write_chain_model(
     path: Path, name: str, words: Sequence[str], call: Sequence[str], tool: str, shape: Shape,
-    merges: Sequence[tuple[str, str]] = (),
+    merges: Sequence[tuple[str, str]] = (), template: str = TEMPLATE,
 ) -> None:  # fmt: skip
     """Write a model that answers `words` and, when `tool` is offered, `call`."""
     tokens = vocabulary([*words, "".join(words), *call], merges)
     table = chain_table(tokens, words, call)
     model = Gguf("llama")
     write_sizes(model, name, len(tokens), shape)
-    write_tokenizer(model, tokens, merges, tool)
+    write_tokenizer(model, tokens, merges, tool, template)
     rows = [[float(sign(state, column)) for column in range(STATES)] for state in range(STATES)]
     model.tensor("token_embd.weight", len(tokens), STATES, [x for state in table.states for x in rows[state]])
     model.tensor("output_norm.weight", 0, STATES, [1.0] * STATES)

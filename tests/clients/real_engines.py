@@ -20,14 +20,15 @@ from tests.running import ROOT, free_port, llama_server, wait_for
 
 # the longest prompt is qwen-code's, 27 000 tokens
 WINDOW = 65536
+CHAT = "/v1/chat/completions"
 
 
-def made(around: Around, client: Client, name: str) -> Path:
+def made(around: Around, client: Client, name: str, head: str = "") -> Path:
     """Return a model for a client: it calls the client's tool, or says the text that a client without tools reads."""
     path = around.top / "models" / f"{name}.gguf"
     file = around.file(client)
     words = make.WORDS if client.tool else edit_of(file)
-    make.write_client(path, client.tool or "none", client.arguments(str(file), CONTENT), words)
+    make.write_client(path, client.tool or "none", client.arguments(str(file), CONTENT), words, head=head)
     return path
 
 
@@ -46,7 +47,10 @@ def embedded(around: Around) -> Served:
 
 
 def real_llama_server(around: Around) -> Served:
-    """A llama-server of somebody else, one for each client's model."""
+    """A llama-server of somebody else, one for each client's model.
+
+    What flock translates meets a template that demands alternating turns; what it relays is the client's own affair.
+    """
     added: set[str] = set()
 
     def model(client: Client) -> str:
@@ -55,7 +59,8 @@ def real_llama_server(around: Around) -> Served:
             port = free_port()
             # two requests at once (a client's title and its work), each with room for its whole prompt
             sizes = ["-c", "131072", "-np", "2", "--cache-ram", "256"]
-            argv = [str(llama_server()), "-m", str(made(around, client, name)), "--alias", name, *sizes]
+            head = "" if client.path == CHAT else make.ALTERNATE
+            argv = [str(llama_server()), "-m", str(made(around, client, name, head)), "--alias", name, *sizes]
             spawned(around.stack, [*argv, "--host", "127.0.0.1", "--port", str(port)], around.top / f"{name}.log")
             wait_for(lambda: answers(f"http://127.0.0.1:{port}/health"), f"{name} serves")
             around.flock.ok("engine", "attach", f"http://127.0.0.1:{port}", "--name", name)

@@ -32,6 +32,6 @@ def cells() -> Iterator[object]:
 
 # the start of a back end, a whole run of a client, what is waited for afterwards
 @pytest.mark.timeout(START_SECONDS + RUN_SECONDS + 2 * PATIENCE)
-@pytest.mark.parametrize(("backend", "client", "name"), cells())
+@pytest.mark.parametrize(("backend", "client", "name"), list(cells()))
 def test_cell(here: Bench, backend: str, client: str, name: str) -> None:
     CELLS[name](Cell(here, ROSTER[client], BACKENDS[backend]))

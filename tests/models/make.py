@@ -40,6 +40,16 @@ CHAT_HEADS, CHAT_KV_HEADS = 4, 2
 # a client's model: its prompt is 30 to 80 kB, and its window is what agents expect; still a token takes microseconds
 CLIENT_WINDOW, CLIENT_PIECES = 131072, 3000
 
+# what the templates of Gemma and Mistral demand, in front of the model's own
+ALTERNATE = """
+{%- for message in (messages[1:] if messages[0].role == 'system' else messages) -%}
+{%- if message.role in ('user', 'assistant') and (message.role == 'user') != (loop.index0 % 2 == 0)
+    and not message.tool_calls -%}
+{{- raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') -}}
+{%- endif -%}
+{%- endfor -%}
+""".strip()
+
 
 def noise(source: random.Random, count: int, shift: int) -> list[float]:
     """Return numbers between -1 and 1, over 2**shift; sums and quotients of powers of two, so exact everywhere."""
@@ -54,15 +64,17 @@ def write_script(path: Path) -> None:
 
 
 def write_client(
-    path: Path, tool: str, arguments: str, words: Sequence[str] = WORDS, window: int = CLIENT_WINDOW
+    path: Path, tool: str, arguments: str, words: Sequence[str] = WORDS, window: int = CLIENT_WINDOW, head: str = ""
 ) -> None:
     """Write a model that calls `tool` with exactly `arguments` where it is offered, and says `words` otherwise.
 
     `arguments` is JSON with its fields in the order of the tool's schema: an engine's grammar lets no other order pass.
+    `head` goes before the template.
     """
     call = [CALL, f'\n{{"name": "{tool}", "arguments": ', arguments, "}\n</tool_call>"]
     shape = Shape(context=window, layers=2)
-    write_chain_model(path, path.stem, words, call, tool, shape, learn(CLIENT_PIECES))
+    template = head + chain_model.TEMPLATE
+    write_chain_model(path, path.stem, words, call, tool, shape, learn(CLIENT_PIECES), template)
 
 
 def write_chat(path: Path) -> None:
