@@ -15,6 +15,7 @@ import orjson
 from flock.dialects import native, prefix, tokens
 from flock.dialects.ask import Ask
 from flock.dialects.custom_tools import CustomCalls
+from flock.dialects.families import begins_as_thinking
 from flock.dialects.filters.filter import Filter
 from flock.dialects.filters.prefill import Prefill
 from flock.dialects.filters.think_tags import ThinkTags
@@ -211,7 +212,7 @@ def _translation(
         SERVERS[ask.dialect],
         UPSTREAMS[dialect],
         out.names,
-        partial(_filters, request, target, switches, features, dialect),
+        partial(_filters, request, target, switches, features, dialect, out.names),
         reported,
     )
     return Plan(
@@ -275,16 +276,21 @@ def _chat(request: Request, target: Target, *, stream: bool) -> Outgoing:
 
 
 def _filters(
-    request: Request, target: Target, switches: Switches, features: frozenset[str], dialect: str
+    request: Request,
+    target: Target,
+    switches: Switches,
+    features: frozenset[str],
+    dialect: str,
+    names: Mapping[str, str],
 ) -> Sequence[Filter]:
     found: list[Filter] = []
     family, profile = target.family, target.profile
     if dialect == "openai" and profile.prefill == "repeats" and (words := _prefill(request)):
         found.append(Prefill(words))
     if switches.think_tags and family.think_close and not profile.parses_thinking:
-        found.append(ThinkTags(family))
+        found.append(ThinkTags(family, implicit=begins_as_thinking(family, request.reasoning)))
     if switches.tool_rescue and "tools" in features and family.tool_formats and not profile.parses_tools:
-        found.append(ToolRescue(request.tools, family))
+        found.append(ToolRescue(request.tools, family, names))
     if dialect != "responses" and any(tool.kind == "custom" for tool in request.tools):
         found.append(CustomCalls(request))
     return found
