@@ -193,8 +193,12 @@ class TranslationTap:
         return self._rest + self._writer.close()
 
     def write_fault(self, error: FlockError) -> bytes:
-        """Return the in-stream error that ends the answer."""
-        return self._writer.fault(error)
+        """Return the in-stream error that ends the answer, behind what the end of the upstream's stream completed.
+
+        Writers number their frames: those must not be missing.
+        """
+        rest, self._rest = self._rest, b""
+        return rest + self._writer.fault(error)
 
     def usage(self) -> Usage | None:
         """Return the engine's own usage, None where it told none."""

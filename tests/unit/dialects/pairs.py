@@ -24,7 +24,7 @@ from flock.dialects.ir import Event, Refusal, Reply, Text, Thinking, ToolCall, U
 from flock.dialects.plan import Target, plan
 from flock.dialects.table import SERVERS, UPSTREAMS
 from flock.dialects.translate import Crossing, TranslationTap
-from flock.errors import FlockError, UpstreamError
+from flock.errors import UpstreamError
 from flock.profile import Profile
 from tests.grammar.anthropic import read as read_messages
 from tests.grammar.openai import check as check_chunks
@@ -96,6 +96,21 @@ def stream(case: tuple[str, str]) -> bytes:
     return (CORPUS / _STREAMS[of].replace("*", name)).read_bytes()
 
 
+def name_of(case: tuple[str, str]) -> str:
+    """Return a case's name, for the names of tests."""
+    return "-".join(case)
+
+
+# Streams are short so that every byte can be a cut. Of the few longer ones it is every seventh: frames of one stream
+# differ in length, so that the cuts still fall on all kinds of places, and the whole stays below a minute.
+_LONG, _STEP = 3000, 7
+
+
+def cuts(data: bytes) -> range:
+    """Return where a stream is cut."""
+    return range(1, len(data), _STEP if len(data) > _LONG else 1)
+
+
 def reply(case: tuple[str, str]) -> bytes:
     """Return the bytes of a whole answer of a corpus."""
     of, name = case
@@ -125,13 +140,13 @@ def own_fold(case: tuple[str, str]) -> Reply:
 # -- a client's side of a stream
 
 
-def ended(tap: TranslationTap, error: FlockError | None = None) -> bytes:
-    """Return what the door sends behind a stream that has ended by itself; with `error`, one that was torn off."""
-    if error is None:
-        tap.end()
-        if tap.finished:
-            return tap.close()
-    return tap.write_fault(error or UpstreamError("the engine broke off"))
+BROKE_OFF = UpstreamError("the engine broke off in the middle of its answer")
+
+
+def ended(tap: TranslationTap) -> bytes:
+    """Return what the door sends behind a stream that has ended by itself."""
+    tap.end()
+    return tap.close() if tap.finished else tap.write_fault(BROKE_OFF)
 
 
 def sent(crossing: Crossing, pieces: Iterable[bytes]) -> bytes:
@@ -186,7 +201,7 @@ TERMINAL = {
 
 @dataclass
 class Seen:
-    """What an answer says, in no dialect's words. `calls`: (id, name, arguments as values); `usage` as in the middle."""
+    """What an answer says, in no dialect's words. `calls`: (id, name, arguments as values)."""
 
     text: str = ""
     thinking: str = ""
@@ -276,7 +291,7 @@ def streamed(client: str, data: bytes) -> Seen:
 
 
 def _completion(data: bytes) -> Json:
-    # as the library itself takes chunks: its types know no calls of custom tools in a stream, what it makes of them does
+    # as the library itself takes chunks: its types know no calls of custom tools in a stream
     state = ChatCompletionStreamState()
     for frame in frames_of(data):
         if frame != "[DONE]":

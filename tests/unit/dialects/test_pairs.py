@@ -14,7 +14,9 @@ from tests.unit.dialects.pairs import (
     STREAMS,
     alike,
     crossing,
+    cuts,
     expected,
+    name_of,
     own_fold,
     sent,
     stream,
@@ -23,18 +25,6 @@ from tests.unit.dialects.pairs import (
 )
 
 Case = tuple[str, str]
-# Streams are short so that every byte can be a cut. Of the few longer ones it is every seventh: frames of one stream
-# differ in length, so that the cuts still fall on all kinds of places, and the whole stays below a minute.
-LONG, STEP = 3000, 7
-
-
-def name_of(case: Case) -> str:
-    return "-".join(case)
-
-
-def cuts(data: bytes) -> range:
-    """Return where a stream is cut."""
-    return range(1, len(data), STEP if len(data) > LONG else 1)
 
 
 @pytest.mark.pitfall(74)
