@@ -5,8 +5,10 @@ or one piece, for a client that asked for either. Until then every failure is an
 Called by core/inference.py.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
+from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 import orjson
@@ -18,6 +20,7 @@ from flock.dialects.ask import Ask
 from flock.dialects.echo import EchoTap, echoed
 from flock.dialects.estimate import estimate
 from flock.dialects.half import Addressing
+from flock.dialects.history import clean
 from flock.dialects.ir import Reply, Usage
 from flock.dialects.openai import upstream as openai
 from flock.dialects.openai.overflow import read_overflow
@@ -27,6 +30,7 @@ from flock.dialects.table import UPSTREAMS
 from flock.dialects.translate import Crossing, Gathering
 from flock.errors import ContextTooLong, EngineBusy, EngineOverloaded, EngineRefused, FlockError, UpstreamError
 from flock.outbound.pool import Exchange
+from flock.plain import is_object
 from flock.upstream import Upstream
 from flock.wire.sse import Frames
 
@@ -143,11 +147,16 @@ class Commit:
         A stream that was asked for is committed by its first event, everything else by its end.
         """
         exchange = self._exchange
-        if exchange.status != 200 or not exchange.content_type.startswith(b"text/event-stream"):
-            return await self._whole()
-        if not self._ask.stream:
-            return await self._gathered()
-        return await (self._translated() if self._made.kind == TRANSLATE else self._relayed())
+        try:
+            if exchange.status != 200 or not exchange.content_type.lower().startswith(b"text/event-stream"):
+                return await self._whole()
+            if not self._ask.stream:
+                return await self._gathered()
+            return await (self._translated() if self._made.kind == TRANSLATE else self._relayed())
+        except UpstreamError as error:
+            # said in the stream, or under the status of a success: some begin to answer before they count
+            overflow = read_overflow(400, orjson.dumps({"error": {"message": clean(error.sentence)}}))
+            raise (error if overflow is None else _too_long(error.sentence, *overflow)) from None
 
     # -- answers in one piece
 
@@ -158,29 +167,43 @@ class Commit:
             self._refuse(body)
             return Answer(exchange, body)
         self._first()
+        record.estimated = False
         if made.kind != TRANSLATE and not ask.stream:
             record.usage = _usage(made.dialect, body)
-            if record.usage is None and not _is_object(body):  # what tells its usage has been read already
-                raise UpstreamError(f"what {self._upstream.engine} answered is no JSON object", hint=AGAIN)
+            if record.usage is None:  # what tells its usage is an answer
+                self._check(body)
             return Answer(exchange, echoed(body, record.model, ask.model))
         crossing = self._crossing()
         reply = crossing.read(body)
         record.usage = reply.usage
         return self._said(crossing, reply)
 
+    def _check(self, body: bytes) -> None:
+        """Raise UpstreamError for what no client of any dialect would take for an answer."""
+        try:
+            found = orjson.loads(body)
+        except ValueError:
+            found = None
+        if not is_object(found):
+            raise UpstreamError(f"what {self._upstream.engine} answered is no JSON object", hint=AGAIN)
+        if "id" not in found and openai.is_fault(body):
+            raise UpstreamError(f"{self._upstream.engine} failed: {openai.read_fault(body)}", hint=AGAIN)
+
     async def _gathered(self) -> Answer:
         """Collect a stream for a client that wants one piece; nothing goes out before its end."""
-        crossing, exchange = self._crossing(), self._exchange
+        crossing, exchange, record = self._crossing(), self._exchange, self._record
         gathering = Gathering(crossing.events())
-        while data := await exchange.more():
-            gathering.feed(data)
-            self._record.last = self._clock.monotonic()
-            if not self._record.first and gathering.begun:
-                self._record.first = self._record.last
-        reply = gathering.reply()
-        self._record.usage = reply.usage
-        if reply.usage is None:
-            self._record.usage, self._record.estimated = Usage(output=gathering.tokens), True
+        try:
+            while data := await exchange.more():
+                gathering.feed(data)
+                record.last = self._clock.monotonic()
+                if not record.first and gathering.begun:
+                    record.first = record.last
+            reply = gathering.reply()
+        except BaseException:  # the engine broke off, or the client left: what came has been paid for
+            record.usage, record.estimated = Usage(output=gathering.tokens), True
+            raise
+        record.usage, record.estimated = reply.usage or Usage(output=gathering.tokens), reply.usage is None
         return self._said(crossing, reply)
 
     def _said(self, crossing: Crossing, reply: Reply) -> Answer:
@@ -258,8 +281,8 @@ class Commit:
                 f"{upstream.engine} refuses flock's own key for it ({status}): {words}",
                 hint=f"give it again: flock engine detach {upstream.engine} && flock engine attach {upstream.url}",
             )
-        wait = self._exchange.retry_after.decode("latin-1")
-        details = {"retry_after": int(wait)} if wait.isdigit() else {}
+        wait = seconds_of(self._exchange.retry_after.decode("latin-1"), self._clock.now())
+        details = {} if wait is None else {"retry_after": wait}
         if status == 429:
             raise EngineBusy(f"{upstream.engine} takes no more requests for now: {words}", details=details)
         if status in (503, 529):
@@ -276,6 +299,16 @@ class Commit:
 def addressing(record: Record) -> Addressing:
     """Return what the writers say of an answer: the request's id, and the model by the name the client used."""
     return Addressing(record.id, record.requested or record.model, int(record.at))
+
+
+def seconds_of(retry_after: str, now: float) -> int | None:
+    """Return the seconds that a Retry-After header means, a number or a date (RFC 9110, 10.2.3); None for neither."""
+    if retry_after.isdecimal() and retry_after.isascii():
+        return int(retry_after[:9])
+    try:
+        return max(0, math.ceil(parsedate_to_datetime(retry_after).timestamp() - now))
+    except (ValueError, OverflowError):
+        return None
 
 
 def _too_long(words: str, tokens: int | None, limit: int | None) -> ContextTooLong:
@@ -295,13 +328,6 @@ def _is_own_fault(dialect: str, body: bytes) -> bool:
     except ValueError:
         return False
     return isinstance(found, dict) and "type" in found and openai.is_fault(body)
-
-
-def _is_object(body: bytes) -> bool:
-    try:
-        return isinstance(orjson.loads(body), dict)
-    except ValueError:
-        return False
 
 
 def _usage(dialect: str, body: bytes) -> Usage | None:

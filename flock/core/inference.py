@@ -18,15 +18,15 @@ from flock.core.dispatch import Dispatch
 from flock.core.drift import Drifts, turn_of
 from flock.core.ids import REQUESTS_KEPT
 from flock.core.metrics import Metrics
-from flock.core.names import Names
+from flock.core.names import Named, Names
 from flock.core.pictures import PictureBook
 from flock.core.record import Record, Try
-from flock.dialects import noops, tokens
+from flock.dialects import efforts, noops, tokens
 from flock.dialects.ask import Ask
 from flock.dialects.estimate import estimate
 from flock.dialects.families import family_of
 from flock.dialects.ir import NO_USAGE, Usage
-from flock.dialects.plan import Changes, Plan, Target, plan
+from flock.dialects.plan import UNCHANGED, Changes, Plan, Target, plan
 from flock.dialects.switches import ALL_ON, Switches
 from flock.dialects.table import SERVERS, UPSTREAMS
 from flock.dialects.translate import Crossing
@@ -148,8 +148,8 @@ class Inference:
 
     # -- from an Ask to an Answer
 
-    def resolve(self, wanted: str) -> tuple[str, tuple[Placement, ...], str]:
-        """Return the model's id, its placements and the alias it was found by. Raises ModelNotFound."""
+    def resolve(self, wanted: str) -> Named:
+        """Return which model a name means, and where it is. Raises ModelNotFound."""
         return self.names.resolve(wanted, self._places.table)
 
     async def open(self, record: Record, ask: Ask, progress: Progress | None = None) -> Answer:
@@ -159,14 +159,17 @@ class Inference:
         or InvalidRequest for a request that nobody could serve.
         """
         record.requested, record.stream = ask.model, ask.stream
-        record.model, placements, alias = self.resolve(ask.model)
-        if alias:
-            record.notes.append(f"alias {alias}: {ask.model} → {record.model}")
+        named = self.resolve(ask.model)
+        record.model = named.model
+        if named.alias:
+            record.notes.append(f"alias {named.alias}: {ask.model} → {record.model}")
         if self._manners.switches.answer_noops and (answered := self._noop(record, ask)) is not None:
             return answered
         book = self._manners.pictures
-        before = await book.inlined(ask) if book is not None else Changes()
-        ranked = record.ranked = choose(placements, self.in_flight, self.health.suspect)
+        before = await book.inlined(ask) if book is not None else UNCHANGED
+        if named.effort:
+            before = _with_effort(ask, before, named.effort)
+        ranked = record.ranked = choose(named.placements, self.in_flight, self.health.suspect)
         record.chosen = self._clock.monotonic()
         failure: FlockError | None = None
         for choice in ranked:
@@ -208,12 +211,12 @@ class Inference:
         What Claude Code is told is in proportion to the window it assumes, like the usage of its answers. Raises
         ModelNotFound, InvalidRequest, Unsupported.
         """
-        model, placements, _ = self.resolve(ask.model)
-        placement = choose(placements, self.in_flight, self.health.suspect)[0].placement
+        named = self.resolve(ask.model)
+        placement = choose(named.placements, self.in_flight, self.health.suspect)[0].placement
         upstream = placement.upstream
         asked = replace(ask, endpoint="messages", path="/v1/messages")
         profile = replace(upstream.profile if upstream else UNKNOWN, dialects=frozenset({"openai"}), native={})
-        target = Target(model, profile, family=self.family(model), context=placement.context)
+        target = Target(named.model, profile, family=self.family(named.model), context=placement.context)
         made = plan(asked, target, self._manners.switches)
         request = SERVERS[ask.dialect].read_request(asked)
         counter = self._manners.counter
@@ -271,24 +274,37 @@ class Inference:
             exchange = await self._dispatch.send(upstream, made)
             tried.first_byte = record.last = monotonic()
             answer = await Commit(record, exchange, upstream, made, ask, self._clock).answer()
+            turn = turn_of(ask, record.id, record.key.id, record.at, made.dialect, made.sent)
         except BaseException as error:
             if exchange is not None:
                 exchange.release()
             self._leave(upstream.name)
             tried.ended = monotonic()
-            tried.error = error.sentence if isinstance(error, FlockError) else type(error).__name__
+            tried.error = error.sentence if isinstance(error, FlockError) else _why(error)
             if isinstance(error, OSError):
                 raise self._dispatch.unreachable(upstream, error, sent=True) from None
             raise
         tried.status = answer.status
         self.health.served(upstream.name)
-        turn = turn_of(ask, record.id, record.key.id, record.at, made.dialect, made.sent)
         if turn is not None:
             self.drifts.observe(turn)
         return answer
 
     def _leave(self, upstream: str) -> None:
         self.in_flight[upstream] = max(0, self.in_flight.get(upstream, 1) - 1)
+
+
+def _why(error: BaseException) -> str:
+    """Return why an attempt ended without an error of flock's own."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "ended from outside" if isinstance(error, asyncio.CancelledError) else "flock failed"
+
+
+def _with_effort(ask: Ask, before: Changes, effort: str) -> Changes:
+    """Return the changes, and how much to think as the model's name said."""
+    words = f"effort: {effort}, by the model's name"
+    return Changes({**before.fields, **efforts.fields(ask.dialect, ask.body, effort)}, (*before.edits, words))
 
 
 async def watch(inference: Inference, clock: Clock, every: float = 0.25) -> None:

@@ -1,14 +1,16 @@
 """Which model a request means: its own id, an alias, or the default.
 
 Owns the rules and their order: a model's id; `claude-flock-<id>`, under which every model is listed to tools that only
-see names of that kind; the patterns of `router.aliases`; an empty name, which is the default model. Refuses to choose
-between placements. Called by core/inference.py and by the listing of models.
+see names of that kind; either with how much to think behind it; the patterns of `router.aliases`; an empty name, which
+is the default model. Refuses to choose between placements. Called by core/inference.py and by the listing of models.
 """
 
 import difflib
 import fnmatch
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from flock.dialects import efforts
 from flock.errors import ModelNotFound
 from flock.upstream import Placement
 
@@ -20,6 +22,19 @@ DEFAULT = "default"
 Table = Mapping[str, tuple[Placement, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a name means: the model's id, where it is, by which alias it was found, and how much it is to think.
+
+    `alias` and `effort` are "" where the name is the id.
+    """
+
+    model: str
+    placements: tuple[Placement, ...]
+    alias: str = ""
+    effort: str = ""
+
+
 class Names:
     """The names models are asked for by. `aliases` are (glob, model id or "default"), the first that matches wins."""
 
@@ -27,27 +42,24 @@ class Names:
         self.default_model = default_model
         self._aliases = [(pattern.lower(), target) for pattern, target in aliases]
 
-    def resolve(self, wanted: str, table: Table) -> tuple[str, tuple[Placement, ...], str]:
-        """Return the model's id, its placements, and by which alias it was found ("" for none).
-
-        Raises ModelNotFound with the nearest ids.
-        """
+    def resolve(self, wanted: str, table: Table) -> Named:
+        """Return what a name means here. Raises ModelNotFound with the nearest ids."""
         default = self.default_model or next(iter(table), "")
         name = wanted or default
-        placements = table.get(name)
-        if placements:
-            return name, placements, ""
-        if wanted.startswith(DISCOVERY):
-            found = wanted.removeprefix(DISCOVERY)
-            if placements := table.get(found):
-                return found, placements, f"{DISCOVERY}*"
+        if placements := table.get(name):
+            return Named(name, placements)
+        plain, alias = (name.removeprefix(DISCOVERY), f"{DISCOVERY}*") if name.startswith(DISCOVERY) else (name, "")
+        if alias and (placements := table.get(plain)):
+            return Named(plain, placements, alias)
+        model, effort = efforts.split(plain)
+        if effort and (placements := table.get(model)):
+            return Named(model, placements, alias or f"*-{effort}", effort)
         lower = wanted.lower()
         for pattern, target in self._aliases:
-            if not fnmatch.fnmatchcase(lower, pattern):
-                continue
-            found = default if target == DEFAULT else target
-            if placements := table.get(found):
-                return found, placements, pattern
+            if fnmatch.fnmatchcase(lower, pattern):
+                found = default if target == DEFAULT else target
+                if placements := table.get(found):
+                    return Named(found, placements, pattern)
         raise self._unknown(name, table)
 
     def _unknown(self, name: str, table: Table) -> ModelNotFound:

@@ -16,7 +16,7 @@ from flock.contract import codec
 from flock.contract.op import Scope
 from flock.core.context import Actor, Context
 from flock.daemon import control, cors, gateway
-from flock.daemon.forward import SERVER
+from flock.daemon.headers import SERVER
 from flock.errors import FlockError, NotAllowed
 from flock.paths import user_name
 

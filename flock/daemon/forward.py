@@ -9,17 +9,21 @@ client that leaves makes the engine stop; a slow client never makes flock buffer
 """
 
 import asyncio
+import logging
+from dataclasses import replace
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11, StreamWriter
 
-from flock import __version__
 from flock.config import Gateway as Limits
-from flock.core.answer import Answer
+from flock.core.answer import Answer, Tap
 from flock.core.record import Record
+from flock.daemon.headers import headers_of
 from flock.dialects.half import ServerHalf
-from flock.errors import Cancelled, FlockError, UpstreamError, UpstreamStalled
+from flock.errors import Cancelled, FlockError, InternalError, UpstreamError, UpstreamStalled
 from flock.wire.sse import KEEPALIVE
+
+log = logging.getLogger(__name__)
 
 # asyncio pauses writing above 64 KiB by default; above the same mark the engine is not read any further
 HIGH_WATER = 64 * 1024
@@ -27,36 +31,6 @@ HIGH_WATER = 64 * 1024
 FIRST_WORD_SECONDS = 1.0
 # How long a client whose request is ended from outside may take to read what it was sent, and why it ended
 LAST_WORD_SECONDS = 0.5
-
-
-def headers_of(record: Record) -> dict[str, str]:
-    """Return flock's own response headers: request id, path taken, and where the time went so far."""
-    timing = f"queue;dur={(record.chosen - record.arrived) * 1000:.1f}" if record.chosen else "queue"
-    if record.sent:
-        timing += f", load;dur={(record.loaded - record.chosen) * 1000:.1f}"
-    if record.first:
-        timing += f", engine;dur={(record.first - record.sent) * 1000:.1f}"
-    found = {"X-Flock-Request-Id": record.id, "Server-Timing": timing, "Server": SERVER}
-    if record.plan:
-        found["X-Flock-Path"] = record.plan
-    if record.model != record.requested:
-        found["X-Flock-Model"] = plain(record.model)
-    if record.lost:
-        found["X-Flock-Lost"] = plain(", ".join(record.lost))
-    return found
-
-
-# what a header may grow to: proxies refuse heads of a few kilobytes
-LOST_MAX = 1000
-
-
-def plain(words: str) -> str:
-    """Return words as a header can carry them: printable ASCII, within LOST_MAX."""
-    found = "".join(c if " " <= c <= "~" else "?" for c in words)
-    return found if len(found) <= LOST_MAX else found[: LOST_MAX - 3] + "..."
-
-
-SERVER = f"flock/{__version__}"
 
 
 class Reply:
@@ -206,8 +180,7 @@ class Reply:
         self.close()
         self.record.bytes_out += len(body)
         self.record.outcome = "ok"
-        await self._response.write_eof(body)
-        return self._response
+        return await self._say(body)
 
     async def stream(self, answer: Answer) -> web.StreamResponse:
         """Pass a committed stream on to its end; raises CancelledError when the client leaves."""
@@ -230,27 +203,33 @@ class Reply:
                 await self._wake
             return await self._finish(answer)
         finally:
-            self._account(answer)
             exchange.release()
+            self._account(answer)
 
     async def fault(self, error: FlockError) -> web.StreamResponse:
         """End a stream that has begun with the dialect's in-stream error."""
         await self.start()
-        assert self._response is not None
         self.close()
         self.record.outcome = "partial" if self.record.first else "error"
         self.record.error = error.code
-        await self._response.write_eof(self._server.stream_fault(error, self.record.id))
-        return self._response
+        return await self._say(self._spelled(error))
 
     # -- Sink: called by the upstream connection
 
     def data(self, chunk: bytes) -> None:
-        """Pass one read on in one write; stop reading when the client's buffer is full."""
+        """Pass one read on in one write; stop reading when the client's buffer is full.
+
+        Runs inside the engine's transport, which would take an exception for a lost connection, or lose the end.
+        """
         answer, transport = self._answer, self._transport
         assert answer is not None
         assert answer.tap is not None
-        out = answer.tap.feed(chunk)
+        try:
+            out = answer.tap.feed(chunk)
+        except Exception as error:
+            answer.exchange.pause()
+            self.end(self._failed(error))
+            return
         now = self._loop.time()
         self.record.last = now
         if not out or transport is None or transport.is_closing():
@@ -265,8 +244,8 @@ class Reply:
             self._fill(answer)
 
     def end(self, error: Exception | None) -> None:
-        """Take the end of the upstream's stream."""
-        self._ended, self._end_error = True, error
+        """Take the end of the upstream's stream; why it was given up before counts more."""
+        self._ended, self._end_error = True, self._end_error or error
         self._wake_up()
 
     def interrupt(self, error: FlockError) -> None:
@@ -325,25 +304,52 @@ class Reply:
             tap.end()
         error = self.interrupted or self._broken(answer)
         last = self._last
-        if error is not None and not (tap.finished and self.interrupted is None):
+        if error is not None and not self._answered(tap):
             record.outcome, record.error = "partial", error.code
             # a frame of which half has gone out must not swallow the error; what was held back of one is dropped
-            told = answer.fault(error) if answer.fault else self._server.stream_fault(error, record.id)
-            last += (b"" if tap.between_frames else b"\n\n") + told
+            last += (b"" if tap.between_frames else b"\n\n") + self._spelled(error)
         elif tap.fault is not None:
             record.outcome, record.error = "partial", UpstreamError.code
         else:
             record.outcome = "ok"
             last += tap.close()
         record.bytes_out += len(last)
+        return await self._say(last)
+
+    async def _say(self, last: bytes) -> web.StreamResponse:
+        """Send the last bytes of the answer."""
+        assert self._response is not None
         self._draining = True  # until the client has taken it: what it never takes must not hold the request for ever
         await self._response.write_eof(last)
         return self._response
+
+    def _spelled(self, error: FlockError) -> bytes:
+        """Return an error as the last frames of this stream, whatever has gone out of it."""
+        if self._answer is not None and self._answer.fault is not None:
+            try:
+                return self._answer.fault(error)
+            except Exception:  # a writer that has failed may fail at this too
+                log.exception("request %s: the error could not be written", self.record.id)
+        return self._server.stream_fault(error, self.record.id)
+
+    def _failed(self, error: Exception) -> FlockError:
+        """Return what a client is told of an exception in the reading or writing of its stream."""
+        if isinstance(error, FlockError):
+            return error
+        log.error("request %s failed", self.record.id, exc_info=error)
+        return InternalError("flock failed on this request", hint="flock logs")
+
+    def _answered(self, tap: Tap) -> bool:
+        """Return whether the engine had said all before it died, or fell silent without an end."""
+        quiet = self.interrupted is None or isinstance(self.interrupted, UpstreamStalled)
+        return tap.finished and quiet and not isinstance(self._end_error, InternalError)
 
     def _broken(self, answer: Answer) -> FlockError | None:
         assert answer.tap is not None
         if self._end_error is None and (answer.tap.finished or answer.tap.fault is not None):
             return None
+        if isinstance(self._end_error, InternalError):
+            return self._end_error
         said = answer.tap.failure or self._end_error
         why = f": {said}" if said else ""
         return UpstreamError(
@@ -354,9 +360,10 @@ class Reply:
         """Take the stream's usage; without one, count the events and say that it is an estimate."""
         assert answer.tap is not None
         record, tap = self.record, answer.tap
-        record.usage = tap.usage()
-        if record.usage is None:
-            record.usage = tap.counted()
-            record.estimated = True
+        told, counted = tap.usage(), tap.counted()
+        record.usage, record.estimated = told or counted, told is None
+        if told is not None and not tap.finished and told.output < counted.output:
+            # Anthropic's dialect tells the prompt's tokens first, and those of the answer at its end
+            record.usage, record.estimated = replace(told, output=counted.output), True
         if not record.outcome:  # the client left; after the terminal event that is a success
             record.outcome = "ok" if tap.finished else "cancelled"

@@ -12,7 +12,8 @@ from aiohttp import web
 
 from flock.core.context import Context
 from flock.core.record import Record
-from flock.daemon.forward import SERVER, Reply, plain
+from flock.daemon.forward import Reply
+from flock.daemon.headers import SERVER, plain
 from flock.daemon.listing import Listing
 from flock.dialects.anthropic import server as anthropic
 from flock.dialects.half import ServerHalf
@@ -118,6 +119,7 @@ class Gateway:
                 record.status = record.status or 499
                 raise asyncio.CancelledError from None
             finally:
+                record.outcome = record.outcome or "error"
                 self._inference.settle(record)
 
         return handle
@@ -137,7 +139,7 @@ class Gateway:
             raise
         except Exception:
             log.exception("request %s failed", reply.record.id)
-            return await self._fail(reply, InternalError("flock failed on this request", hint="flock logs"), server)
+            return await self._fail(reply, _ours(), server)
 
     async def _generate(self, request: web.Request, reply: Reply, path: str, server: ServerHalf) -> web.StreamResponse:
         raw = await self._body(request)
@@ -170,6 +172,11 @@ class Gateway:
             counted = await self._inference.count(ask)
         except FlockError as error:
             return fault(error, server=anthropic)
+        except ConnectionError:
+            raise
+        except Exception:
+            log.exception("tokens could not be counted")
+            return fault(_ours(), server=anthropic)
         headers = {"Server": SERVER, "X-Flock-Counted-By": counted.how}
         return web.json_response({"input_tokens": counted.tokens}, headers=headers)
 
@@ -214,6 +221,11 @@ class Gateway:
                 return fault(error, server=_server_for(request))
 
         return handle
+
+
+def _ours() -> InternalError:
+    """Return what a client is told of a failure that only the log explains."""
+    return InternalError("flock failed on this request", hint="flock logs")
 
 
 def _server_for(request: web.Request) -> ServerHalf:

@@ -29,8 +29,8 @@ class Listing:
     def one(self, request: web.Request) -> web.Response:
         """Answer with one model, under the name it was asked for by. Raises ModelNotFound."""
         wanted = request.match_info["id"].removeprefix("models/")
-        _, places, _ = self._context.inference.resolve(wanted)
-        row = (wanted, int(self._context.started_at), places[0].context)
+        named = self._context.inference.resolve(wanted)
+        row = (wanted, int(self._context.started_at), named.placements[0].context)
         return web.json_response(body=write_model(shape_of(request.headers), row))
 
     def _rows(self) -> list[Row]:

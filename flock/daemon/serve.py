@@ -254,7 +254,7 @@ async def _list_requests(context: Context) -> None:
 async def _warm_up(context: Context) -> None:
     """Load the default model now, so that the first request need not wait; who asks meanwhile joins the same start."""
     try:
-        _, places, _ = context.inference.resolve("")
+        places = context.inference.resolve("").placements
         if places[0].own:
             await context.registry.ensure(places[0], None)
     except FlockError as error:

@@ -15,20 +15,23 @@ ALIASES = [("claude-*haiku*", "small"), ("claude-*", "default"), ("gpt-*", "gone
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found", "alias"),
+    ("wanted", "found", "alias", "effort"),
     [
-        ("big", "big", ""),
-        ("", "big", ""),
-        ("claude-flock-small", "small", "claude-flock-*"),
-        ("claude-haiku-4-5", "small", "claude-*haiku*"),
-        ("Claude-Haiku-4-5", "small", "claude-*haiku*"),
-        ("claude-opus-5", "big", "claude-*"),
-        ("claude-own", "claude-own", ""),
+        ("big", "big", "", ""),
+        ("", "big", "", ""),
+        ("claude-flock-small", "small", "claude-flock-*", ""),
+        ("claude-haiku-4-5", "small", "claude-*haiku*", ""),
+        ("Claude-Haiku-4-5", "small", "claude-*haiku*", ""),
+        ("claude-opus-5", "big", "claude-*", ""),
+        ("claude-own", "claude-own", "", ""),
+        ("small-none", "small", "*-none", "none"),
+        ("claude-flock-small-max", "small", "claude-flock-*", "max"),
+        ("big-high", "big-high", "", ""),
     ],
 )
-def test_a_name_finds_its_model(wanted: str, found: str, alias: str) -> None:
-    name, placements, by = Names("big", ALIASES).resolve(wanted, table("small", "big", "claude-own"))
-    assert (name, placements[0].model, by) == (found, found, alias)
+def test_a_name_finds_its_model(wanted: str, found: str, alias: str, effort: str) -> None:
+    named = Names("big", ALIASES).resolve(wanted, table("small", "big", "claude-own", "big-high"))
+    assert (named.model, named.placements[0].model, named.alias, named.effort) == (found, found, alias, effort)
 
 
 @pytest.mark.parametrize("wanted", ["smal", "gpt-5", "claude-flock-nothing-like-it-and-no-pattern"])
@@ -41,6 +44,6 @@ def test_an_unknown_name_is_told_the_nearest(wanted: str) -> None:
 
 
 def test_without_a_default_the_first_model_answers() -> None:
-    assert Names().resolve("", table("one", "two"))[0] == "one"
+    assert Names().resolve("", table("one", "two")).model == "one"
     with pytest.raises(ModelNotFound, match="no model is installed"):
         Names().resolve("", {})

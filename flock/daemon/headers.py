@@ -1,0 +1,34 @@
+"""flock's own response headers: which request, by which path, as which model, what was left out, where the time went.
+
+Values only; refuses to send. Called by daemon/forward.py for answers and by daemon/gateway.py for errors.
+"""
+
+from flock import __version__
+from flock.core.record import Record
+
+SERVER = f"flock/{__version__}"
+# what a header may grow to: proxies refuse heads of a few kilobytes
+LOST_MAX = 1000
+
+
+def headers_of(record: Record) -> dict[str, str]:
+    """Return flock's own response headers: request id, path taken, and where the time went so far."""
+    timing = f"queue;dur={(record.chosen - record.arrived) * 1000:.1f}" if record.chosen else "queue"
+    if record.sent:
+        timing += f", load;dur={(record.loaded - record.chosen) * 1000:.1f}"
+    if record.first:
+        timing += f", engine;dur={(record.first - record.sent) * 1000:.1f}"
+    found = {"X-Flock-Request-Id": record.id, "Server-Timing": timing, "Server": SERVER}
+    if record.plan:
+        found["X-Flock-Path"] = record.plan
+    if record.model != record.requested:
+        found["X-Flock-Model"] = plain(record.model)
+    if record.lost:
+        found["X-Flock-Lost"] = plain(", ".join(record.lost))
+    return found
+
+
+def plain(words: str) -> str:
+    """Return words as a header can carry them: printable ASCII, within LOST_MAX."""
+    found = "".join(c if " " <= c <= "~" else "?" for c in words)
+    return found if len(found) <= LOST_MAX else found[: LOST_MAX - 3] + "..."
