@@ -10,8 +10,9 @@ from typing import Any
 
 import orjson
 
+from flock.dialects.custom_tools import CUSTOM
 from flock.dialects.history import clean
-from flock.dialects.ir import Part, Refusal, Reply, Stop, Text, Thinking, ToolCall
+from flock.dialects.ir import Json, Part, Refusal, Reply, Stop, Text, Thinking, ToolCall
 from flock.dialects.openai.messages import THOUGHTS
 from flock.dialects.openai.tap import read_fault
 from flock.dialects.openai.usage import read_timings, read_usage
@@ -186,7 +187,9 @@ def _calls(message: dict[str, Any], body: dict[str, Any], names: dict[str, str])
     found: list[Part] = []
     for ordinal, call in enumerate(told):
         function = call.get("function")
+        meta: Json = {}
         if is_object(custom := call.get("custom")):
+            meta[CUSTOM] = True
             name, arguments = custom.get("name"), clean(str(custom.get("input") or ""))
         else:
             function = function if is_object(function) else {}
@@ -194,5 +197,5 @@ def _calls(message: dict[str, Any], body: dict[str, Any], names: dict[str, str])
         wire = name if isinstance(name, str) else ""
         id = call.get("id")
         known = id if isinstance(id, str) and id else made_id(body, ordinal, wire)
-        found.append(ToolCall(known, names.get(wire, wire), arguments))
+        found.append(ToolCall(known, names.get(wire, wire), arguments, meta))
     return found

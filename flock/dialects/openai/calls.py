@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from flock.dialects.ir import Event, PartBegan, PartDelta, PartEnded, ToolCall
+from flock.dialects.custom_tools import CUSTOM
+from flock.dialects.ir import Event, Json, PartBegan, PartDelta, PartEnded, ToolCall
 from flock.dialects.openai.answers import arguments_of, made_id
 from flock.plain import is_object
 
@@ -111,7 +112,8 @@ class Calls:
         call.part = part
         call.id = call.id or made_id(first, self.begun, name)
         self.begun += 1
-        events.append(PartBegan(part, ToolCall(call.id, self._names.get(name, name))))
+        meta: Json = {CUSTOM: True} if call.custom else {}
+        events.append(PartBegan(part, ToolCall(call.id, self._names.get(name, name), meta=meta)))
         if call.waiting:
             waiting, call.waiting = call.waiting, ""
             self._argue(call, waiting, events)

@@ -137,6 +137,11 @@ def own_fold(case: tuple[str, str]) -> Reply:
     return fold([*found, *reader.close()])
 
 
+def own_reply(case: tuple[str, str]) -> Reply:
+    """Return what a whole answer amounts to for the upstream's own half."""
+    return UPSTREAMS[case[0]].read_reply(json.loads(reply(case)), {})
+
+
 # -- a client's side of a stream
 
 
