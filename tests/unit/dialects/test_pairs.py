@@ -12,17 +12,15 @@ from tests.unit.dialects.pairs import (
     DIALECTS,
     GOOD,
     STREAMS,
-    alike,
     crossing,
     cuts,
-    expected,
     name_of,
     own_fold,
     sent,
     stream,
-    streamed,
     whole_stream,
 )
+from tests.unit.dialects.seen import alike, expected, streamed
 
 Case = tuple[str, str]
 

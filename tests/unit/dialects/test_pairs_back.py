@@ -13,17 +13,15 @@ from tests.unit.dialects.pairs import (
     DIALECTS,
     GOOD,
     TO,
-    alike,
     crossing,
     ended,
-    expected,
     name_of,
     own_fold,
     sent,
     stream,
-    streamed,
     whole_stream,
 )
+from tests.unit.dialects.seen import alike, expected, streamed
 
 Case = tuple[str, str]
 # what is read of a stop in another dialect, by the middle's word: the nearest that dialect has, all others stay

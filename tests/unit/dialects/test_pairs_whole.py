@@ -17,18 +17,15 @@ from tests.unit.dialects.pairs import (
     GOOD,
     REPLIES,
     TO,
-    alike,
     crossing,
-    expected,
-    in_one_piece,
     name_of,
     own_fold,
     own_reply,
     reply,
     stream,
-    streamed,
     whole_stream,
 )
+from tests.unit.dialects.seen import alike, expected, in_one_piece, streamed
 
 Case = tuple[str, str]
 
