@@ -1,7 +1,7 @@
 """The grammar of a chat stream as clients rely on it, checked chunk by chunk.
 
 `check` takes all bytes of a stream and fails with what is wrong; it returns what the stream said. Used by unit tests of
-the writer and by tests against a running flock. What clients break over is written in clients.md: missing ids and
+the writer and by tests against a running flock. What clients break over: missing ids and
 indexes of calls (Continue, opencode), arguments that are no JSON, a second finish, anything behind `[DONE]`.
 """
 

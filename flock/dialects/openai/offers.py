@@ -16,7 +16,7 @@ from flock.plain import is_object
 
 # `Tool.meta` of tools that came as `functions`: the answer is then a `function_call`
 LEGACY = "legacy_function"
-# What Claude Code lists in place of tools that are yet to be found; never a tool (clients.md, 3.3)
+# What Claude Code lists in place of tools that are yet to be found; never a tool (seen in 2.1.329)
 PLACEHOLDER = "DeferredToolPlaceholder"
 _MODES = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
 
