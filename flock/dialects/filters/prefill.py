@@ -1,7 +1,7 @@
 """Words of the assistant that a client began the answer with: taken off the answer of an engine that repeats them.
 
 Owns the comparison with the answer's first text, over any cut. Refuses to take off anything but those very words.
-Called by translate.py for engines whose profile says `prefill: echo`.
+Called by translate.py for engines whose profile says `prefill: repeats`.
 """
 
 from flock.dialects.ir import Ended, Event, PartBegan, PartDelta, PartEnded, Text
