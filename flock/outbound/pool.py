@@ -146,6 +146,7 @@ class Exchange(asyncio.Protocol):
         if transport is None:
             return
         if self.complete and self._keep and not transport.is_closing():
+            transport.resume_reading()  # a large answer that came at once has paused a client's end of it
             self._pool.put(self)
         else:
             transport.abort()

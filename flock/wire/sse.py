@@ -3,11 +3,19 @@
 Does no I/O. Frames are kept as bytes: a relay must not decode what it passes on.
 """
 
+from flock.errors import UpstreamError
+from flock.text import size
+
 KEEPALIVE = b": keep-alive\n\n"
+# A frame holds a whole answer at most, with pictures in it; what never ends must not fill the memory.
+FRAME_BYTES = 32 * 2**20
 
 
 class Frames:
-    """Cuts a byte stream into frames; a frame ends with a blank line ("\\n\\n" or "\\r\\n\\r\\n")."""
+    """Cuts a byte stream into frames; a frame ends with a blank line ("\\n\\n" or "\\r\\n\\r\\n").
+
+    Raises UpstreamError for a frame larger than FRAME_BYTES.
+    """
 
     __slots__ = ("_rest",)
 
@@ -25,6 +33,8 @@ class Frames:
         crlf = data.rfind(b"\r\n\r\n") + 4
         cut = max(cut if cut > 1 else 0, crlf if crlf > 3 else 0)
         self._rest = data[cut:]
+        if len(self._rest) > FRAME_BYTES:
+            raise UpstreamError(f"a frame is larger than {size(FRAME_BYTES)}", hint="send the request again")
         return data[:cut], self._rest
 
     def close(self) -> bytes:

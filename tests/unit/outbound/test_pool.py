@@ -48,6 +48,17 @@ async def whole(exchange, data: bytes) -> bytes:
     return await exchange.body()
 
 
+async def test_a_connection_that_was_paused_at_the_end_of_an_answer_reads_the_next(connections: Pool) -> None:
+    exchange = await connections.get()
+    await whole(exchange, request("ok"))
+    exchange.pause()  # the whole answer came at once, and its client takes it slowly
+    exchange.release()
+    again = await connections.get()
+    assert again is exchange
+    assert json.loads(await whole(again, request("ok")))["object"] == "chat.completion"
+    again.release()
+
+
 async def test_a_connection_is_used_again_newest_first(connections: Pool) -> None:
     first = await connections.get()
     assert json.loads(await whole(first, request("ok")))["object"] == "chat.completion"

@@ -1,9 +1,11 @@
 """Framing: any cut at any byte gives the same frames."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flock.wire.sse import Frames, data_of, event_of, split
+from flock.errors import UpstreamError
+from flock.wire.sse import FRAME_BYTES, Frames, data_of, event_of, split
 
 FRAMES = b"data: one\n\n: comment\n\nevent: ping\ndata: two\ndata: lines\n\ndata: w\xc3\xb6rld\n\n"
 
@@ -26,3 +28,11 @@ def test_an_unfinished_frame_is_kept_back() -> None:
     frames = Frames()
     assert frames.feed(b"data: a\n\ndata: b") == (b"data: a\n\n", b"data: b")
     assert frames.close() == b"data: b"
+
+
+def test_a_frame_that_never_ends_does_not_fill_the_memory() -> None:
+    frames, piece = Frames(), b"x" * 2**20
+    for _ in range(FRAME_BYTES // len(piece)):
+        frames.feed(piece)
+    with pytest.raises(UpstreamError, match="larger than"):
+        frames.feed(piece)
