@@ -29,6 +29,8 @@ _UNSAFE = re.compile(r"[^a-zA-Z0-9_-]+")
 _DIGEST = 10  # hex digits; 40 bits are enough for the calls of one conversation
 # The key under which arguments stand that are no JSON object: kept, since dropping them would rewrite the history.
 RAW = "raw_arguments"
+# below so many brackets a text need not be looked at for its depth: orjson writes 254 levels, and bodies have a few
+_LEVELS = 240
 
 
 @dataclass(slots=True)
@@ -271,6 +273,17 @@ def parse(raw: bytes | str) -> Any:
         raise ValueError("nested too deeply") from None
 
 
+def parse_told(raw: bytes) -> Any:
+    """Return the JSON value of what an engine said, bytes that are no UTF-8 replaced: they are no reason to break off.
+
+    Raises ValueError for what is no JSON.
+    """
+    try:
+        return parse(raw)
+    except ValueError:
+        return parse(raw.decode("utf-8", "replace"))
+
+
 def _no_number(word: str) -> Any:
     raise ValueError(f"{word} is no JSON")
 
@@ -299,9 +312,22 @@ def arguments(call: ToolCall, *, custom: bool = False) -> tuple[dict[str, Any], 
         if found is not None:
             return found, f"arguments of {call.name}: the last of several objects"
         return {RAW: clean(text)}, f"arguments of {call.name}: no JSON, sent as {RAW}"
+    if _is_deep(value, text):
+        return {RAW: clean(text)}, f"arguments of {call.name}: nested too deeply, sent as {RAW}"
     if is_object(value):
         return value, ""
     return ({}, "") if value is None else ({RAW: value}, f"arguments of {call.name}: no object, sent as {RAW}")
+
+
+def _is_deep(value: Any, text: str) -> bool:
+    """Return whether a value cannot be written inside a body: orjson reads 1024 levels and writes 254."""
+    if text.count("{") + text.count("[") < _LEVELS:
+        return False
+    try:
+        orjson.dumps([[[[[[[[value]]]]]]]])
+    except TypeError:
+        return True
+    return False
 
 
 def _last_object(text: str) -> dict[str, Any] | None:

@@ -11,11 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from flock.dialects.filters.filter import Filter
 from flock.dialects.fold import Fold, fold, replay
 from flock.dialects.half import Addressing, ServerHalf, UpstreamHalf, Writer
+from flock.dialects.history import parse_told
 from flock.dialects.ir import Began, Broke, Ended, Event, Idle, PartDelta, Reply, Request, Usage, Used
 from flock.errors import FlockError, UpstreamError
 from flock.plain import is_object
@@ -54,7 +53,7 @@ class Crossing:
     def read(self, body: bytes) -> Reply:
         """Return the reply that a whole answer amounts to. Raises UpstreamError for what is no answer."""
         try:
-            found: Any = orjson.loads(body)
+            found: Any = parse_told(body)
         except ValueError:
             found = None
         if not is_object(found):

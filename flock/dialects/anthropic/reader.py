@@ -12,7 +12,7 @@ import orjson
 from flock.dialects.anthropic.blocks import NAME
 from flock.dialects.anthropic.check import rest_of
 from flock.dialects.anthropic.words import STOPS, read_usage
-from flock.dialects.history import parse
+from flock.dialects.history import parse, parse_told
 from flock.dialects.ir import (
     Began,
     Broke,
@@ -58,7 +58,7 @@ class MessagesReader:
         if not data:
             return [Idle()]
         try:
-            event: Any = parse(data)
+            event: Any = parse_told(data)
         except ValueError:
             return [Broke("the engine sent an event that is no JSON")]
         if not is_object(event) or self._ended:

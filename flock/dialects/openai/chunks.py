@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from flock.dialects.history import parse_told
 from flock.dialects.ir import (
     Began,
     Broke,
@@ -96,7 +97,7 @@ class ChunkReader:
         if event_of(frame) == b"error":
             return self._broke(data)
         try:
-            chunk: Any = orjson.loads(data)
+            chunk: Any = parse_told(data)
         except ValueError:
             return self._broke(data, "the engine sent a frame that is no JSON: ")
         return self._read_chunk(chunk)

@@ -7,8 +7,7 @@ end. Pure; made by upstream.py for each answer.
 
 from typing import Any
 
-import orjson
-
+from flock.dialects.history import parse_told
 from flock.dialects.ir import Began, Broke, Ended, Event, Idle, Json, Usage, Used
 from flock.dialects.responses.slots import CALLS, Slots, objects
 from flock.dialects.responses.words import REASONS
@@ -51,7 +50,7 @@ class ResponsesReader:
         if not data or data == b"[DONE]" or self._over:
             return [Idle()] if frame.startswith(b":") else []
         try:
-            event: Any = orjson.loads(data)
+            event: Any = parse_told(data)
         except ValueError:
             # half of one at the stream's end: that it broke off is told by what is missing
             whole = frame.endswith((b"\n\n", b"\r\n\r\n"))

@@ -18,6 +18,7 @@ from flock.dialects.history import (
     media_type,
     notes,
     parse,
+    parse_told,
     safe_id,
     safe_names,
     signed_only,
@@ -292,3 +293,22 @@ def test_late_system_words_become_notes_in_place() -> None:
     found = notes([system, system, user("hi"), Message("system", [Text("plan mode"), picture]), user("go")])
     note = Message("user", [Text("<system-reminder>\nplan mode\n</system-reminder>"), picture])
     assert found == [system, system, user("hi"), note, user("go")]
+
+
+@pytest.mark.pitfall(74)
+def test_bytes_of_an_engine_that_are_no_text_are_replaced() -> None:
+    assert parse_told(b'{"a":"\xff\xfe","b":"\xc3\xb6"}') == {"a": "\ufffd\ufffd", "b": "\u00f6"}
+    for body in (b"", b"\xff", b"{", b'{"a":'):
+        with pytest.raises(ValueError, match=r"\S"):
+            parse_told(body)
+
+
+@pytest.mark.parametrize("levels", [10, 239, 400, 1000, 3000])
+def test_arguments_that_cannot_be_written_again_are_kept_as_text(levels: int) -> None:
+    text = '{"a":' * levels + "1" + "}" * levels
+    found, edit = arguments(ToolCall("a", "f", text))
+    body = {"content": [{"input": found}]}
+    assert bool(edit) == (levels > 239)
+    assert orjson.loads(orjson.dumps(body)) == body
+    if edit:
+        assert found == {"raw_arguments": text}
