@@ -166,16 +166,17 @@ class Commit:
         if exchange.status >= 400:
             self._refuse(body)
             return Answer(exchange, body)
-        self._first()
         record.estimated = False
         if made.kind != TRANSLATE and not ask.stream:
             record.usage = _usage(made.dialect, body)
             if record.usage is None:  # what tells its usage is an answer
                 self._check(body)
-            return Answer(exchange, echoed(body, record.model, ask.model))
+            self._first()
+            return Answer(exchange, echoed(body, ask.model) if ask.model != record.model else body)
         crossing = self._crossing()
         reply = crossing.read(body)
         record.usage = reply.usage
+        self._first()
         return self._said(crossing, reply)
 
     def _check(self, body: bytes) -> None:

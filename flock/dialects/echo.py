@@ -13,6 +13,9 @@ from flock.dialects.ir import Usage
 from flock.plain import is_object
 from flock.wire.sse import Frames, split
 
+_KEY = rb'"model":\s*'
+_NAMED = re.compile(_KEY + rb'("(?:[^"\\]|\\.)*")')
+
 
 class _Tap(Protocol):
     @property
@@ -35,29 +38,34 @@ class _Tap(Protocol):
     def counted(self) -> Usage: ...
 
 
-def echoed(body: bytes, model: str, asked: str) -> bytes:
-    """Return a whole answer with the name the client used in place of the model's id."""
-    if not asked or asked == model:
+def echoed(body: bytes, asked: str) -> bytes:
+    """Return a whole answer with the name the client used in place of the engine's."""
+    if not asked:
         return body
     try:
         answer: Any = orjson.loads(body)
     except ValueError:
         return body
-    if is_object(answer) and answer.get("model") == model:
+    if is_object(answer) and isinstance(answer.get("model"), str):
         return orjson.dumps({**answer, "model": asked})
     return body
 
 
 class EchoTap:
-    """Another tap's stream with the model's name put back, in whole frames."""
+    """Another tap's stream with the model's name put back, in whole frames.
 
-    __slots__ = ("_frames", "_name", "_tap", "_words")
+    Engines call a model by the id they were sent or by a name of their own (a file, "default"): where the id is not to
+    be seen in the first frame that names a model, the name there is the one.
+    """
+
+    __slots__ = ("_frames", "_known", "_name", "_tap", "_words")
 
     def __init__(self, tap: _Tap, model: str, asked: str) -> None:
         self._tap = tap
         self._frames = Frames()
         # in an answer quotes are escaped, so these bytes are a key of the frame's own
-        self._name = re.compile(rb'"model":\s*' + re.escape(orjson.dumps(model)))
+        self._name = re.compile(_KEY + re.escape(orjson.dumps(model)))
+        self._known = False
         self._words = b'"model":' + orjson.dumps(asked)
 
     @property
@@ -83,6 +91,10 @@ class EchoTap:
     def feed(self, data: bytes) -> bytes:
         """Return the whole frames of these bytes, renamed."""
         whole, _ = self._frames.feed(self._tap.feed(data))
+        if whole and not self._known and (found := _NAMED.search(whole)):
+            self._known = True
+            if not self._name.search(whole):
+                self._name = re.compile(_KEY + re.escape(found.group(1)))
         if not whole or not self._name.search(whole):
             return whole
         return b"".join([self._name.sub(lambda _: self._words, frame, count=1) for frame in split(whole)])
