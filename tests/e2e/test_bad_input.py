@@ -1,6 +1,5 @@
 """What should never have been sent: each thing is answered in OpenAI's shape, and flock serves on."""
 
-import copy
 import json
 import socket
 from collections.abc import Iterator
@@ -11,7 +10,9 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.e2e.mutants import NOT_JSON, mutants
 from tests.e2e.parts import CHAT, Client, Told, ask, body, call, running, seen, serves, slots
+from tests.e2e.requests import CHAT_REQUEST
 from tests.running import Flock
 
 COMPLETIONS = "/v1/completions"
@@ -37,25 +38,6 @@ def refused(told: Told, status: int, code: str) -> dict[str, Any]:
     assert error["type"]
     assert "param" in error
     return error
-
-
-NOT_JSON: dict[str, bytes] = {
-    "empty": b"",
-    "a brace": b"{",
-    "a comma too much": b'{"model":"ok",}',
-    "single quotes": b"{'model':'ok'}",
-    "text": b"hello",
-    "not UTF-8": b'{"model":"ok","messages":[{"role":"user","content":"\xff\xfe"}]}',
-    "UTF-16": '{"model":"ok"}'.encode("utf-16"),
-    "not a number": b'{"model":"ok","temperature":NaN,"messages":[{"role":"user","content":"x"}]}',
-    "zeros": b"\x00" * 100,
-    "10,000 arrays": b'{"model":"ok","messages":[{"role":"user","content":"x"}],"x":'
-    + b"[" * 10_000
-    + b"]" * 10_000
-    + b"}",
-    "10,000 objects": b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
-    "an unclosed abyss": b"[" * 100_000,
-}
 
 
 @pytest.mark.parametrize("path", [CHAT, COMPLETIONS])
@@ -91,76 +73,11 @@ def test_a_body_that_says_it_is_compressed(flock: Flock) -> None:
     assert told.status == 400
 
 
-WHOLE: dict[str, Any] = {
-    "model": "ok",
-    "messages": [
-        {"role": "system", "content": "be brief"},
-        {
-            "role": "user",
-            "name": "ann",
-            "content": [
-                {"type": "text", "text": "hi"},
-                {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"}},
-            ],
-        },
-        {
-            "role": "assistant",
-            "content": None,
-            "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
-        },
-        {"role": "tool", "tool_call_id": "c1", "content": "5"},
-    ],
-    "tools": [
-        {
-            "type": "function",
-            "function": {"name": "f", "description": "d", "parameters": {"type": "object", "properties": {"a": {}}}},
-        }
-    ],
-    "tool_choice": "auto",
-    "response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}},
-    "stop": ["x"],
-    "temperature": 0.5,
-    "top_p": 0.9,
-    "max_tokens": 4,
-    "seed": 1,
-    "n": 1,
-    "logit_bias": {"5": 1},
-    "logprobs": False,
-    "stream": False,
-    "stream_options": {"include_usage": True},
-    "user": "ann",
-}
-VALUES: list[Any] = [None, True, -1, 1.5, 10**30, "", "text", [], [None], {}, {"x": 1}]
-
-
-def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the path of every value inside a JSON value."""
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in inside:
-        yield (*at, key)
-        yield from places(inner, (*at, key))
-
-
-def mutants(whole: dict[str, Any]) -> Iterator[tuple[tuple[Any, ...], Any, dict[str, Any]]]:
-    """Yield (path, value, body) with one value replaced by one of every type, and once left out."""
-    for path in places(whole):
-        for value in [*VALUES, ...]:
-            mutant = copy.deepcopy(whole)
-            inner: Any = mutant
-            for key in path[:-1]:
-                inner = inner[key]
-            if value is ...:
-                del inner[path[-1]]
-            else:
-                inner[path[-1]] = value
-            yield path, value, mutant
-
-
 def test_wrong_types_at_every_depth(flock: Flock) -> None:
     """Every answer is the engine's or a refusal that names the place; nothing breaks."""
     statuses: dict[int, int] = {}
     with closing(Client(flock.port, flock.key)) as client:
-        for path, value, mutant in mutants(WHOLE):
+        for path, value, mutant in mutants(CHAT_REQUEST):
             told = client.send(mutant).tell()
             statuses[told.status] = statuses.get(told.status, 0) + 1
             assert told.clean
@@ -180,7 +97,7 @@ def test_wrong_types_reach_a_real_engine(flock: Flock, models: dict[str, Path]) 
     """What flock lets through, a real engine may refuse in any way it likes: typed, and it goes on serving."""
     flock.ok("model", "add", f"file:{models['tiny-script']}", "--name", "script")
     engine = slots(flock, "script")
-    whole = WHOLE | {"model": "script"}
+    whole = CHAT_REQUEST | {"model": "script"}
     with closing(Client(flock.port, flock.key)) as client:
         for path, value, mutant in mutants(whole):
             if path == ("model",) or path[0] in ("n", "max_tokens"):

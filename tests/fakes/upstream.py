@@ -1,9 +1,10 @@
 """A process that speaks the OpenAI dialect, with faults: the engine that cannot be had on demand.
 
-The model's name chooses the behaviour (FAULTS in upstream_faults.py). Prints "PORT n" once it listens; `GET /seen`
-returns what it saw (requests, the bodies, connections that the client closed) so that tests look at facts instead of
-waiting; the models that wait do so until somebody asks for `GET /go`. `--good`: every model behaves as "ok".
-usage: python -m tests.fakes.upstream [--port N] [--key SECRET] [--good]
+The model's name chooses the behaviour (FAULTS in upstream_faults.py, REFUSALS in upstream_refusals.py). Prints "PORT n"
+once it listens; `GET /seen` returns what it saw (requests, the bodies, connections that the client closed) so that
+tests look at facts instead of waiting; the models that wait do so until somebody asks for `GET /go`. `--good`: every
+model behaves as "ok"; `--also P`: every model is there a second time under a name that begins with P.
+usage: python -m tests.fakes.upstream [--port N] [--key SECRET] [--good] [--also P]
 """
 
 import argparse
@@ -11,6 +12,9 @@ import asyncio
 import json
 
 from tests.fakes.upstream_faults import FAULTS, GO, SEEN, Fake, Write, ok, status_401
+from tests.fakes.upstream_refusals import REFUSALS
+
+BEHAVIOURS = FAULTS | REFUSALS
 
 
 async def read_request(reader: asyncio.StreamReader, begun: bytes) -> tuple[str, dict[str, str], bytes]:
@@ -53,13 +57,13 @@ async def serve(reader: asyncio.StreamReader, writer: Write, key: str, good: boo
                 GO.clear()  # who waits now has been woken, who comes later waits for the next one
                 await fake.plain(200, {})
             elif path.endswith("/models"):
-                await fake.plain(200, {"object": "list", "data": [{"id": m, "object": "model"} for m in FAULTS]})
+                await fake.plain(200, {"object": "list", "data": [{"id": m, "object": "model"} for m in BEHAVIOURS]})
             elif line.startswith("POST"):
                 fake.body = json.loads(body)
                 SEEN["requests"] = int(str(SEEN["requests"])) + 1
                 SEEN["bodies"] = [fake.body]
                 SEEN["headers"] = [headers]
-                working = asyncio.ensure_future((ok if good else FAULTS[str(fake.body["model"])])(fake))
+                working = asyncio.ensure_future((ok if good else BEHAVIOURS[str(fake.body["model"])])(fake))
                 watching = asyncio.ensure_future(watch_close(reader, working))
                 await asyncio.wait([working])
                 # who writes into a connection that was closed hears of it before the watch does
@@ -81,7 +85,9 @@ async def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--key", default="")
     parser.add_argument("--good", action="store_true")
+    parser.add_argument("--also", default="")
     options = parser.parse_args()
+    BEHAVIOURS.update({options.also + name: behaviour for name, behaviour in BEHAVIOURS.items()})
     server = await asyncio.start_server(
         lambda r, w: serve(r, w, options.key, options.good), "127.0.0.1", options.port, backlog=512
     )
