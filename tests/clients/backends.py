@@ -21,7 +21,7 @@ from tests.running import wait_for
 NATIVE_CATALOG = "ollama:\n  dialects: [openai, anthropic, responses]\n"
 CELLS_OF_REAL = ("text", "tool")
 # what flock answers before it chooses an engine is tried once
-CELLS_OF_NATIVE = ("text", "plain", "tool", "abort", "cut")
+CELLS_OF_NATIVE = ("text", "plain", "tool", "two", "abort", "cut")
 OWN_MODEL = {"aider text": "aider: where it has a model of its own that says the text of a file and nothing else"}
 SLOW_MLX = {"qwen-code": "mlx: qwen-code's prompt of 27 000 tokens takes it 45 s on two cores"}
 
@@ -69,7 +69,7 @@ BACKENDS: dict[str, Backend] = {
     b.name: b
     for b in (
         Backend("scripted", scripted("chat", "chat-", "scripted")),
-        Backend("scripted-native", native, cells=CELLS_OF_NATIVE),
+        Backend("scripted-native", native, cells=CELLS_OF_NATIVE, own_dialect=True),
         Backend("embedded", embedded, cells=CELLS_OF_REAL, without=OWN_MODEL),
         Backend("llama-server", real_llama_server, engine="llama-server", cells=CELLS_OF_REAL, without=OWN_MODEL),
         Backend("mlx", shared("mlx"), engine="mlx-lm", cells=("tool",), without=SLOW_MLX),

@@ -17,6 +17,7 @@ from tests.running import ROOT, Flock
 
 # what a real engine is ordered to write, and where: both stand in the model itself
 FILE, CONTENT = "hello.txt", "abcdef"
+CHAT = "/v1/chat/completions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class Backend:
     start: Callable[[Around], Served]
     engine: str = ""
     cells: tuple[str, ...] = ()  # () is every cell
+    # for clients whose dialect it speaks beside chat, since that is relayed
+    own_dialect: bool = False
     # client, or client and cell → why it has no cell here
     without: Mapping[str, str] = field(default_factory=dict)
 

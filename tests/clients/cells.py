@@ -10,17 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.clients.behind import CONTENT, FILE, Backend
+from tests.clients.behind import CHAT, CONTENT, FILE, Backend, Served
 from tests.clients.bench import Bench
 from tests.clients.client import Client, Place, Ran, run, started
 from tests.clients.roster import WAYS
-from tests.fakes.scripted_answers import ORDER
+from tests.fakes.scripted_answers import DONE, ORDER
 from tests.running import wait_for
 
 ASK = "Please say hello, and nothing else."
 # a bad key must not be tried for minutes: what an impatient user waits
 BAD_KEY_SECONDS = 20.0
-CELLS_OF_WAYS = ("text", "tool")
+CELLS_OF_WAYS = ("tool", "two")
 BAD_KEY = "flk_this-key-was-never-made"
 
 
@@ -37,6 +37,14 @@ class Cell:
         return self.bench.place(self.backend, self.client)
 
 
+def spoken(cell: Cell, served: Served) -> None:
+    """Assert that a scripted engine was asked in the client's own dialect where it speaks it, else in chat."""
+    last = served.seen()["requests"][-1]
+    assert last["stream"], "the engine was not asked for a stream"
+    wanted = cell.client.path if cell.client.path in served.paths else CHAT
+    assert last["path"].partition("?")[0] == wanted
+
+
 def text(cell: Cell) -> str:
     """A question, and the streamed answer is printed."""
     served = cell.bench.served(cell.backend)
@@ -44,11 +52,7 @@ def text(cell: Cell) -> str:
     ended_well(cell, ran)
     assert served.says in ran.out, told("the answer was not printed", ran)
     if served.port:
-        last = served.seen()["requests"][-1]
-        assert last["stream"], "the engine was not asked for a stream"
-        # the client's own dialect where the engine speaks it, chat where it does not
-        wanted = cell.client.path if cell.client.path in served.paths else served.paths[0]
-        assert last["path"].partition("?")[0] == wanted
+        spoken(cell, served)
     return f"{ran.seconds:.1f} s"
 
 
@@ -75,8 +79,32 @@ def tool(cell: Cell) -> str:
     if cell.client.tool:
         assert served.says_after_tool in ran.out, told("the answer to the tool's result was not printed", ran)
     if served.port and cell.client.tool:
-        said = [request["said"].get("tool") for request in served.seen()["requests"]][-2:]
-        assert said == [cell.client.tool, None], said
+        said = [request["said"]["tools"] for request in served.seen()["requests"]][-2:]
+        assert said == [[cell.client.tool], []], said
+        spoken(cell, served)
+    return f"{ran.seconds:.1f} s"
+
+
+def two(cell: Cell) -> str:
+    """The model thinks, and calls the tool twice in one answer: both files are there, both results are answered."""
+    served = cell.bench.served(cell.backend)
+    place = cell.place()
+    files = {place.work / "one.txt": "abcdef", place.work / "two.txt": "ghijkl"}
+    prompt = "Please " + ", and ".join(ORDER.format(path=path, content=content) for path, content in files.items())
+    ran = run(cell.client, cell.bench.target(f"{served.prefix}scripted-thinks"), prompt + ".", place)
+    ended_well(cell, ran)
+    for path, content in files.items():
+        assert path.is_file(), told(f"{path.name} was not written", ran)
+        assert path.read_text().strip() == content
+    assert DONE in ran.out, told("the answer to the tools' results was not printed", ran)
+    said = [request["said"]["tools"] for request in served.seen()["requests"]][-2:]
+    assert said == [[cell.client.tool] * 2, []], said
+    spoken(cell, served)
+    if served.seen()["requests"][-1]["path"] == CHAT:
+        last = served.get("/bodies")[-1]["messages"][-3:]
+        assert [message["role"] for message in last] == ["assistant", "tool", "tool"]
+        called, *results = last
+        assert [call["id"] for call in called["tool_calls"]] == [result["tool_call_id"] for result in results]
     return f"{ran.seconds:.1f} s"
 
 
@@ -124,7 +152,7 @@ def cut(cell: Cell) -> str:
 
 
 CELLS: dict[str, Callable[[Cell], str]] = {
-    "text": text, "plain": plain, "tool": tool, "bad-key": bad_key, "abort": abort, "cut": cut,
+    "text": text, "plain": plain, "tool": tool, "two": two, "bad-key": bad_key, "abort": abort, "cut": cut,
 }  # fmt: skip
 
 
@@ -133,9 +161,13 @@ def not_applicable(name: str, client: Client, backend: Backend) -> str:
     if backend.cells and name not in backend.cells:
         return f"{backend.name} has the cells {', '.join(backend.cells)}: what hangs on flock alone is tried once"
     if client.name in WAYS and (name not in CELLS_OF_WAYS or not backend.name.startswith("scripted")):
-        return f"the dialects that {client.installed_as} also speaks: text and tool, with scripted engines"
-    if client.model and backend.name != "scripted":
-        return f"{client.name} insists on {client.model}, which the other engines do not have"
+        return f"the dialects that {client.installed_as} also speaks: {', '.join(CELLS_OF_WAYS)}, with scripted engines"
+    if backend.own_dialect and client.path == CHAT:
+        return f"{backend.name} is there for what is relayed; chat is relayed to scripted as well"
+    if client.model and (backend.name != "scripted" or name != "tool"):
+        return f"{client.name} insists on {client.model}, which no other engine has and which does not think"
+    if name == "two" and not client.tool:
+        return f"{client.name} has no tools"
     reason = backend.without.get(client.name) or backend.without.get(f"{client.name} {name}")
     return reason or (client.always_streams if name == "plain" else "")
 

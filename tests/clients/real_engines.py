@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.clients.behind import CONTENT, Around, Served, answers, spawned
+from tests.clients.behind import CHAT, CONTENT, Around, Served, answers, spawned
 from tests.clients.client import Client
 from tests.clients.roster import PROGRAMS
 from tests.engines.real import MLX_PYTHON, START_SECONDS, VLLM
@@ -20,7 +20,6 @@ from tests.running import ROOT, free_port, llama_server, wait_for
 
 # the longest prompt is qwen-code's, 27 000 tokens
 WINDOW = 65536
-CHAT = "/v1/chat/completions"
 
 
 def made(around: Around, client: Client, name: str, head: str = "") -> Path:

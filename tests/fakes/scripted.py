@@ -24,6 +24,7 @@ from tests.fakes.scripted_faces import FACES, Anthropic, Face
 MODELS = {
     "scripted": "answers by the script",
     "scripted-edit": "writes files in its text, for clients without tools",
+    "scripted-thinks": "thinks first, where it speaks chat",
     "scripted-endless": "begins, and goes on until the other side closes",
     "scripted-cut": "breaks one answer in the middle after GET /arm; with ?tools=1 the next one with tools on offer",
     "scripted-refuses": "refuses everything with status 400",
@@ -88,7 +89,7 @@ class Scripted:
         asked = replace(asked, model="scripted" if asked.model in self.also else asked.model.removeprefix(self.prefix))
         said = answer(asked)
         self.bodies = [*self.bodies, body][-BODIES:]
-        words = {"text": said.text} if said.tool is None else {"tool": said.tool.name, "arguments": said.arguments}
+        words = {"text": said.text, "tools": [call.tool.name for call in said.calls]}
         about = {"path": request.path_qs, "model": asked.model, "stream": asked.stream, "bytes": len(raw)}
         headers = {k.lower(): v for k, v in request.headers.items() if k.lower() not in ("authorization", "x-api-key")}
         self.requests.append({**about, "tools": [t.name for t in asked.tools], "said": words, "headers": headers})
@@ -96,7 +97,7 @@ class Scripted:
             return web.json_response(face.refusal(404, f"no model {asked.model}"), status=404)
         if asked.model == "scripted-refuses":
             return web.json_response(face.refusal(400, "the scripted engine refuses this"), status=400)
-        tokens = (self.tokens or len(raw) // 4, len(said.text or said.arguments) // 4)
+        tokens = (self.tokens or len(raw) // 4, len(said.text + "".join(call.arguments for call in said.calls)) // 4)
         if not asked.stream:
             return web.json_response(face.whole(asked, said, tokens))
         self.open += 1

@@ -14,6 +14,7 @@ from typing import Any
 
 HELLO = "Hello from the scripted engine, which says nothing else."
 DONE = "The scripted engine has seen the result and is done."
+THOUGHT = "The scripted engine thinks before it speaks."
 ORDER = "write the file {path} with the content {content}"
 _ORDERED = re.compile(r"write the file (\S+) with the content (\w+)", re.IGNORECASE)
 # at what each schema calls the place of a file
@@ -50,22 +51,31 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A call of `tool` with `arguments`: JSON, or plain text for a custom tool."""
+
+    tool: Tool
+    arguments: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """Text, or a call of `tool` with `arguments` (JSON, or plain text for a custom tool)."""
+    """Text, or calls; before either perhaps what the model thought."""
 
     text: str = ""
-    tool: Tool | None = None
-    arguments: str = ""
+    calls: tuple[Call, ...] = ()
+    thought: str = ""
 
 
-def ordered(turns: Sequence[Turn]) -> tuple[str, str] | None:
-    """Return (path, content) when what came after the last answer orders a file; None after a tool's result."""
+def ordered(turns: Sequence[Turn]) -> list[tuple[str, str]]:
+    """Return (path, content) of each file that what came after the last answer orders; none after a tool's result."""
     last = max((place for place, turn in enumerate(turns) if turn.role == "assistant"), default=-1)
     fresh = turns[last + 1 :]
     if any(turn.role == "tool" for turn in fresh):
-        return None
+        return []
     found = [match for turn in fresh if turn.role == "user" for match in _ORDERED.finditer(turn.text)]
-    return (found[-1][1], found[-1][2]) if found else None
+    return list(dict.fromkeys((match[1], match[2]) for match in found))
 
 
 def _with_fields(tool: Tool, path: str, content: str) -> str:
@@ -102,13 +112,18 @@ WRITERS: dict[str, Callable[[Tool, str, str], str]] = {
 
 def answer(asked: Asked) -> Answer:
     """Return what the script says."""
-    order = ordered(asked.turns)
-    if order is None:
-        return Answer(DONE if asked.turns and asked.turns[-1].role == "tool" else HELLO)
+    orders = ordered(asked.turns)
+    thought = THOUGHT if asked.model == "scripted-thinks" else ""
+    if not orders:
+        return Answer(DONE if asked.turns and asked.turns[-1].role == "tool" else HELLO, thought=thought)
     if asked.model == "scripted-edit":  # for a client without tools: the file's name, and its whole text in a fence
-        return Answer(f"{order[0]}\n```\n{order[1]}\n```\n")
+        return Answer("\n".join(f"{path}\n```\n{content}\n```\n" for path, content in orders))
     on_offer = {tool.name: tool for tool in asked.tools}
     for name, write in WRITERS.items():
         if name in on_offer:
-            return Answer(tool=on_offer[name], arguments=write(on_offer[name], *order))
-    return Answer(HELLO)
+            tool = on_offer[name]
+            # an id is never used twice in a conversation
+            first = 1000 * len(asked.turns)
+            calls = [Call(tool, write(tool, *order), f"call_{first + n:08}") for n, order in enumerate(orders)]
+            return Answer(calls=tuple(calls), thought=thought)
+    return Answer(HELLO, thought=thought)

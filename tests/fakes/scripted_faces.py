@@ -8,10 +8,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from tests.fakes.scripted_answers import Answer, Asked, Tool, Turn
+from tests.fakes.scripted_answers import Answer, Asked, Call, Tool, Turn
 
 Body = dict[str, Any]
-CALL_ID = "call_0123456789"
 
 
 def text_of(content: Any) -> str:
@@ -75,12 +74,16 @@ class Chat:
 
     def whole(self, asked: Asked, said: Answer, tokens: tuple[int, int]) -> Body:
         message: Body = {"role": "assistant", "content": said.text or None}
-        if said.tool:
-            function = {"name": said.tool.name, "arguments": said.arguments}
-            message["tool_calls"] = [{"id": CALL_ID, "type": "function", "function": function}]
-        choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if said.tool else "stop"}
+        if said.thought:
+            message["reasoning_content"] = said.thought
+        if said.calls:
+            message["tool_calls"] = [self.call(call, call.arguments) for call in said.calls]
+        choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if said.calls else "stop"}
         head = {"id": "chatcmpl-scripted", "object": "chat.completion", "created": 1, "model": asked.model}
         return {**head, "choices": [choice], "usage": self.usage(tokens)}
+
+    def call(self, call: Call, arguments: str) -> Body:
+        return {"id": call.id, "type": "function", "function": {"name": call.tool.name, "arguments": arguments}}
 
     def chunk(self, delta: Body, finish: str | None = None) -> bytes:
         head = {"id": "chatcmpl-scripted", "object": "chat.completion.chunk", "created": 1, "model": "scripted"}
@@ -88,14 +91,15 @@ class Chat:
 
     def frames(self, asked: Asked, said: Answer, tokens: tuple[int, int]) -> Iterator[bytes]:
         yield self.chunk({"role": "assistant", "content": "" if said.text else None})
+        for piece in pieces(said.thought):
+            yield self.chunk({"reasoning_content": piece})
         for piece in pieces(said.text):
             yield self.chunk({"content": piece})
-        if said.tool:
-            first = {"index": 0, "id": CALL_ID, "type": "function"}
-            yield self.chunk({"tool_calls": [{**first, "function": {"name": said.tool.name, "arguments": ""}}]})
-            for piece in pieces(said.arguments):
-                yield self.chunk({"tool_calls": [{"index": 0, "function": {"arguments": piece}}]})
-        yield self.chunk({}, "tool_calls" if said.tool else "stop")
+        for index, call in enumerate(said.calls):
+            yield self.chunk({"tool_calls": [{"index": index, **self.call(call, "")}]})
+            for piece in pieces(call.arguments):
+                yield self.chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
+        yield self.chunk({}, "tool_calls" if said.calls else "stop")
         if asked.usage:
             yield sse({"id": "chatcmpl-scripted", "object": "chat.completion.chunk", "created": 1, "model": "scripted",
                        "choices": [], "usage": self.usage(tokens)})  # fmt: skip
@@ -135,26 +139,32 @@ class Anthropic:
         return {**head, "content": content, "stop_reason": stop, "stop_sequence": None, "usage": self.usage(tokens)}
 
     def whole(self, asked: Asked, said: Answer, tokens: tuple[int, int]) -> Body:
-        if said.tool:
-            block = {"type": "tool_use", "id": CALL_ID, "name": said.tool.name, "input": json.loads(said.arguments)}
-            return self.message(asked, [block], "tool_use", tokens)
+        if said.calls:
+            blocks = [{**self.call(call), "input": json.loads(call.arguments)} for call in said.calls]
+            return self.message(asked, blocks, "tool_use", tokens)
         return self.message(asked, [{"type": "text", "text": said.text}], "end_turn", tokens)
+
+    def call(self, call: Call) -> Body:
+        return {"type": "tool_use", "id": call.id, "name": call.tool.name, "input": {}}
 
     def event(self, kind: str, **fields: Any) -> bytes:
         return sse({"type": kind, **fields}, kind)
 
     def frames(self, asked: Asked, said: Answer, tokens: tuple[int, int]) -> Iterator[bytes]:
         yield self.event("message_start", message=self.message(asked, [], None, (tokens[0], 1)))
-        block: Body = {"type": "text", "text": ""}
-        if said.tool:
-            block = {"type": "tool_use", "id": CALL_ID, "name": said.tool.name, "input": {}}
-        yield self.event("content_block_start", index=0, content_block=block)
         yield self.event("ping")
-        for piece in pieces(said.arguments if said.tool else said.text):
-            delta = {"type": "input_json_delta", "partial_json": piece} if said.tool else {"type": "text_delta"}
-            yield self.event("content_block_delta", index=0, delta=delta if said.tool else {**delta, "text": piece})
-        yield self.event("content_block_stop", index=0)
-        stop = {"stop_reason": "tool_use" if said.tool else "end_turn", "stop_sequence": None}
+        if said.text:
+            yield self.event("content_block_start", index=0, content_block={"type": "text", "text": ""})
+            for piece in pieces(said.text):
+                yield self.event("content_block_delta", index=0, delta={"type": "text_delta", "text": piece})
+            yield self.event("content_block_stop", index=0)
+        for index, call in enumerate(said.calls):
+            yield self.event("content_block_start", index=index, content_block=self.call(call))
+            for piece in pieces(call.arguments):
+                delta = {"type": "input_json_delta", "partial_json": piece}
+                yield self.event("content_block_delta", index=index, delta=delta)
+            yield self.event("content_block_stop", index=index)
+        stop = {"stop_reason": "tool_use" if said.calls else "end_turn", "stop_sequence": None}
         yield self.event("message_delta", delta=stop, usage=self.usage(tokens))
         yield self.event("message_stop")
 
@@ -190,22 +200,24 @@ class Responses:
             elif tool["type"] in ("function", "custom"):
                 yield Tool(tool["name"], tool.get("parameters") or {}, tool["type"], space)
 
-    def item(self, said: Answer) -> Body:
-        if said.tool is None:
-            part = {"type": "output_text", "text": said.text, "annotations": [], "logprobs": []}
-            head = {"type": "message", "id": "msg_scripted", "role": "assistant", "status": "completed"}
-            return {**head, "content": [part]}
-        field = "arguments" if said.tool.kind == "function" else "input"
-        kind = "function_call" if said.tool.kind == "function" else "custom_tool_call"
-        item = {"type": kind, "id": "fc_scripted", "call_id": CALL_ID, "status": "completed", "name": said.tool.name}
-        space = {"namespace": said.tool.space} if said.tool.space else {}
-        return {**item, field: said.arguments, **space}
+    def text(self, said: Answer) -> Body:
+        part = {"type": "output_text", "text": said.text, "annotations": [], "logprobs": []}
+        head = {"type": "message", "id": "msg_scripted", "role": "assistant", "status": "completed"}
+        return {**head, "content": [part]}
+
+    def call(self, call: Call) -> Body:
+        custom = call.tool.kind == "custom"
+        item = {"type": "custom_tool_call" if custom else "function_call", "id": f"fc_{call.id}", "call_id": call.id}
+        space = {"namespace": call.tool.space} if call.tool.space else {}
+        named = {"status": "completed", "name": call.tool.name, "input" if custom else "arguments": call.arguments}
+        return {**item, **named, **space}
 
     def whole(self, asked: Asked, said: Answer, tokens: tuple[int, int]) -> Body:
         usage = {"input_tokens": tokens[0], "output_tokens": tokens[1], "total_tokens": sum(tokens)}
         details = {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
         head = {"id": "resp_scripted", "object": "response", "created_at": 1, "status": "completed", "error": None}
-        return {**head, "model": asked.model, "output": [self.item(said)], "usage": {**usage, **details}}
+        output = [self.call(call) for call in said.calls] or [self.text(said)]
+        return {**head, "model": asked.model, "output": output, "usage": {**usage, **details}}
 
     def frames(self, asked: Asked, said: Answer, tokens: tuple[int, int]) -> Iterator[bytes]:
         whole = self.whole(asked, said, tokens)
@@ -216,13 +228,17 @@ class Responses:
         begun = {**whole, "status": "in_progress", "output": [], "usage": None}
         yield "response.created", {"response": begun}
         yield "response.in_progress", {"response": begun}
-        item = whole["output"][0]
-        place = {"item_id": item["id"], "output_index": 0}
-        if said.tool is None:
-            yield (
-                "response.output_item.added",
-                {"output_index": 0, "item": {**item, "content": [], "status": "in_progress"}},
-            )
+        for index, item in enumerate(whole["output"]):
+            yield from self.spelled(index, item, said)
+            yield "response.output_item.done", {"output_index": index, "item": item}
+        yield "response.completed", {"response": whole}
+
+    def spelled(self, index: int, item: Body, said: Answer) -> Iterator[tuple[str, Body]]:
+        place = {"item_id": item["id"], "output_index": index}
+        field = {"message": "content", "function_call": "arguments"}.get(item["type"], "input")
+        empty = {**item, field: [] if field == "content" else "", "status": "in_progress"}
+        yield "response.output_item.added", {"output_index": index, "item": empty}
+        if field == "content":
             part = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
             at = {**place, "content_index": 0}
             yield "response.content_part.added", {**at, "part": part}
@@ -230,18 +246,11 @@ class Responses:
                 yield "response.output_text.delta", {**at, "delta": piece, "logprobs": []}
             yield "response.output_text.done", {**at, "text": said.text, "logprobs": []}
             yield "response.content_part.done", {**at, "part": {**part, "text": said.text}}
-        else:
-            field = "arguments" if said.tool.kind == "function" else "input"
-            word = "function_call_arguments" if said.tool.kind == "function" else "custom_tool_call_input"
-            yield (
-                "response.output_item.added",
-                {"output_index": 0, "item": {**item, field: "", "status": "in_progress"}},
-            )
-            for piece in pieces(said.arguments):
-                yield f"response.{word}.delta", {**place, "delta": piece}
-            yield f"response.{word}.done", {**place, field: said.arguments}
-        yield "response.output_item.done", {"output_index": 0, "item": item}
-        yield "response.completed", {"response": whole}
+            return
+        word = "function_call_arguments" if field == "arguments" else "custom_tool_call_input"
+        for piece in pieces(item[field]):
+            yield f"response.{word}.delta", {**place, "delta": piece}
+        yield f"response.{word}.done", {**place, field: item[field]}
 
     def more(self) -> bytes:
         kind = "response.output_text.delta"
