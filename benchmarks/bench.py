@@ -12,11 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from figures import number
-from gateways import Flock, LiteLLM, Mock, Nginx, Server, check_answers
+from gateways import MESSAGES, RESPONSES, Flock, LiteLLM, Mock, Nginx, Server, check_answers
 from measure import HERE, Loads, Sample
 from processes import Children
 
 PACE_US = 20_000  # 50 tokens a second
+TRANSLATIONS = ("messages", "responses", "translated")
 
 
 def tell(text: str) -> None:
@@ -40,6 +41,9 @@ class Bench:
             "chunks": lambda server: self.loads.streams(server, options.streams, 0),
             "paced": lambda server: self.loads.streams(server, options.paced_streams, PACE_US),
             "spread": lambda server: self.loads.streams(server, options.paced_streams, PACE_US, spread=True),
+            "messages": lambda server: self.loads.streams(server, options.paced_streams, PACE_US, path=MESSAGES),
+            "responses": lambda server: self.loads.streams(server, options.paced_streams, PACE_US, path=RESPONSES),
+            "translated": lambda server: self.loads.requests(server, options.connections, MESSAGES),
         }
 
     def _compile(self, name: str) -> Path:
@@ -78,7 +82,7 @@ class Bench:
             for part in (part for part in self.by_turns if part in self.options.only):
                 tell(f"round {turn + 1} of {rounds}: {part}")
                 for name, server in self.servers.items():
-                    if name != "litellm" or part == "requests":  # a peer is asked for one figure only
+                    if _concerns(part, name):
                         self.samples.setdefault((part, name), []).append(self.by_turns[part](server))
 
     def median(self, part: str, name: str, value: Callable[[Sample], float | None]) -> float | None:
@@ -105,3 +109,10 @@ class Bench:
         """Return the reference column: the same figure of the others."""
         found = {name: self.median(part, name, value) for name in names}
         return ", ".join(f"{name} {number(v)} {unit}".rstrip() for name, v in found.items() if v is not None)
+
+
+def _concerns(part: str, name: str) -> bool:
+    """Return whether a load is for a gateway: translations are flock's alone, a peer is asked for one figure only."""
+    if part in TRANSLATIONS:
+        return name == "flock"
+    return name != "litellm" or part == "requests"

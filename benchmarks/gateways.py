@@ -16,7 +16,7 @@ from pathlib import Path
 
 from processes import BenchFailed, Children, find_tool
 
-CHAT = "/v1/chat/completions"
+CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
 QUESTION = {"model": "mock", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8}
 
 NGINX_CONF = """\
@@ -240,17 +240,25 @@ def answers(port: int, path: str) -> bool:
 def check_answers(server: Server) -> None:
     """Ask for one completion, plain and streamed, before anything is measured. Raises BenchFailed with the answer."""
     for stream in (False, True):
-        link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-        body = json.dumps(QUESTION | {"stream": stream, "user": "mock:3:0"})
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {server.key}"}
-        try:
-            link.request("POST", CHAT, body, headers)
-            answer = link.getresponse()
-            text = answer.read().decode(errors="replace")
-        except (OSError, http.client.HTTPException) as error:
-            raise BenchFailed(f"{server.name} does not answer a completion: {error}; {server.last_words()}") from None
-        finally:
-            link.close()
-        if answer.status != 200 or ("data: [DONE]" if stream else "quick brown fox") not in text:
-            kind = "streamed" if stream else "plain"
-            raise BenchFailed(f"{server.name} answers a {kind} completion with {answer.status}: {text[:600]}")
+        _check(
+            server, CHAT, QUESTION | {"stream": stream, "user": "mock:3:0"}, "data: [DONE]" if stream else "brown fox"
+        )
+    if isinstance(server, Flock):
+        words = [{"role": "user", "content": "mock:3:0"}]
+        _check(server, MESSAGES, QUESTION | {"stream": True, "messages": words}, "event: message_stop")
+        _check(server, RESPONSES, {"model": "mock", "stream": True, "input": words}, "event: response.completed")
+
+
+def _check(server: Server, path: str, asked: dict[str, object], expected: str) -> None:
+    link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {server.key}"}
+    try:
+        link.request("POST", path, json.dumps(asked), headers)
+        answer = link.getresponse()
+        text = answer.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise BenchFailed(f"{server.name} does not answer at {path}: {error}; {server.last_words()}") from None
+    finally:
+        link.close()
+    if answer.status != 200 or expected not in text:
+        raise BenchFailed(f"{server.name} answers {asked} at {path} with {answer.status}: {text[:600]}")

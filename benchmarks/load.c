@@ -6,10 +6,12 @@
  * The API key comes from the environment variable BENCH_KEY, never from the command line. When a stream has ended the
  * next one begins on the same connection. The run ends after SECONDS, or once COUNT streams have ended.
  *
- * A stream is good when the status is 200, exactly CHUNKS chunks plus finish and usage chunk came, then [DONE], then
- * the end of the HTTP body. ABORT_PERCENT of the streams are closed once half of their chunks have arrived; those ask
- * for ABORT_DELAY_US between chunks, or they would be over before they can be cut. -s spreads the first starts over
- * one DELAY_US, so that paced streams do not tick together and wake the gateway once for all of them.
+ * The path names the dialect: chat, or /v1/messages and /v1/responses, which a gateway translates. A stream is good
+ * when the status is 200 and exactly the events came that CHUNKS chunks of chat amount to in that dialect, the last of
+ * them the dialect's own end, then the end of the HTTP body. ABORT_PERCENT of the streams are closed once half of their
+ * chunks have arrived; those ask for ABORT_DELAY_US between chunks, or they would be over before they can be cut. -s
+ * spreads the first starts over one DELAY_US, so that paced streams do not tick together and wake the gateway once for
+ * all of them.
  *
  * Prints one JSON object on stdout; the first fault, in words, on stderr. Exit code 0 unless the run itself failed.
  */
@@ -30,7 +32,7 @@
 
 #define READ_SIZE 262144
 #define HEAD_MAX 8192
-#define LINE_KEPT 16      /* of a line only its first bytes matter: "data: [DONE]" */
+#define LINE_KEPT 32      /* of a line only its first bytes matter: "data: [DONE]", "event: message_stop" */
 #define EVENTS 256
 #define FAULTS_MAX 1000   /* a gateway that is down must not be hammered for ever */
 
@@ -78,6 +80,17 @@ struct options {
 
 static struct options opt = {.streams = 32, .seconds = 5, .chunks = 100, .abort_delay_us = 10000, .model = "mock",
                              .path = "/v1/chat/completions"};
+/* What a stream of CHUNKS chunks, of which the first one only opens it, becomes in each dialect. */
+static const struct dialect {
+    const char *path; /* where it is spoken */
+    const char *last; /* how the line begins that ends it */
+    long more;        /* events beside one a chunk */
+} dialects[] = {
+    {"/v1/messages", "event: message_stop", 4},        /* message_start, a block's start and stop, message_delta, it */
+    {"/v1/responses", "event: response.completed", 7}, /* created, in_progress, twice added, three times done, it */
+    {"", "data: [DONE]", 3},                           /* the finish chunk, the usage chunk, it */
+};
+static const struct dialect *dialect;
 static struct {
     long begun, good, aborted, late_aborts, cut, faults, not_200, reopened, events, bytes;
     struct histogram first, gap, whole;
@@ -184,9 +197,10 @@ static void on_line(struct stream *s, long now)
         else if (s->last_event != now)
             note(&seen.gap, now - s->last_event);
         s->last_event = now;
-        if (s->line_len >= 12 && memcmp(s->line, "data: [DONE]", 12) == 0)
-            s->done_seen = true;
     }
+    size_t last = strlen(dialect->last);
+    if (s->line_len >= last && memcmp(s->line, dialect->last, last) == 0)
+        s->done_seen = true;
     s->line_len = 0;
 }
 
@@ -293,8 +307,8 @@ static void finish(struct stream *s, long now)
     if (s->aborting)
         seen.late_aborts++;
     if (!s->done_seen)
-        fault("the stream ended without [DONE]", s);
-    else if (s->events != opt.chunks + 3) /* the finish chunk, the usage chunk and [DONE] */
+        fault("the stream ended without its last event", s);
+    else if (s->events != opt.chunks + dialect->more)
         fault("the number of events is wrong", s);
     else
         seen.good++;
@@ -349,16 +363,34 @@ static void on_ready(struct stream *s)
 
 /* ---- the run --------------------------------------------------------------------------------------------------- */
 
+#define SYSTEM "You are a helpful assistant that answers briefly."
+#define QUESTION "Tell me about foxes and dogs, and how quickly they may jump over one another in the old forest."
+
+/* Write the body of a request; what the mock is to do stands where a translation leaves it: in the user's words. */
+static int write_body(char *to, size_t size, long delay_us)
+{
+    if (strcmp(dialect->path, "/v1/messages") == 0)
+        return snprintf(to, size,
+                        "{\"model\":\"%s\",\"stream\":true,\"max_tokens\":512,\"system\":\"" SYSTEM "\",\"messages\":"
+                        "[{\"role\":\"user\",\"content\":\"mock:%ld:%ld " QUESTION "\"}]}",
+                        opt.model, opt.chunks, delay_us);
+    if (strcmp(dialect->path, "/v1/responses") == 0)
+        return snprintf(to, size,
+                        "{\"model\":\"%s\",\"stream\":true,\"instructions\":\"" SYSTEM "\",\"input\":"
+                        "[{\"role\":\"user\",\"content\":\"mock:%ld:%ld " QUESTION "\"}]}",
+                        opt.model, opt.chunks, delay_us);
+    return snprintf(to, size,
+                    "{\"model\":\"%s\",\"stream\":true,\"stream_options\":{\"include_usage\":true},"
+                    "\"user\":\"mock:%ld:%ld\",\"messages\":[{\"role\":\"system\",\"content\":\"" SYSTEM "\"},"
+                    "{\"role\":\"user\",\"content\":\"" QUESTION "\"}]}",
+                    opt.model, opt.chunks, delay_us);
+}
+
 static void write_request(char *to, size_t size, long delay_us)
 {
     const char *key = getenv("BENCH_KEY");
     char body[1024];
-    int n = snprintf(body, sizeof body,
-                     "{\"model\":\"%s\",\"stream\":true,\"stream_options\":{\"include_usage\":true},"
-                     "\"user\":\"mock:%ld:%ld\",\"messages\":[{\"role\":\"system\",\"content\":\"You are a helpful "
-                     "assistant that answers briefly.\"},{\"role\":\"user\",\"content\":\"Tell me about foxes and "
-                     "dogs, and how quickly they may jump over one another in the old forest.\"}]}",
-                     opt.model, opt.chunks, delay_us);
+    int n = write_body(body, sizeof body, delay_us);
     snprintf(to, size,
              "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\n"
              "Content-Length: %d\r\n\r\n%s",
@@ -411,10 +443,12 @@ static void print_quantiles(const char *name, const struct histogram *h)
 
 static void report(double seconds)
 {
+    /* what the mock sent for these events: the same for every dialect */
+    double chunks = (double)seen.events * (double)(opt.chunks + 3) / (double)(opt.chunks + dialect->more);
     printf("{\"seconds\":%.3f,\"begun\":%ld,\"good\":%ld,\"aborted\":%ld,\"late_aborts\":%ld,\"cut\":%ld,"
-           "\"faults\":%ld,\"not_200\":%ld,\"reopened\":%ld,\"events\":%ld,\"bytes\":%ld",
+           "\"faults\":%ld,\"not_200\":%ld,\"reopened\":%ld,\"events\":%ld,\"chunks\":%.0f,\"bytes\":%ld",
            seconds, seen.begun, seen.good, seen.aborted, seen.late_aborts, seen.cut, seen.faults, seen.not_200,
-           seen.reopened, seen.events, seen.bytes);
+           seen.reopened, seen.events, chunks, seen.bytes);
     print_quantiles("first_ms", &seen.first);
     print_quantiles("gap_ms", &seen.gap);
     print_quantiles("whole_ms", &seen.whole);
@@ -452,6 +486,8 @@ int main(int argc, char **argv)
                         "            [-a ABORT_PERCENT] [-D ABORT_DELAY_US] [-m MODEL] [-p PATH] [-s] PORT\n");
         return 2;
     }
+    for (dialect = dialects; *dialect->path && strcmp(dialect->path, opt.path) != 0; dialect++)
+        ;
     write_request(request, sizeof request, opt.delay_us);
     write_request(abort_request, sizeof abort_request, opt.abort_delay_us);
     ep = epoll_create1(EPOLL_CLOEXEC);

@@ -26,7 +26,7 @@ SOAK_CHUNKS = 5
 class Sample:
     """One run of one load against one gateway.
 
-    `count` is requests or streamed events, `cpu_us` the gateway's CPU time in microseconds for each of them (None for
+    `count` is requests or streamed chunks, `cpu_us` the gateway's CPU time in microseconds for each of them (None for
     the mock alone); `values` is what the load generator printed.
     """
 
@@ -66,22 +66,23 @@ class Loads:
     def __init__(self, children: Children, core: int, load: Path, seconds: float) -> None:
         self.children, self.core, self.load, self.seconds = children, core, load, seconds
 
-    def requests(self, server: Server, connections: int) -> Sample:
+    def requests(self, server: Server, connections: int, path: str = CHAT) -> Sample:
         """Send plain requests over so many connections, as fast as answers come (wrk)."""
-        url = f"http://127.0.0.1:{server.port}{CHAT}"
+        url = f"http://127.0.0.1:{server.port}{path}"
         script = str(HERE / "post.lua")
         seconds = max(1, round(self.seconds))  # wrk takes whole seconds only
         argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", script, url]
         return self._run(server, argv, "requests", seconds + 30)
 
-    def streams(self, server: Server, streams: int, delay_us: int, spread: bool = False) -> Sample:
+    def streams(self, server: Server, streams: int, delay_us: int, spread: bool = False, path: str = CHAT) -> Sample:
         """Keep so many streams of 100 chunks going, paced by `delay_us` or (0) as fast as they come.
 
-        Paced streams tick together, so that one wake-up of the gateway serves many, unless they are `spread`.
+        What is counted is the mock's chunks, whatever events they become in the dialect of `path`. Paced streams tick
+        together, so that one wake-up of the gateway serves many, unless they are `spread`.
         """
         argv = [str(self.load), "-c", str(streams), "-t", str(self.seconds), "-k", "100", "-d", str(delay_us)]
-        argv += ["-s"] if spread else []
-        return self._run(server, [*argv, str(server.port)], "events", self.seconds + 30)
+        argv += ["-p", path, *(["-s"] if spread else [])]
+        return self._run(server, [*argv, str(server.port)], "chunks", self.seconds + 30)
 
     def soak_slice(self, server: Server, streams: int, count: int) -> dict[str, float]:
         """Send `count` short streams, a tenth of them aborted, and return what the generator counted."""

@@ -1,14 +1,18 @@
 -- The non-streamed request for wrk: wrk -s post.lua URL (with the path). The API key comes from the environment
--- variable BENCH_KEY, never from the command line. Prints one JSON object in a line of its own at the end.
+-- variable BENCH_KEY, never from the command line. The path says in which dialect. Prints one JSON object in a line of
+-- its own at the end.
 
-local body = '{"model":"mock","messages":['
+-- What a translated answer is gathered of: as many chunks as the mock's whole answer says it has tokens.
+local question = 'Tell me about foxes and dogs, and how quickly they may jump over one another in the old forest.'
+local messages = '{"model":"mock","system":"You are a helpful assistant that answers briefly.","messages":['
+  .. '{"role":"user","content":"mock:32:0 ' .. question .. '"}],"max_tokens":64,"temperature":0.2}'
+local chat = '{"model":"mock","messages":['
   .. '{"role":"system","content":"You are a helpful assistant that answers briefly."},'
-  .. '{"role":"user","content":"Tell me about foxes and dogs, and how quickly they may jump over one another in the '
-  .. 'old forest."}],"max_tokens":64,"temperature":0.2}'
+  .. '{"role":"user","content":"' .. question .. '"}],"max_tokens":64,"temperature":0.2}'
 
 function init(args)
   wrk.method = "POST"
-  wrk.body = body
+  wrk.body = wrk.path == "/v1/messages" and messages or chat
   wrk.headers["Content-Type"] = "application/json"
   wrk.headers["Authorization"] = "Bearer " .. (os.getenv("BENCH_KEY") or "none")
   built = wrk.format()

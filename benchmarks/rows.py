@@ -14,7 +14,6 @@ from measure import Sample, command_times, idle_rss, paired_ratio, soak, start_t
 
 # Targets of parts that have no code yet; each becomes a measurement with the part.
 NOT_BUILT = (
-    Figure("CPU per paced chunk, translated", None, "µs", 30, note="not built yet"),
     Figure("choosing among 100 nodes × 50 models", None, "µs", 50, note="not built yet"),
     Figure("`flock usage --summary` over 10 million rows", None, "s", 1, note="not built yet"),
     Figure("`flock tui` first paint, to a minimal Textual app", None, "×", 1.3, note="not built yet"),
@@ -105,6 +104,28 @@ def paced_rows(bench: Bench) -> list[Figure]:
 def spread_rows(bench: Bench) -> list[Figure]:
     """The same out of step: every chunk wakes the gateway by itself. For comparison; the target is for those above."""
     return [_chunk_cpu(bench, "spread", f"CPU per chunk paced at {PACE_US // 1000} ms, out of step")]
+
+
+def messages_rows(bench: Bench) -> list[Figure]:
+    """Chunks translated for an Anthropic client; a chunk is one the engine sent, as in the rows above."""
+    return [_chunk_cpu(bench, "messages", "CPU per paced chunk, translated for Messages", 30)]
+
+
+def responses_rows(bench: Bench) -> list[Figure]:
+    """Chunks translated for a Responses client."""
+    return [_chunk_cpu(bench, "responses", "CPU per paced chunk, translated for Responses", 30)]
+
+
+def translated_rows(bench: Bench) -> list[Figure]:
+    """Plain requests of an Anthropic client: what is asked of the engine is a stream, here of 32 chunks."""
+    figure = Figure(
+        "CPU per plain request, translated for Messages",
+        bench.median("translated", "flock", cpu),
+        "µs",
+        reference="collected of 32 chunks, no target",
+        invalid=bench.faults("translated", "flock"),
+    )
+    return [figure]
 
 
 def _chunk_cpu(bench: Bench, part: str, name: str, limit: float | None = None) -> Figure:
