@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable
 
 from flock.dialects.filters.code_spans import CodeSpans
 from flock.dialects.filters.tool_formats.cursor import Cursor, Schemas, always, until_one_of
-from flock.dialects.filters.tool_formats.format import Call, Format, Incomplete, NoCall
+from flock.dialects.filters.tool_formats.format import Format
 from flock.dialects.filters.tool_formats.json_text import unescaped
+from flock.dialects.filters.tool_formats.outcome import Call, Incomplete, NoCall
 
 # how often a call is read before readings become rare: common ones are read ten times
 _READINGS = 32

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 
 from flock.dialects.filters.call_finder import CallFinder, Openers
 from flock.dialects.filters.outlet import Outlet, Stretch
-from flock.dialects.filters.tool_formats.format import Call
+from flock.dialects.filters.tool_formats.outcome import Call
 from flock.dialects.filters.tool_formats.table import FORMATS
 from flock.dialects.filters.twins import Twins
 from flock.dialects.ir import Began, Broke, Ended, Event, Json, PartBegan, PartDelta, PartEnded, Text, Tool

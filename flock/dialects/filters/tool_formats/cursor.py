@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from flock.dialects.filters.tool_formats.format import Call, Incomplete, NoCall
 from flock.dialects.filters.tool_formats.json_text import Balance, arguments, parsed
+from flock.dialects.filters.tool_formats.outcome import Call, Incomplete, NoCall
 from flock.plain import is_object
 
 Schemas = Mapping[str, Mapping[str, Any]]

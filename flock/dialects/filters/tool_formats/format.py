@@ -7,30 +7,9 @@ Incomplete (more text may make it a call) or NoCall (no text can).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from flock.dialects.filters.tool_formats.cursor import Cursor
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call that was found: the tool's name as the model wrote it, its arguments as the text of a JSON object."""
-
-    name: str
-    arguments: str
-
-
-class NoCall(Exception):
-    """This is not a call, whatever comes after it."""
-
-
-class Incomplete(Exception):
-    """More text is needed. `ready` says of each further piece whether it is worth to read again."""
-
-    def __init__(self, ready: Callable[[str], bool]) -> None:
-        super().__init__()
-        self.ready = ready
+from flock.dialects.filters.tool_formats.cursor import Cursor
+from flock.dialects.filters.tool_formats.outcome import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +23,7 @@ class Format:
 
     name: str
     openers: tuple[str, ...]
-    read: "Callable[[Cursor], list[Call]]"
+    read: Callable[[Cursor], list[Call]]
     alone: bool = False
     trailers: tuple[str, ...] = ()
     tokens: bool = False

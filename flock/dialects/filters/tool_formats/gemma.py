@@ -8,8 +8,9 @@ import json
 import re
 
 from flock.dialects.filters.tool_formats.cursor import Cursor
-from flock.dialects.filters.tool_formats.format import Call, Format, NoCall
+from flock.dialects.filters.tool_formats.format import Format
 from flock.dialects.filters.tool_formats.json_text import written
+from flock.dialects.filters.tool_formats.outcome import Call, NoCall
 
 _MARKS = {"<|tool_call>": ("<tool_call|>", '<|"|>'), "<start_function_call>": ("<end_function_call>", "<escape>")}
 _BARE = re.compile(r"[^,\[\]{}<]+")

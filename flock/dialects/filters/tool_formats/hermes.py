@@ -4,7 +4,8 @@ Source: the chat templates of NousResearch/Hermes-2-Pro, Qwen2.5 and Qwen3. Read
 """
 
 from flock.dialects.filters.tool_formats.cursor import Cursor
-from flock.dialects.filters.tool_formats.format import Call, Format
+from flock.dialects.filters.tool_formats.format import Format
+from flock.dialects.filters.tool_formats.outcome import Call
 
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
 

@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any, NoReturn
 
-from flock.dialects.filters.tool_formats.format import NoCall
+from flock.dialects.filters.tool_formats.outcome import NoCall
 from flock.plain import is_object
 
 # What HTML escaping writes; other entities are somebody's text

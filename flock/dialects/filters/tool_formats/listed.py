@@ -7,7 +7,8 @@ list; from v11 on a name and `[ARGS]`), the prompt format of Llama 3.1 and 3.2.
 from collections.abc import Callable
 
 from flock.dialects.filters.tool_formats.cursor import Cursor
-from flock.dialects.filters.tool_formats.format import Call, Format, NoCall
+from flock.dialects.filters.tool_formats.format import Format
+from flock.dialects.filters.tool_formats.outcome import Call, NoCall
 
 
 def _marked(opener: str, closer: str) -> Callable[[Cursor], list[Call]]:

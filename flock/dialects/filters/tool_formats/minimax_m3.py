@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from flock.dialects.filters.tool_formats.cursor import Cursor
-from flock.dialects.filters.tool_formats.format import Call, Format, NoCall
+from flock.dialects.filters.tool_formats.format import Format
 from flock.dialects.filters.tool_formats.json_text import written
+from flock.dialects.filters.tool_formats.outcome import Call, NoCall
 from flock.dialects.filters.tool_formats.typed import fitted, schema_of
 from flock.plain import is_object
 

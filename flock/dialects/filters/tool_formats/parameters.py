@@ -7,8 +7,9 @@ the chat templates of Qwen3-Coder, Seed-OSS-36B, MiniMax-M2, DeepSeek-V3.2 (V4 n
 from collections.abc import Callable
 
 from flock.dialects.filters.tool_formats.cursor import Cursor
-from flock.dialects.filters.tool_formats.format import Call, Format, NoCall
+from flock.dialects.filters.tool_formats.format import Format
 from flock.dialects.filters.tool_formats.json_text import parsed, written
+from flock.dialects.filters.tool_formats.outcome import Call, NoCall
 from flock.dialects.filters.tool_formats.typed import typed
 
 _FUNCTION, _FUNCTION_END = "<function=", "</function>"

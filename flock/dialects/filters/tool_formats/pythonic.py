@@ -8,8 +8,9 @@ import ast
 from typing import Any
 
 from flock.dialects.filters.tool_formats.cursor import Cursor
-from flock.dialects.filters.tool_formats.format import Call, Format, NoCall
+from flock.dialects.filters.tool_formats.format import Format
 from flock.dialects.filters.tool_formats.json_text import written
+from flock.dialects.filters.tool_formats.outcome import Call, NoCall
 
 _JSON_NAMES = {"true": True, "false": False, "null": None}
 

@@ -7,8 +7,9 @@ call guidance of Kimi-K2-Instruct, the chat templates of GLM-4.5 to 4.7.
 import re
 
 from flock.dialects.filters.tool_formats.cursor import Cursor
-from flock.dialects.filters.tool_formats.format import Call, Format, NoCall
+from flock.dialects.filters.tool_formats.format import Format
 from flock.dialects.filters.tool_formats.json_text import last_object, written
+from flock.dialects.filters.tool_formats.outcome import Call, NoCall
 from flock.dialects.filters.tool_formats.typed import typed
 
 _START = "<|start|>assistant"

@@ -8,7 +8,7 @@ import pytest
 
 from flock.dialects.filters.call_finder import CallFinder, Openers
 from flock.dialects.filters.tool_formats.cursor import Cursor
-from flock.dialects.filters.tool_formats.format import Call
+from flock.dialects.filters.tool_formats.outcome import Call
 from flock.dialects.filters.tool_formats.table import FORMATS
 
 SCHEMAS = {"write_file": {"properties": {"path": {"type": "string"}, "content": {"type": "string"}}}}

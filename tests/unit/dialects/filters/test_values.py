@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from flock.dialects.filters.tool_formats.format import NoCall
 from flock.dialects.filters.tool_formats.json_text import Balance, arguments, last_object, parsed, unescaped, written
+from flock.dialects.filters.tool_formats.outcome import NoCall
 from flock.dialects.filters.tool_formats.typed import typed
 
 SCHEMA: dict[str, Any] = {
