@@ -197,9 +197,8 @@ class Commit:
         try:
             while data := await exchange.more():
                 gathering.feed(data)
-                record.last = self._clock.monotonic()
-                if not record.first and gathering.begun:
-                    record.first = record.last
+                if gathering.begun:  # an engine's signs of life are no first token
+                    self._first()
             reply = gathering.reply()
         except BaseException:  # the engine broke off, or the client left: what came has been paid for
             record.usage, record.estimated = Usage(output=gathering.tokens), True

@@ -39,7 +39,7 @@ class Failure:
     words: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Door:
     """One dialect at one path."""
 

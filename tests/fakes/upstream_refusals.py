@@ -9,7 +9,7 @@ import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.fakes.upstream_faults import DONE, GO, HEAD_SSE, SEEN, USAGE, Fake, chunk
+from tests.fakes.upstream_faults import DONE, GO, HEAD_SSE, SEEN, USAGE, Fake, chunk, json_only
 
 # the words of real servers: 36019 tokens for a window of 1024, 2049 for one of 2048
 ERRORS = Path(__file__).resolve().parents[1] / "corpus/openai/errors"
@@ -35,6 +35,12 @@ async def full_in_stream(fake: Fake) -> None:
 async def waits_full(fake: Fake) -> None:
     await GO.wait()
     await full_llamacpp(fake)
+
+
+async def waits_json(fake: Fake) -> None:
+    """A whole answer, also to who asked for a stream, after a long time."""
+    await GO.wait()
+    await json_only(fake)
 
 
 async def status_503(fake: Fake) -> None:
@@ -134,6 +140,7 @@ REFUSALS: dict[str, Callable[[Fake], Awaitable[None]]] = {
         full_in_stream,
         full_200,
         waits_full,
+        waits_json,
         status_503,
         status_413,
         status_429_dated,
