@@ -120,7 +120,11 @@ class StreamTap:
     @property
     def finished(self) -> bool:
         """Whether the stream said that it is over (`[DONE]` or a finish_reason): a clean EOF alone proves nothing."""
-        return _DONE.search(self._tail) is not None or _FINISHED.search(self._tail) is not None
+        # words are found in next to no time, patterns not: only what is around the last [DONE] is matched
+        done = self._tail.rfind(b"[DONE]")
+        if done >= 0 and _DONE.search(self._tail, max(0, done - len(b"\ndata: "))) is not None:
+            return True
+        return _FINISHED.search(self._tail) is not None
 
     @property
     def failure(self) -> str:
@@ -130,7 +134,7 @@ class StreamTap:
     @property
     def fault(self) -> str | None:
         """The sentence of an error event at the stream's end, None where there is none."""
-        found = list(_FAULT.finditer(self._tail))
+        found = list(_FAULT.finditer(self._tail)) if b'"error"' in self._tail else []
         if not found:
             return None
         frame = self._tail[self._tail.index(b"{", found[-1].start()) :].split(b"\n", 1)[0]
@@ -138,9 +142,9 @@ class StreamTap:
 
     def usage(self) -> Usage | None:
         """Return the usage the stream carried, None where it carried none."""
-        position = -1
-        for found in _USAGE.finditer(self._tail):
-            position = found.start()
+        position = self._tail.rfind(b'"usage":')
+        while position >= 0 and _USAGE.match(self._tail, position) is None:  # "usage": null stands in many chunks
+            position = self._tail.rfind(b'"usage":', 0, position)
         if position < 0:
             return None
         start = self._tail.rfind(b"data:", 0, position)
