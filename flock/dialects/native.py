@@ -46,6 +46,8 @@ def speaks(profile: Profile, dialect: str, version: str, features: frozenset[str
 
 def check(profile: Profile, features: frozenset[str]) -> None:
     """Raise Unsupported when the request needs what the engine cannot do: never silence, never half an answer."""
+    if features.isdisjoint(profile.lacks):
+        return
     missing = sorted(features & profile.lacks & _NEEDED.keys())
     if missing:
         words = ", ".join(_NEEDED[feature] for feature in missing)

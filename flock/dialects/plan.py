@@ -33,7 +33,8 @@ from flock.profile import NO_FAMILY, Family, Profile
 RELAY, SPLICE, TRANSLATE = "relay", "splice", "translate"
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, though nobody changes them: one of each is made per request, and that would cost a microsecond more.
+@dataclass(slots=True)
 class Target:
     """Where a request is to go: the model's id there, what the engine and the model are like, the window in tokens.
 
@@ -48,7 +49,7 @@ class Target:
     local: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Plan:
     """What to send. `dialect` is the one spoken upstream, `sent` the body as JSON types where it was made.
 
@@ -240,7 +241,8 @@ def _spoken(ask: Ask, target: Target) -> str:
 
 
 def _written(request: Request, target: Target, dialect: str) -> Outgoing:
-    stream = request.stream or (target.profile.stream_tools or not request.tools)
+    # a stream also for a client that wants one piece: a silent engine is noticed, and a client that leaves stops it
+    stream = target.profile.stream_tools or not request.tools
     if dialect != "openai":
         return UPSTREAMS[dialect].write_request(request, target.model, stream=stream)
     out = _chat(request, target, stream=stream)

@@ -56,6 +56,8 @@ def normalise(body: Body, dialect: str) -> tuple[Body, list[str]]:
         kept = _messages(messages, said, history)
         if kept is not None:
             changed[history] = kept
+    if not said:
+        return changed, said
     counters = said.count(_COUNTER)
     edits = [words for words in said if words is not _COUNTER]
     if counters:

@@ -73,16 +73,19 @@ def limited(ask: Ask, family: Family, context: int | None, *, raising: bool) -> 
     model, and vLLM refuses more than its window. With `raising`, raised by what the model will think, when its family
     thinks, the client did not switch that off and thinking would eat the limit; never beyond what is left.
     """
-    name = next((n for n in _LIMITS.get(ask.dialect, ("max_tokens",)) if isinstance(ask.body.get(n), int)), "")
-    if not name:
+    body = ask.body
+    for name in _LIMITS.get(ask.dialect, ("max_tokens",)):
+        if isinstance(limit := body.get(name), int):
+            break
+    else:
         return {}, []
-    limit: int = ask.body[name]
     room = max(context - len(ask.raw) // _CHARACTERS, _ROOM_MIN) if context else limit + THINKING_ALLOWANCE
     if limit > room:
         return {name: room}, [f"{name}: {limit} → {room}, what the window of {context} has room for"]
-    thinks = family.think_close and ask.endpoint != "completions" and not _thinks_not(ask.body)
+    if not raising or not family.think_close or ask.endpoint == "completions" or not _PROBE <= limit < _ROOMY:
+        return {}, []
     new = min(limit + THINKING_ALLOWANCE, room)
-    if raising and thinks and _PROBE <= limit < _ROOMY and new > limit:
+    if new > limit and not _thinks_not(body):
         return {name: new}, [f"{name}: {limit} → {new}, room for the model's thinking"]
     return {}, []
 

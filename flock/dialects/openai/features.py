@@ -13,25 +13,55 @@ _PARTS = {"input_audio": "audio", "file": "documents"}
 _FORMATS = {"json_object": "json_object", "json_schema": "json_schema"}
 
 
+# a request with none of these says nothing below but what stands in its messages
+_TELLING = frozenset(
+    {
+        *("tools", "functions", "web_search_options", "tool_choice", "function_call"),
+        *("audio", "modalities", "response_format", "logprobs", "n", "best_of", "prompt"),
+        *("reasoning_effort", "reasoning", "thinking", "store"),
+    }
+)
+
+
 def features(ask: Ask) -> frozenset[str]:
     """Return what the request uses of `profile.FEATURES`."""
     body = ask.body
     found: set[str] = set()
-    for message in _array(body.get("messages")):
-        _content(message.get("content"), found)
-        if message.get("tool_calls") or message.get("function_call"):
-            found.add("tools")
-        if any(d.get("signature") or d.get("data") for d in _array(message.get("reasoning_details"))):
-            found.add("signed_thinking")
-    _order(_array(body.get("messages")), found)
-    _tools(body, found)
-    _knobs(body, found)
+    _messages(_array(body.get("messages")), found)
+    if not _TELLING.isdisjoint(body):
+        _tools(body, found)
+        _knobs(body, found)
     return frozenset(found)
 
 
 def _array(value: Any) -> list[dict[str, Any]]:
     """Return the objects of an array; [] for anything else."""
     return [item for item in value if is_object(item)] if is_array(value) else []
+
+
+def _messages(messages: list[dict[str, Any]], found: set[str]) -> None:
+    begun = False
+    for message in messages:
+        content = message.get("content")
+        if content.__class__ is not str:
+            _content(content, found)
+        role = message.get("role")
+        if role in ("system", "developer"):
+            if begun:
+                found.add("late_system")
+            continue
+        begun = True
+        if role != "user":
+            _said(message, found)
+    if messages and messages[-1].get("role") == "assistant" and not messages[-1].get("tool_calls"):
+        found.add("prefill")
+
+
+def _said(message: dict[str, Any], found: set[str]) -> None:
+    if message.get("tool_calls") or message.get("function_call"):
+        found.add("tools")
+    if any(d.get("signature") or d.get("data") for d in _array(message.get("reasoning_details"))):
+        found.add("signed_thinking")
 
 
 def _content(content: Any, found: set[str]) -> None:
@@ -47,18 +77,6 @@ def _content(content: Any, found: set[str]) -> None:
                 found.add("image_urls")
         elif isinstance(kind, str) and kind in _PARTS:
             found.add(_PARTS[kind])
-
-
-def _order(messages: list[dict[str, Any]], found: set[str]) -> None:
-    begun = False
-    for message in messages:
-        if message.get("role") not in ("system", "developer"):
-            begun = True
-        elif begun:
-            found.add("late_system")
-            break
-    if messages and messages[-1].get("role") == "assistant" and not messages[-1].get("tool_calls"):
-        found.add("prefill")
 
 
 def _tools(body: dict[str, Any], found: set[str]) -> None:

@@ -123,6 +123,7 @@ def test_a_relay_keeps_the_headers_of_its_dialect() -> None:
 
 TOOLS = [{"type": "function", "function": {"name": "f"}}]
 
+
 @pytest.mark.parametrize(
     ("of", "family", "fields", "switches", "kind"),
     [
@@ -254,3 +255,18 @@ def test_usage_is_told_in_proportion_to_claude_code_alone(
     if scaled:
         assert found.crossing is not None
         assert found.crossing().reported is not None
+
+
+# -- what is asked of the engine
+
+
+@pytest.mark.parametrize("client", [True, False])
+@pytest.mark.parametrize("tools", [True, False])
+@pytest.mark.parametrize("streams_tools", [True, False])
+def test_a_stream_is_asked_for_unless_the_engine_streams_calls_wrong(
+    client: bool, tools: bool, streams_tools: bool
+) -> None:
+    """Whatever the client wants: an answer is collected, or told in pieces, where the two differ."""
+    offered = {"tools": [{"name": "f", "input_schema": {"type": "object"}}]} if tools else {}
+    found = made(ask("anthropic", stream=client, **offered), profile(stream_tools=streams_tools))
+    assert found.sent["stream"] is (streams_tools or not tools)
