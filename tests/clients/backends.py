@@ -23,7 +23,10 @@ CELLS_OF_REAL = ("text", "tool")
 # what flock answers before it chooses an engine is tried once
 CELLS_OF_NATIVE = ("text", "plain", "tool", "two", "abort", "cut")
 OWN_MODEL = {"aider text": "aider: where it has a model of its own that says the text of a file and nothing else"}
-SLOW_MLX = {"qwen-code": "mlx: qwen-code's prompt of 27 000 tokens takes it 45 s on two cores"}
+SLOW_MLX = {
+    "qwen-code": "mlx: qwen-code's prompt of 27 000 tokens takes it 45 s on two cores",
+    "text": "mlx takes seconds to read a prompt; its tool cell ends with streamed text too",
+}
 
 
 def scripted(dialects: str, prefix: str, owner: str) -> Callable[[Around], Served]:
@@ -72,7 +75,7 @@ BACKENDS: dict[str, Backend] = {
         Backend("scripted-native", native, cells=CELLS_OF_NATIVE, own_dialect=True),
         Backend("embedded", embedded, cells=CELLS_OF_REAL, without=OWN_MODEL),
         Backend("llama-server", real_llama_server, engine="llama-server", cells=CELLS_OF_REAL, without=OWN_MODEL),
-        Backend("mlx", shared("mlx"), engine="mlx-lm", cells=("tool",), without=SLOW_MLX),
+        Backend("mlx", shared("mlx"), engine="mlx-lm", cells=CELLS_OF_REAL, without=SLOW_MLX),
         Backend("vllm", shared("vllm"), engine="vllm", cells=CELLS_OF_REAL),
     )
 }

@@ -66,7 +66,7 @@ class Backend:
     cells: tuple[str, ...] = ()  # () is every cell
     # for clients whose dialect it speaks beside chat, since that is relayed
     own_dialect: bool = False
-    # client, or client and cell → why it has no cell here
+    # client, or client and cell, or cell → why there is nothing to try
     without: Mapping[str, str] = field(default_factory=dict)
 
 

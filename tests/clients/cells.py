@@ -147,7 +147,8 @@ def cut(cell: Cell) -> str:
     if ran.code == 0 and served.says in ran.out and asked > 1:
         return f"asked again, {ran.seconds:.1f} s"
     assert ran.code is not None, told("it did not end", ran)
-    assert ran.code != 0 or cell.client.always_succeeds, told("it took half an answer for a whole one", ran)
+    assert ran.code != 0, told("it took half an answer for a whole one", ran)
+    assert "broke off" in ran.said, told("it does not say that the answer broke off", ran)
     return f"says so, exit {ran.code} after {ran.seconds:.1f} s"
 
 
@@ -159,7 +160,7 @@ CELLS: dict[str, Callable[[Cell], str]] = {
 def not_applicable(name: str, client: Client, backend: Backend) -> str:
     """Return why there is nothing to try, "" where there is."""
     if backend.cells and name not in backend.cells:
-        return f"{backend.name} has the cells {', '.join(backend.cells)}: what hangs on flock alone is tried once"
+        return "this hangs on the client and flock alone: tried with the scripted engine"
     if client.name in WAYS and (name not in CELLS_OF_WAYS or not backend.name.startswith("scripted")):
         return f"the dialects that {client.installed_as} also speaks: {', '.join(CELLS_OF_WAYS)}, with scripted engines"
     if backend.own_dialect and client.path == CHAT:
@@ -168,8 +169,8 @@ def not_applicable(name: str, client: Client, backend: Backend) -> str:
         return f"{client.name} insists on {client.model}, which no other engine has and which does not think"
     if name == "two" and not client.tool:
         return f"{client.name} has no tools"
-    reason = backend.without.get(client.name) or backend.without.get(f"{client.name} {name}")
-    return reason or (client.always_streams if name == "plain" else "")
+    reasons = (backend.without.get(key) for key in (client.name, f"{client.name} {name}", name))
+    return next(filter(None, reasons), client.always_streams if name == "plain" else "")
 
 
 def ended_well(cell: Cell, ran: Ran) -> None:

@@ -78,7 +78,7 @@ if ! there aider "$aider" "$prefix/aider/bin/aider"; then
     say "installing aider $aider with $python"
     rm -rf "$prefix/aider"
     "$python" -m venv "$prefix/aider"
-    "$prefix/aider/bin/python" -m pip install --quiet --disable-pip-version-check "aider-chat==$aider" >&2
+    "$prefix/aider/bin/python" -m pip install -qq --disable-pip-version-check "aider-chat==$aider" >&2
 fi
 
 for line in "${packages[@]}"; do
