@@ -9,7 +9,7 @@ import binascii
 from typing import Any
 
 from flock.dialects.ir import File, Image, Opaque
-from flock.errors import Unsupported
+from flock.errors import InvalidRequest, Unsupported
 from flock.plain import is_array, is_object
 
 # How base64 of each format begins: what a client says of its picture is often wrong, and engines decode by the type
@@ -19,13 +19,18 @@ _ELSEWHERE = "use a model whose engine takes it: flock model ls"
 
 
 def write_image(image: Image) -> dict[str, Any]:
-    """Return a picture as an `image_url` part. Raises Unsupported for one that only its own vendor has."""
+    """Return a picture as an `image_url` part.
+
+    Raises Unsupported for one that only its own vendor has, InvalidRequest for one that is not there.
+    """
     if image.url:
         shown = {"url": image.url}
     elif image.data:
         kind = next((kind for sign, kind in _SIGNS.items() if image.data.startswith(sign)), image.media_type)
         shown = {"url": f"data:{kind or 'image/png'};base64,{image.data}"}
     else:
+        if not image.id:
+            raise InvalidRequest("an image comes without data", hint="send its data")
         raise Unsupported(f"an image kept as file {image.id!r} cannot be sent to this engine", hint="send its data")
     if image.detail:
         shown["detail"] = image.detail

@@ -38,11 +38,11 @@ _KNOWN_FORMATS = ("type", "name", "schema", "strict", "description")
 
 
 def read_ask(raw: bytes, path: str) -> Ask:
-    """Parse and check a request body sent to `path`. Raises InvalidRequest naming the field that is wrong."""
-    try:
-        body: Any = parse(raw)
-    except ValueError as error:
-        raise InvalidRequest(f"the body is not JSON: {error}", hint="send a JSON object") from None
+    """Parse and check a request body sent to `path`. Raises InvalidRequest naming the field that is wrong.
+
+    Lone surrogates are replaced, in `raw` too: no engine's parser takes them.
+    """
+    raw, body = _parsed(raw)
     if not is_object(body):
         raise wrong("the body", "an object", body)
     for name, value in body.items():
@@ -63,6 +63,19 @@ def read_ask(raw: bytes, path: str) -> Ask:
         stream=body.get("stream") is True,
         wants_usage=True,
     )
+
+
+def _parsed(raw: bytes) -> tuple[bytes, Any]:
+    """Return a body and its bytes, written anew where half characters in it had to be replaced."""
+    try:
+        return raw, orjson.loads(raw)
+    except ValueError:
+        pass
+    try:
+        body = parse(raw)
+        return orjson.dumps(body), body
+    except (ValueError, TypeError) as error:
+        raise InvalidRequest(f"the body is not JSON: {error}", hint="send a JSON object") from None
 
 
 def _check_input(body: Json) -> None:
