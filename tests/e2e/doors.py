@@ -49,14 +49,14 @@ class Door:
     prefix: str = ""
     headers: dict[str, str] = field(default_factory=dict)
 
-    def body(self, model: str = "ok", *, stream: bool = False, text: str = "hi", **fields: Any) -> dict[str, Any]:
+    def body(self, model: str = "ok", *, stream: bool = False, said: str = "hi", **fields: Any) -> dict[str, Any]:
         """Return a request for a model of the fake."""
         head: dict[str, Any] = {"model": self.prefix + model, "stream": stream}
         if self.kind == "responses":
-            return {**head, "input": text, **fields}
+            return {**head, "input": said, **fields}
         if self.kind == "anthropic":
             head["max_tokens"] = 50
-        return {**head, "messages": [{"role": "user", "content": text}], **fields}
+        return {**head, "messages": [{"role": "user", "content": said}], **fields}
 
     def ask(self, flock: Flock, value: Any, **headers: str) -> Told:
         """Send one request and return all that came."""

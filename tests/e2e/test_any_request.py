@@ -21,7 +21,7 @@ from tests.e2e.parts import settings as configured
 from tests.e2e.requests import CHAT_REQUEST, MESSAGE, RESPONSE
 from tests.running import Flock, fake_upstream, flock_home, wait_for
 
-EXAMPLES = 300
+EXAMPLES = 200
 # an engine that is sent every dialect as it is
 NATIVE = "openai: {title: all, dialects: [openai, anthropic, responses]}\n"
 # words that mean something somewhere, and strings that trouble parsers
