@@ -59,7 +59,7 @@ class Dispatch:
 
         Headers come from clients, who were read by a parser that lets no line break through.
         """
-        key = (upstream.name, path, tuple(headers.items()))
+        key = (upstream.name, path, tuple(headers.items()) if headers else ())
         cached = self._heads.get(key)
         if cached is not None and cached[0] is upstream:
             return cached[1]

@@ -106,11 +106,13 @@ def _changes(ask: Ask, target: Target, switches: Switches, before: Changes) -> t
     changed, edits = dict(before.fields), list(before.edits)
     if switches.prefix_normaliser and target.local:
         found, words = prefix.normalise({**ask.body, **changed} if changed else ask.body, ask.dialect)
+        if found:
+            changed.update(found)
+            edits += words
+    found, words = tokens.limited(ask, target.family, target.context, raising=switches.raise_max_tokens)
+    if found:
         changed.update(found)
         edits += words
-    found, words = tokens.limited(ask, target.family, target.context, raising=switches.raise_max_tokens)
-    changed.update(found)
-    edits += words
     if ask.dialect == "openai" and not target.profile.named_choice:
         found, words = one_tool.spelled_out({**ask.body, **changed})
         changed.update(found)

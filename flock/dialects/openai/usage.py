@@ -19,21 +19,19 @@ def read_usage(answer: Any) -> Usage | None:
     counts = answer.get("usage")
     if not is_object(counts):
         return None
-    prompt, completion, timings = (
-        _inside(counts, "prompt_tokens_details"),
-        _inside(counts, "completion_tokens_details"),
-        _inside(answer, "timings"),
-    )
-    return Usage(
-        input=_whole(counts.get("prompt_tokens")),
-        # DeepSeek's own name stands outside the details
-        cached=_whole(prompt.get("cached_tokens")) or _whole(counts.get("prompt_cache_hit_tokens")),
-        output=_whole(counts.get("completion_tokens")),
-        prefill_ms=_time(timings.get("prompt_ms")),
-        decode_ms=_time(timings.get("predicted_ms")),
-        cache_write=_whole(prompt.get("cache_write_tokens")),
-        reasoning=_whole(completion.get("reasoning_tokens")),
-    )
+    usage = Usage(_whole(counts.get("prompt_tokens")), 0, _whole(counts.get("completion_tokens")))
+    # once for every answer: what an engine does not tell is not looked for
+    if prompt := counts.get("prompt_tokens_details"):
+        prompt = prompt if is_object(prompt) else {}
+        usage.cached = _whole(prompt.get("cached_tokens"))
+        usage.cache_write = _whole(prompt.get("cache_write_tokens"))
+    if not usage.cached:
+        usage.cached = _whole(counts.get("prompt_cache_hit_tokens"))  # DeepSeek's own name stands outside the details
+    if completion := counts.get("completion_tokens_details"):
+        usage.reasoning = _whole(completion.get("reasoning_tokens")) if is_object(completion) else 0
+    if is_object(timings := answer.get("timings")):
+        usage.prefill_ms, usage.decode_ms = _time(timings.get("prompt_ms")), _time(timings.get("predicted_ms"))
+    return usage
 
 
 def read_timings(answer: dict[str, Any]) -> Usage | None:
