@@ -29,6 +29,9 @@ class Frames:
         """
         if self._rest:
             data = self._rest + data
+        if data.endswith(b"\n\n"):  # nearly every read of a stream as it is made
+            self._rest = b""
+            return data, b""
         cut = data.rfind(b"\n\n") + 2
         crlf = data.rfind(b"\r\n\r\n") + 4
         cut = max(cut if cut > 1 else 0, crlf if crlf > 3 else 0)
@@ -45,6 +48,8 @@ class Frames:
 
 def split(frames: bytes) -> list[bytes]:
     """Split whole frames into single ones, each with its blank line."""
+    if len(frames) > 2 and frames.find(b"\n\n") == len(frames) - 2 and b"\r" not in frames:  # one, as nearly always
+        return [frames]
     if b"\r\n\r\n" in frames:
         frames = frames.replace(b"\r\n", b"\n")
     return [f + b"\n\n" for f in frames.split(b"\n\n") if f]
