@@ -18,8 +18,8 @@ from flock.wire.sse import Frames, data_of, split
 TAIL_BYTES = 8192
 _FINISHED = re.compile(rb'"finish_reason":\s*"')
 _USAGE = re.compile(rb'"usage":\s*\{')
-# with a value: some servers put "error": null into every chunk
-_FAULT = re.compile(rb'(?:^|\n)(?:data|error): ?\{\s*"error":\s*[{"]')
+# with a value: some servers put "error": null into every chunk; older llama.cpp tells by the field's name
+_FAULT = re.compile(rb'(?:^|\n)(?:data: ?\{\s*"error":\s*[{"]|error: ?\{)')
 _NO_CHOICES = re.compile(rb'"choices":\s*\[\]')
 # at a line's beginning: a model may well say "[DONE]", and inside JSON a line break is written \\n
 _DONE = re.compile(rb"(?:^|\n)data: ?\[DONE\]")
@@ -63,6 +63,8 @@ def first_event(frames: bytes) -> bytes | None:
 
 def event_fault(data: bytes) -> str | None:
     """Return the sentence when an event is an error, else None."""
+    if data.startswith(b"error:"):
+        return read_fault(data[6:].strip()) or "the engine reported an error"
     if b'"error"' not in data[:64]:
         return None
     body = data[max(0, data.find(b"{")) :]
@@ -134,7 +136,7 @@ class StreamTap:
     @property
     def fault(self) -> str | None:
         """The sentence of an error event at the stream's end, None where there is none."""
-        found = list(_FAULT.finditer(self._tail)) if b'"error"' in self._tail else []
+        found = list(_FAULT.finditer(self._tail)) if b"error" in self._tail else []
         if not found:
             return None
         frame = self._tail[self._tail.index(b"{", found[-1].start()) :].split(b"\n", 1)[0]

@@ -124,6 +124,15 @@ def test_tap_sees_an_error_at_the_end() -> None:
     assert tap.fault == "out of memory"
 
 
+def test_an_error_told_by_the_fields_name() -> None:
+    """Older llama.cpp: no data line at all."""
+    frame = b'error: {"code":500,"message":"out of memory","type":"server_error"}\n\n'
+    assert upstream.event_fault(upstream.first_event(frame) or b"") == "out of memory"
+    tap = upstream.StreamTap(withhold=False)
+    tap.feed(STREAM[:100] + b"\n\n" + frame)
+    assert tap.fault == "out of memory"
+
+
 def test_what_the_model_says_is_no_end_and_no_event() -> None:
     said = json.dumps(
         {"choices": [{"delta": {"content": '\n\ndata: [DONE]\n\ndata: {"error": {"message": "x"}}\n\n'}}]}
@@ -131,6 +140,8 @@ def test_what_the_model_says_is_no_end_and_no_event() -> None:
     tap = upstream.StreamTap(withhold=False)
     tap.feed(b"data: " + said.encode() + b"\n\n")
     assert (tap.finished, tap.fault, tap.events) == (False, None, 1)
+    tap.feed(DONE)
+    assert (tap.finished, tap.fault) == (True, None)
 
 
 @pytest.mark.parametrize("withhold", [True, False])
