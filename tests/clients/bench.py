@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.clients.backends import NATIVE_CATALOG, empty
 from tests.clients.behind import Around, Backend, Served
 from tests.clients.client import Client, Place, Target, new_place
-from tests.running import LLAMA_PATH, Flock, flock_home
+from tests.running import Flock, flock_home
 
 
 class Bench:
@@ -52,7 +52,7 @@ def bench() -> Iterator[Bench]:
     """Yield a bench; afterwards nothing of it is left."""
     with contextlib.ExitStack() as stack:
         top = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clients-", ignore_cleanup_errors=True)))
-        flock = stack.enter_context(flock_home(PATH=LLAMA_PATH))
+        flock = stack.enter_context(flock_home(FLOCK_ENGINE_PREFERRED="embedded"))
         catalog = flock.home / "catalog"
         catalog.mkdir(parents=True)
         (catalog / "engines.yaml").write_text(NATIVE_CATALOG)

@@ -39,6 +39,8 @@ def embedded(around: Around) -> Served:
         name = f"embedded-{client.name}"
         if name not in added:
             around.flock.ok("model", "add", f"file:{made(around, client, name)}", "--name", name)
+            kinds = {engine["kind"] for engine in around.flock.json("engine", "ls") if engine["models"] == [name]}
+            assert kinds == {"embedded"}, kinds
             added.add(name)
         return name
 
@@ -131,5 +133,7 @@ def kept(around: Around, port: int, command: list[str]) -> None:
         "GLOO_SOCKET_IFNAME": "lo",
     }
     keeper = [sys.executable, "-m", "tests.engines.keeper", str(room), str(port), *command]
-    subprocess.run(keeper, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=True, timeout=60)
+    quiet = {"stdin": subprocess.DEVNULL, "check": True, "timeout": 60}
+    # a group of its own: it must outlive what ends this one, to end the engine
+    subprocess.run(keeper, cwd=ROOT, env=environment, start_new_session=True, **quiet)
     wait_for(lambda: answers(f"http://127.0.0.1:{port}/v1/models"), f"{command[0]} serves", START_SECONDS)
