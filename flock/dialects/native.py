@@ -22,6 +22,8 @@ _NEEDED = {
     "stateful": "conversations kept by the server",
 }
 
+_WHOLE = "send the whole conversation with every request (store: false)"
+
 
 def version_of(text: str) -> tuple[int, ...]:
     """Return the numbers in a version ("b8200-1a2b3c" → (8200,)), () when it names none above 0."""
@@ -53,6 +55,6 @@ def check(profile: Profile, features: frozenset[str]) -> None:
         words = ", ".join(_NEEDED[feature] for feature in missing)
         raise Unsupported(
             f"{profile.title} does not support {words}",
-            hint="use a model on another engine: flock model ls",
+            hint=_WHOLE if "stateful" in missing else "use a model on another engine: flock model ls",
             details={"unsupported": missing},
         )
