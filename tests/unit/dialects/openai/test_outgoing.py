@@ -125,7 +125,8 @@ def test_hosted_tools_are_left_out_and_reported() -> None:
 
 @pytest.mark.pitfall(14)
 def test_custom_tools_are_functions_with_one_string() -> None:
-    patch = Tool("apply_patch", "Patch", kind="custom", grammar={"type": "grammar", "syntax": "regex", "definition": "^probe$"})
+    grammar = {"type": "grammar", "syntax": "regex", "definition": "^probe$"}
+    patch = Tool("apply_patch", "Patch", kind="custom", grammar=grammar)
     talk = (HI, assistant(ToolCall("call_1", "apply_patch", '*** "x"\n')), result("call_1", "ok"))
     out = write(*talk, tools=[patch], dialect="responses", tool_choice=ToolChoice("named", "apply_patch"))
     function = out.body["tools"][0]["function"]
