@@ -5,6 +5,7 @@ or one piece, for a client that asked for either. Until then every failure is an
 Called by core/inference.py.
 """
 
+import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,6 +36,8 @@ from flock.upstream import Upstream
 from flock.wire.sse import Frames
 
 AGAIN = "send the request again; how the engines are: flock engine ls"
+# An engine that has told why it stopped says no more than its usage; one that does not end then is not waited for
+END_SECONDS = 3.0
 _STREAM, _JSON = "text/event-stream; charset=utf-8", "application/json"
 
 
@@ -192,10 +195,10 @@ class Commit:
 
     async def _gathered(self) -> Answer:
         """Collect a stream for a client that wants one piece; nothing goes out before its end."""
-        crossing, exchange, record = self._crossing(), self._exchange, self._record
+        crossing, record = self._crossing(), self._record
         gathering = Gathering(crossing.events())
         try:
-            while data := await exchange.more():
+            while data := await self._next(said_all=gathering.ended):
                 gathering.feed(data)
                 if gathering.begun:  # an engine's signs of life are no first token
                     self._first()
@@ -205,6 +208,16 @@ class Commit:
             raise
         record.usage, record.estimated = reply.usage or Usage(output=gathering.tokens), reply.usage is None
         return self._said(crossing, reply)
+
+    async def _next(self, *, said_all: bool) -> bytes:
+        """Return the next bytes of the stream, b"" at its end, or where there should have been one."""
+        if not said_all:
+            return await self._exchange.more()
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                return await self._exchange.more()
+        except TimeoutError:
+            return b""
 
     def _said(self, crossing: Crossing, reply: Reply) -> Answer:
         return said(crossing, reply, addressing(self._record), stream=self._ask.stream, exchange=self._exchange)

@@ -16,10 +16,11 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11, StreamWriter
 
 from flock.config import Gateway as Limits
-from flock.core.answer import Answer, Tap
+from flock.core.answer import END_SECONDS, Answer, Tap
 from flock.core.record import Record
 from flock.daemon.headers import headers_of
 from flock.dialects.half import ServerHalf
+from flock.dialects.translate import TranslationTap
 from flock.errors import Cancelled, FlockError, InternalError, UpstreamError, UpstreamStalled
 from flock.wire.sse import KEEPALIVE
 
@@ -149,10 +150,21 @@ class Reply:
                 )
             )
             return
+        if silent > END_SECONDS and self._has_answered():
+            self.end(None)
+            return
         keepalive = limits.keepalive_seconds
         if record.stream and keepalive and now - self.last_write > (keepalive if self.started else FIRST_WORD_SECONDS):
             self.last_write = now
             self._comment = self._loop.create_task(self._send_comment())
+
+    def _has_answered(self) -> bool:
+        """Return whether a translation waits for nothing but the end of an answer that is over.
+
+        In a relay the client has heard the end, and a second answer (n > 1) may still be going on.
+        """
+        tap = self._answer.tap if self._answer is not None and not self._ended else None
+        return isinstance(tap, TranslationTap) and tap.finished
 
     async def _send_comment(self) -> None:
         if self._ended:  # in the same turn of the loop in which this was scheduled

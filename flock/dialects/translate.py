@@ -245,6 +245,11 @@ class Gathering:
         """Whether the first event has been decoded."""
         return self._events.first
 
+    @property
+    def ended(self) -> bool:
+        """Whether the upstream said that its answer is over."""
+        return self._events.ended
+
     def reply(self) -> Reply:
         """Return the whole answer, after the stream's end. Raises UpstreamError when it broke or never ended."""
         for event in self._events.close():

@@ -171,12 +171,24 @@ def test_an_engine_that_falls_silent_in_mid_answer_is_given_up(strict: Flock, up
     wait_for(lambda: seen(upstream)["closed_early"] == before + len(answers), "the engine is told to stop")
 
 
-def test_who_has_said_all_and_does_not_end_has_answered(strict: Flock) -> None:
+def test_who_has_said_all_and_does_not_end_has_answered(strict: Flock, upstream: int) -> None:
+    """A relay is given up at the stall's limit: its client has heard the end."""
     for door, stream, told in both_ways(strict, "says-done-and-stays", DOORS.values()):
         if stream:
             assert door.text(told) == TEXT
             row = usage(strict)[told.id]
             assert (row["outcome"], row["output_tokens"], row["estimated"]) == ("ok", 5, False)
+
+
+def test_who_has_said_all_is_not_waited_for(flock: Flock, upstream: int) -> None:
+    """The limits of this flock are minutes."""
+    before = seen(upstream)["closed_early"]
+    answers = both_ways(flock, "says-done-and-stays", TRANSLATED.values())
+    for door, _, told in answers:
+        assert door.text(told) == TEXT
+        row = usage(flock)[told.id]
+        assert (row["outcome"], row["output_tokens"], row["estimated"]) == ("ok", 5, False)
+    wait_for(lambda: seen(upstream)["closed_early"] == before + len(answers), "the connections are closed")
 
 
 def test_a_client_that_reads_nothing_is_not_the_engines_fault(strict: Flock) -> None:
