@@ -42,6 +42,18 @@ def flock(engine: int) -> Iterator[Flock]:
         assert "Traceback" not in (flock.home / "logs/flock.log").read_text()
 
 
+@pytest.fixture(scope="module")
+def foreign(engine: int) -> Iterator[Flock]:
+    """A flock whose engine speaks Anthropic's dialect alone."""
+    with flock_home(**environment()) as flock:
+        (flock.home / "catalog").mkdir(parents=True)
+        (flock.home / "catalog/engines.yaml").write_text("openai: {title: another, dialects: [anthropic]}\n")
+        flock.ok("up")
+        flock.ok("engine", "attach", f"http://127.0.0.1:{engine}", "--name", "foreign")
+        yield flock
+        assert "Traceback" not in (flock.home / "logs/flock.log").read_text()
+
+
 @pytest.fixture(params=NATIVE_DOORS)
 def door(request: pytest.FixtureRequest) -> Door:
     return NATIVE_DOORS[request.param]
@@ -130,3 +142,49 @@ def test_a_client_that_leaves_stops_the_engine_and_pays_for_what_came(
     found, row = explained(flock, told.id), usage(flock)[told.id]
     assert (found["outcome"], row["estimated"], running(flock)) == ("cancelled", True, 0)
     assert row["output_tokens"] >= 20
+
+
+# -- to an engine of another dialect
+
+
+@pytest.mark.pitfall(64)
+@pytest.mark.parametrize(
+    ("door", "fields"),
+    [
+        (CHAT_DOOR, {"n": 2}),
+        (CHAT_DOOR, {"logprobs": True, "top_logprobs": 2}),
+        (RESPONSES_DOOR, {"top_logprobs": 2}),
+    ],
+)
+def test_what_would_lose_its_meaning_is_refused(foreign: Flock, door: Door, fields: dict[str, Any]) -> None:
+    for stream in (False, True):
+        told = door.ask(foreign, body(door, "scripted", stream=stream, **fields))
+        words = door.refused(told, 400, "unsupported")
+        assert "logprobs" in words or "n > 1" in words
+
+
+@pytest.mark.pitfall(64)
+def test_knobs_that_are_not_there_are_left_out_and_named(foreign: Flock) -> None:
+    knobs = {"seed": 1, "logit_bias": {"5": 1}, "frequency_penalty": 0.5, "min_p": 0.1}
+    for stream in (False, True):
+        told = CHAT_DOOR.ask(foreign, body(CHAT_DOOR, "scripted", stream=stream, temperature=1.5, **knobs))
+        assert (told.status, told.headers["x-flock-path"]) == (200, "translate"), told.body
+        assert knobs.keys() <= set(told.headers["x-flock-lost"].split(", "))
+        assert any("temperature" in edit for edit in explained(foreign, told.id)["edits"])
+
+
+@pytest.mark.pitfall(71)
+@pytest.mark.parametrize("door", [CHAT_DOOR, RESPONSES_DOOR], ids=["chat", "responses"])
+def test_a_foreign_stream_that_breaks_or_is_left(foreign: Flock, engine: int, door: Door) -> None:
+    call(engine, "GET", "/arm")
+    told = door.ask(foreign, body(door, "scripted-cut"))
+    assert "broke off" in door.failure(told).words
+    row = usage(foreign)[told.id]
+    # the prompt's tokens were told, those of the answer were not
+    assert (row["outcome"], row["estimated"], row["input_tokens"]) == ("partial", True, 40)
+    assert row["output_tokens"] >= pieces(door, told)
+    before = seen(engine)["closed_early"]
+    with closing(Client(foreign.port, foreign.key)) as client:
+        door.send(client, body(door, "scripted-endless", stream=False))
+        wait_for(lambda: seen(engine)["open"] == 1, "the engine answers")
+    wait_for(lambda: seen(engine)["closed_early"] > before, "the engine is told to stop")
