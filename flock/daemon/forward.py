@@ -163,7 +163,7 @@ class Reply:
 
         In a relay the client has heard the end, and a second answer (n > 1) may still be going on.
         """
-        tap = self._answer.tap if self._answer is not None and not self._ended else None
+        tap = self._answer.tap if self._answer is not None and not (self._ended or self._full) else None
         return isinstance(tap, TranslationTap) and tap.finished
 
     async def _send_comment(self) -> None:

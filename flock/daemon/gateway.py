@@ -30,7 +30,7 @@ from flock.errors import (
     NotFound,
     RequestTooLarge,
 )
-from flock.text import size
+from flock.text import one_line, size
 
 log = logging.getLogger(__name__)
 
@@ -196,9 +196,9 @@ class Gateway:
                 hint="raise the limit: flock config set max_body_bytes 64MiB",
             ) from None
         except web.RequestPayloadError as error:
-            raise InvalidRequest(
-                f"the body cannot be read: {error}", hint="check Content-Length and encoding"
-            ) from None
+            said = str(error)  # "400, message:\n  Can not decode content-encoding: gzip"
+            why = one_line(said.partition("message:")[2] or said)
+            raise InvalidRequest(f"the body cannot be read: {why}", hint="check Content-Length and encoding") from None
 
     async def _fail(self, reply: Reply, error: FlockError, server: ServerHalf) -> web.StreamResponse:
         record = reply.record

@@ -75,6 +75,13 @@ def test_a_body_that_is_no_json(flock: Flock, door: Door, name: str) -> None:
     door.refused(door.ask(flock, NOT_JSON[name]), 400, "invalid_request")
 
 
+def test_a_body_that_says_it_is_compressed(flock: Flock) -> None:
+    for door in DOORS.values():
+        told = door.ask(flock, b"\x1f\x8b\x08 no gzip", **{"Content-Encoding": "gzip"})
+        assert "content-encoding" in door.refused(told, 400, "invalid_request")
+        assert "\\n" not in told.body.decode()
+
+
 @pytest.mark.parametrize("data", [b"{", b"[]", b"null", b'{"model":"ok"}', b'{"model":"ok","messages":[]}'])
 def test_counting_is_as_strict(flock: Flock, data: bytes) -> None:
     MESSAGES_DOOR.refused(ask(flock.port, flock.key, data, COUNT), 400, "invalid_request")
