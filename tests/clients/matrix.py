@@ -7,6 +7,7 @@ usage: python -m tests.clients.matrix [--clients a,b] [--backends a,b] [--cells 
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -84,6 +85,7 @@ def main() -> int:
     parser.add_argument("--cells", default="")
     parser.add_argument("--outside", action="append", default=[], metavar="NAME=URL=MODEL=WORDS")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started ends too
     backends = [BACKENDS[name] for name in chosen(options.backends, dict(BACKENDS))]
     backends += [outside(*given.split("=", 3)) for given in options.outside]
     clients = [ROSTER[name] for name in chosen(options.clients, dict(ROSTER))]
