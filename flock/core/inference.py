@@ -30,7 +30,7 @@ from flock.dialects.plan import UNCHANGED, Changes, Plan, Target, plan
 from flock.dialects.switches import ALL_ON, Switches
 from flock.dialects.table import SERVERS, UPSTREAMS
 from flock.dialects.translate import Crossing
-from flock.errors import Draining, EngineBusy, EngineUnreachable, FlockError, Unsupported
+from flock.errors import ContextTooLong, Draining, EngineBusy, EngineUnreachable, FlockError, Unsupported
 from flock.outbound.pool import Exchange, Pools
 from flock.profile import NO_FAMILY, Family, Profile
 from flock.routing.choose import choose
@@ -42,8 +42,8 @@ log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
 # what is known of an engine that has not been started yet
 UNKNOWN = Profile("", "the engine", frozenset({"openai"}))
-# refusals that another upstream may not share
-_ELSEWHERE = (EngineBusy, Unsupported)
+# refusals that another upstream may not share: it may have room, the feature, or a larger window
+_ELSEWHERE = (EngineBusy, Unsupported, ContextTooLong)
 
 
 class Places(Protocol):
@@ -186,7 +186,10 @@ class Inference:
         """Return flock's own answer to a call that needs no model, None for every other."""
         if ask.endpoint == "completions":
             return None
-        request = SERVERS[ask.dialect].read_request(ask)
+        try:
+            request = SERVERS[ask.dialect].read_request(ask)
+        except FlockError:  # an engine that speaks the dialect may know better
+            return None
         found = noops.answer(request)
         if found is None:
             return None

@@ -274,7 +274,9 @@ def on_bad_first(flock: Flock, door: Door, body: dict[str, Any]) -> tuple[Told, 
     return wait_for(once, "the first choice has the faults")
 
 
-@pytest.mark.parametrize("model", ["status-500", "status-429", "error-first", "error-200", "dies-before"])
+@pytest.mark.parametrize(
+    "model", ["status-500", "status-429", "error-first", "error-200", "dies-before", "full-llamacpp"]
+)
 @either_way
 def test_broken_before_the_first_event_is_tried_elsewhere(
     pair: tuple[Flock, int, int], translated: Door, model: str, stream: bool
