@@ -188,6 +188,13 @@ def test_an_engines_failure_is_told_in_the_clients_words(
     assert told.json["request_id"] == told.id
 
 
+@pytest.mark.pitfall(67)
+def test_a_failure_names_what_was_left_out_of_the_request(flock: Flock) -> None:
+    told = ask(flock.port, flock.key, message("status-500", context_management={"edits": []}), MESSAGES, VERSION)
+    assert (told.status, told.headers["x-flock-path"]) == (502, "translate")
+    assert told.headers["x-flock-lost"] == "context_management"
+
+
 @pytest.mark.pitfall(71)
 @pytest.mark.pitfall(76)
 @pytest.mark.parametrize("model", ["dies-midway", "ends-early", "error-midway", "dies-in-frame"])

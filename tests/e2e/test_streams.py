@@ -53,6 +53,7 @@ def test_a_relayed_answer_is_the_engines_byte_by_byte(flock: Flock, fake: int) -
     assert usage(flock)[through.id]["output_tokens"] == 5
 
 
+@pytest.mark.pitfall(56)
 def test_the_usage_nobody_asked_for_is_counted_and_withheld(flock: Flock, fake: int) -> None:
     request = body("ok", stream=True)
     through, direct = ask(flock.port, flock.key, request), ask(fake, "", request)
@@ -181,6 +182,13 @@ def test_the_engines_own_400_passes_as_it_is(flock: Flock, fake: int, stream: bo
     through, direct = ask(flock.port, flock.key, request), ask(fake, "", request)
     assert (through.status, through.body) == (400, direct.body)
     assert usage(flock)[through.id]["outcome"] == "error"
+
+
+@pytest.mark.pitfall(72)
+@pytest.mark.parametrize("stream", [True, False])
+def test_the_engines_own_time_to_come_back_passes(flock: Flock, stream: bool) -> None:
+    told = tell(flock, "status-409", stream=stream)
+    assert (told.status, told.error["message"], told.headers["retry-after"]) == (409, "reloading", "9")
 
 
 def test_a_refusal_in_another_shape_gets_the_dialects(flock: Flock) -> None:

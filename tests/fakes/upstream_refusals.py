@@ -48,6 +48,11 @@ async def status_503(fake: Fake) -> None:
     await fake.plain(503, loading, extra="Retry-After: 7\r\n")
 
 
+async def status_409(fake: Fake) -> None:
+    """A refusal of the dialect's own that says when to come back."""
+    await fake.plain(409, {"error": {"message": "reloading", "type": "conflict"}}, extra="Retry-After: 9\r\n")
+
+
 async def status_413(fake: Fake) -> None:
     await fake.plain(413, {"error": {"message": "too much", "type": "invalid_request_error"}})
 
@@ -142,6 +147,7 @@ REFUSALS: dict[str, Callable[[Fake], Awaitable[None]]] = {
         waits_full,
         waits_json,
         status_503,
+        status_409,
         status_413,
         status_429_dated,
         error_200,

@@ -175,6 +175,22 @@ async def test_the_client_reads_the_name_it_used() -> None:
     assert json.loads(translated.body or b"")["model"] == "alias"
 
 
+@pytest.mark.parametrize(
+    ("stream", "kind", "body"), [(False, JSON, WHOLE), (False, SSE, STREAM), (True, JSON, WHOLE), (True, SSE, STREAM)]
+)
+async def test_the_usage_that_is_kept_is_the_engines_where_the_client_is_told_another(
+    stream: bool, kind: str, body: bytes
+) -> None:
+    case = Case("anthropic", stream=stream)
+    case.ask.headers = {"user-agent": "claude-cli/2.1.329 (external, cli)"}
+    case.made = plan(case.ask, Target("m", PROFILE, context=32_768))
+    answer = await case.answer(200, kind, body)
+    told = answer.body if answer.body is not None else streamed(answer)
+    assert (message_of(told) if stream else json.loads(told))["usage"]["input_tokens"] > 100
+    kept = case.record.usage if answer.tap is None else answer.tap.usage()
+    assert kept == Usage(input=10, output=3)
+
+
 @pytest.mark.pitfall(57)
 async def test_a_translated_stream_begins_with_an_estimate_of_the_prompt() -> None:
     answer = await Case("anthropic", stream=True).answer(200, SSE, ONE)

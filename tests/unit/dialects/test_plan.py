@@ -1,11 +1,13 @@
 """The plan, as a table: what is relayed, what is spliced, what is translated into which dialect, what is refused."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from flock.dialects.ask import Ask
+from flock.dialects.ir import Text, Thinking
 from flock.dialects.openai.server import CHAT, COMPLETIONS
 from flock.dialects.plan import RELAY, SPLICE, TRANSLATE, Changes, Plan, Target, plan
 from flock.dialects.switches import Switches
@@ -142,6 +144,24 @@ def test_text_is_looked_into_where_the_engine_does_not(
     assert (found.kind, found.dialect) == (kind, "openai")
 
 
+@pytest.mark.pitfall(50)
+@pytest.mark.parametrize(
+    ("fields", "thought", "said"),
+    [({}, "why", "so"), ({"reasoning_effort": "none"}, "", "why</think>so")],
+)
+def test_a_text_begins_as_thinking_where_the_prompt_holds_the_opener(
+    fields: dict[str, Any], thought: str, said: str
+) -> None:
+    family = replace(THINKER, think_implicit=True, thinking_off={"enable_thinking": False})
+    crossing = made(ask(**fields), family=family).crossing
+    assert crossing is not None
+    message = {"role": "assistant", "content": "why</think>so"}
+    body = {"id": "c", "model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    parts = crossing().read(json.dumps(body).encode()).parts
+    assert "".join(part.text for part in parts if isinstance(part, Thinking)) == thought
+    assert "".join(part.text for part in parts if isinstance(part, Text)) == said
+
+
 def test_completions_are_never_looked_into() -> None:
     asked = SERVERS["openai"].read_ask(b'{"model":"m","prompt":"<think>"}', COMPLETIONS)
     assert made(asked, family=THINKER).kind == RELAY
@@ -173,12 +193,21 @@ def test_a_limit_that_thinking_would_eat_is_raised() -> None:
     assert made(small, parsed, family=THINKER, context=300).sent["max_tokens"] == 280
 
 
-@pytest.mark.parametrize("fields", [{"n": 2}, {"logprobs": True}])
+@pytest.mark.parametrize(
+    ("client", "fields", "upstream"),
+    [
+        ("openai", {"n": 2}, "anthropic"),
+        ("openai", {"logprobs": True}, "anthropic"),
+        ("openai", {"n": 2}, "responses"),
+        ("openai", {"logprobs": True}, "responses"),
+        ("responses", {"top_logprobs": 3}, "openai"),
+    ],
+)
 @pytest.mark.pitfall(64)
-def test_what_a_translation_cannot_give_is_refused(fields: dict[str, Any]) -> None:
+def test_what_a_translation_cannot_give_is_refused(client: str, fields: dict[str, Any], upstream: str) -> None:
     with pytest.raises(Unsupported):
-        made(ask(**fields), profile("anthropic"))
-    assert made(ask(**fields)).kind == RELAY
+        made(ask(client, **fields), profile(upstream))
+    assert made(ask(client, **fields), profile(client)).kind == RELAY
 
 
 @pytest.mark.pitfall(34)

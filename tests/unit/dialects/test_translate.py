@@ -9,6 +9,7 @@ from flock.dialects.half import Addressing
 from flock.dialects.ir import Event, PartDelta, Request, Text, Usage
 from flock.dialects.openai import server as openai
 from flock.dialects.openai import upstream
+from flock.dialects.table import UPSTREAMS
 from flock.dialects.translate import Crossing, Gathering
 from flock.errors import UpstreamError
 from tests.grammar.anthropic import message_of, read
@@ -127,6 +128,17 @@ def test_the_commit_point_is_the_first_event_and_no_sign_of_life() -> None:
     assert tap.begun
     assert tap.between_frames
     assert tap.fault is None
+
+
+@pytest.mark.pitfall(71)
+@pytest.mark.parametrize(
+    ("dialect", "sign"),
+    [*((name, b": alive\n\n") for name in UPSTREAMS), ("anthropic", b'event: ping\ndata: {"type":"ping"}\n\n')],
+)
+def test_a_sign_of_life_in_any_dialect_is_no_first_event(dialect: str, sign: bytes) -> None:
+    tap = Crossing(Request("openai", "alias", []), openai, UPSTREAMS[dialect]).tap(TO)
+    assert tap.feed(sign) == b""
+    assert not tap.begun
 
 
 @pytest.mark.pitfall(71)

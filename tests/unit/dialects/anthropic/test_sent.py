@@ -249,6 +249,7 @@ def test_a_refusal_in_the_history_is_words() -> None:
     assert body(chat(HI, Message("assistant", [Refusal("No.")])))["messages"][1]["content"] == "No."
 
 
+@pytest.mark.pitfall(44)
 @pytest.mark.pitfall(46)
 def test_foreign_thinking_is_left_out_and_signed_thinking_comes_first() -> None:
     foreign = [Thinking("t", "enc", origin="responses"), Thinking("u")]

@@ -66,6 +66,7 @@ def test_a_plain_request() -> None:
     assert (out.lost, out.edits, out.names, out.headers) == ([], [], {}, {})
 
 
+@pytest.mark.pitfall(56)
 def test_a_stream_always_asks_for_usage() -> None:
     body = write(HI, stream=True, extras={}).body
     assert (body["stream"], body["stream_options"]) == (True, {"include_usage": True})
