@@ -7,6 +7,8 @@ import fnmatch
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from flock.dialects.ask import Ask
 from flock.dialects.ir import Usage
 from flock.dialects.switches import Switches
@@ -22,8 +24,16 @@ _SMALLER = ("claude-3*", "claude-*-4-5*", "claude-sonnet-4-6*")
 # It compacts when the usage told with the last answer reaches the window less this (measured: 66,985 + 20 of 100,000
 # does, 66,970 + 20 does not): 20,000 for an answer and 13,000 more.
 _MARGIN = 33_000
-# What the real window keeps free when Claude Code compacts: room for the summary it asks for, a quarter at most.
-_SUMMARY_ROOM = 8_192
+# What the real window keeps free when Claude Code compacts. What came since the last answer it estimates itself, not in
+# proportion, so a whole round may come on top: its shell prints up to 30,000 bytes (7,400 tokens, measured), its order
+# for a summary has 1,630, and a long summary 5,000. With 8,192 the order came to 63,731 tokens of 65,536 and the
+# summary was cut off, which cost a refusal and another summary of less. A quarter at most.
+_ROOM = 14_336
+# What a conversation must have between Claude Code's own prompt and the point at which it compacts. It gives up ("is
+# thrashing", exit 1) when it compacts three times in a row within three turns of the last time: of 32,768 tokens with a
+# prompt of 20,200 it did so after 12 requests, though a turn had but a thousand tokens. Told the truth it uses all of
+# the window, is refused, compacts, and got its work done; with a prompt of 12,200 the proportion is the better way.
+_TURNS = 8_192
 # Thinking of small models on easy questions runs to about a thousand tokens; twice that leaves room for the answer.
 THINKING_ALLOWANCE = 2048
 # Below this an answer is a probe ("quota", max_tokens 1), above the other the client has left room for thinking.
@@ -52,7 +62,10 @@ def scale(ask: Ask, context: int | None, switches: Switches) -> Callable[[Usage]
     assumed = _SMALLER_WINDOW if smaller else _WINDOW
     if context >= assumed:
         return None
-    factor = (assumed - _MARGIN) / (context - min(_SUMMARY_ROOM, context // 4))
+    full = context - min(_ROOM, context // 4)
+    if context // 4 < _ROOM and full - _own_prompt(ask.body) < _TURNS:
+        return None
+    factor = (assumed - _MARGIN) / full
 
     def scaled(usage: Usage) -> Usage:
         return Usage(
@@ -64,6 +77,14 @@ def scale(ask: Ask, context: int | None, switches: Switches) -> Callable[[Usage]
         )
 
     return scaled
+
+
+def _own_prompt(body: dict[str, Any]) -> int:
+    """Return about how many tokens there are in a request of Claude Code's before any conversation."""
+    try:
+        return len(orjson.dumps([body.get("system"), body.get("tools")])) // _CHARACTERS
+    except TypeError:  # nested too deeply, or half a character: plan.py says so where it must be written
+        return 0
 
 
 def limited(ask: Ask, family: Family, context: int | None, *, raising: bool) -> tuple[dict[str, Any], list[str]]:

@@ -43,15 +43,15 @@ def told(context: int, usage: Usage, **fields: Any) -> Usage:
     ],
 )
 def test_it_compacts_when_the_real_window_is_nearly_full(model: str, window: int) -> None:
-    """It compacts at its window less 33,000: told exactly when 8,192 of the real one are left for the summary."""
+    """It compacts at its window less 33,000: told exactly when 14,336 of the real one are left."""
     context = 65_536
-    full = Usage(input=context - 8192)
+    full = Usage(input=context - 14_336)
     assert abs(told(context, full, model=model).input - (window - 33_000)) <= 1
-    assert told(context, Usage(input=(context - 8192) // 2), model=model).input < window - 33_000
+    assert told(context, Usage(input=(context - 14_336) // 2), model=model).input < window - 33_000
 
 
 def test_a_small_window_keeps_a_quarter_free() -> None:
-    assert abs(told(8192, Usage(input=8192 * 3 // 4)).input - (1_000_000 - 33_000)) <= 1
+    assert abs(told(16_384, Usage(input=16_384 * 3 // 4)).input - (1_000_000 - 33_000)) <= 1
 
 
 def test_all_counts_are_in_proportion_and_times_are_not_told() -> None:
