@@ -25,7 +25,7 @@ _SMALLER = ("claude-3*", "claude-*-4-5*", "claude-sonnet-4-6*")
 # does, 66,970 + 20 does not): 20,000 for an answer and 13,000 more.
 _MARGIN = 33_000
 # What the real window keeps free when Claude Code compacts. What came since the last answer it estimates itself, not in
-# proportion, so a whole round may come on top: its shell prints up to 30,000 bytes (7,400 tokens, measured), its order
+# proportion, so a whole round may come on top: it keeps up to 30,000 bytes of what its shell prints (7,671), its order
 # for a summary has 1,630, and a long summary 5,000. With 8,192 the order came to 63,731 tokens of 65,536 and the
 # summary was cut off, which cost a refusal and another summary of less. A quarter at most.
 _ROOM = 14_336

@@ -1,6 +1,6 @@
 """When Claude Code compacts in windows of the usual sizes, as counted in runs of the real one (2.1.329).
 
-Its own prompt had 12,203 tokens, or 20,203 with a long prompt of the user's; the longest that its shell prints is 7,440
+Its own prompt had 12,203 tokens, or 20,203 with a long prompt of the user's; the longest that its shell prints is 7,671
 tokens, what asks for a summary 1,630, and a long summary 5,013.
 """
 
@@ -14,7 +14,7 @@ from flock.dialects.switches import Switches
 
 # at this usage it compacts; that of a million less 33,000
 COMPACTS = 967_000
-PROMPT, LONG_PROMPT, ROUND, ORDER, SUMMARY = 12_203, 20_203, 7_440, 1_630, 5_013
+PROMPT, LONG_PROMPT, ROUND, ORDER, SUMMARY = 12_203, 20_203, 7_671, 1_630, 5_013
 # it gives up when it has to compact within three turns of the last time
 TURNS = 4
 
