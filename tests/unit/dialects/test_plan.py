@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flock.dialects.ask import Ask
-from flock.dialects.ir import Text, Thinking
+from flock.dialects.ir import Part, Text, Thinking, ToolCall
 from flock.dialects.openai.server import CHAT, COMPLETIONS
 from flock.dialects.plan import RELAY, SPLICE, TRANSLATE, Changes, Plan, Target, plan
 from flock.dialects.switches import Switches
@@ -144,6 +144,14 @@ def test_text_is_looked_into_where_the_engine_does_not(
     assert (found.kind, found.dialect) == (kind, "openai")
 
 
+def parts_of(found: Plan, text: str) -> list[Part]:
+    """Return the parts that an engine's whole answer of this text becomes."""
+    assert found.crossing is not None
+    message = {"role": "assistant", "content": text}
+    body = {"id": "c", "model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    return found.crossing().read(json.dumps(body).encode()).parts
+
+
 @pytest.mark.pitfall(50)
 @pytest.mark.parametrize(
     ("fields", "thought", "said"),
@@ -153,13 +161,26 @@ def test_a_text_begins_as_thinking_where_the_prompt_holds_the_opener(
     fields: dict[str, Any], thought: str, said: str
 ) -> None:
     family = replace(THINKER, think_implicit=True, thinking_off={"enable_thinking": False})
-    crossing = made(ask(**fields), family=family).crossing
-    assert crossing is not None
-    message = {"role": "assistant", "content": "why</think>so"}
-    body = {"id": "c", "model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
-    parts = crossing().read(json.dumps(body).encode()).parts
+    parts = parts_of(made(ask(**fields), family=family), "why</think>so")
     assert "".join(part.text for part in parts if isinstance(part, Thinking)) == thought
     assert "".join(part.text for part in parts if isinstance(part, Text)) == said
+
+
+@pytest.mark.pitfall(22)
+@pytest.mark.parametrize(("name", "called"), [("f", True), ("g", False)])
+@pytest.mark.parametrize("client", ["openai", "anthropic"])
+def test_a_call_that_the_model_wrote_as_text_is_one_where_the_tool_is_offered(
+    client: str, name: str, called: bool
+) -> None:
+    tools = TOOLS if client == "openai" else [{"name": "f", "input_schema": {"type": "object"}}]
+    text = f'<tool_call>{{"name": "{name}", "arguments": {{"x": 1}}}}</tool_call>'
+    (part,) = parts_of(made(ask(client, tools=tools), family=THINKER), text)
+    if called:
+        assert isinstance(part, ToolCall)
+        assert (part.name, json.loads(part.arguments)) == ("f", {"x": 1})
+    else:
+        assert part == Text(text)
+    assert parts_of(made(ask(client, tools=tools), profile(parses_tools=True), family=THINKER), text) == [Text(text)]
 
 
 def test_completions_are_never_looked_into() -> None:
@@ -249,6 +270,7 @@ def test_words_the_answer_is_to_begin_with(prefill: str, told: bool, lost: bool)
     found = made(ask("anthropic", messages=turns), profile(prefill=prefill))
     assert (found.sent.get("continue_final_message") is True) is told
     assert any("prefill" in word for word in found.lost) is lost
+    assert parts_of(found, "I say so") == [Text(" so" if prefill == "repeats" else "I say so")]
 
 
 def test_a_tool_the_client_offers_itself_is_not_offered_twice() -> None:
