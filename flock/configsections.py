@@ -140,6 +140,9 @@ class Translation(Section):
     raise_max_tokens: Annotated[bool, PlainValidator(parse_switch)] = _switch(
         "whether the limit of an answer is raised by what the model thinks, where thinking would eat it"
     )
+    lower_max_tokens: Annotated[bool, PlainValidator(parse_switch)] = _switch(
+        "whether the limit of an answer is lowered to what the model's window has room for, which engines may refuse"
+    )
     drop_duplicate_tools: Annotated[bool, PlainValidator(parse_switch)] = _switch(
         "whether a vendor's own tool is left out where the client offers one of the same name itself"
     )

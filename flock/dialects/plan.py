@@ -109,7 +109,8 @@ def _changes(ask: Ask, target: Target, switches: Switches, before: Changes) -> t
         if found:
             changed.update(found)
             edits += words
-    found, words = tokens.limited(ask, target.family, target.context, raising=switches.raise_max_tokens)
+    raising, lowering = switches.raise_max_tokens, switches.lower_max_tokens
+    found, words = tokens.limited(ask, target.family, target.context, raising=raising, lowering=lowering)
     if found:
         changed.update(found)
         edits += words

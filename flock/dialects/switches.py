@@ -15,6 +15,7 @@ class Switches:
     think_tags: bool = True
     tool_rescue: bool = True
     raise_max_tokens: bool = True
+    lower_max_tokens: bool = True
     drop_duplicate_tools: bool = True
     fetch_images: bool = True
     answer_noops: bool = False

@@ -4,6 +4,7 @@ Pure. Called by plan.py; their switches are `translation.context_scaling` and `t
 """
 
 import fnmatch
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -40,6 +41,9 @@ THINKING_ALLOWANCE = 2048
 _PROBE, _ROOMY = 16, 4096
 # bytes of a body per token, JSON's own marks included: OpenAI's rule of thumb for English
 _CHARACTERS = 4
+# base64 of pictures and sounds: text without a space for so long is none; a picture is about a thousand tokens to the
+# models that see (estimate.py has them by size)
+_DATA, _PIECE = re.compile(rb"[A-Za-z0-9+/]{4096,}"), 1000
 # What an answer may always have: a prompt that leaves less is the engine's to refuse, with its own count.
 _ROOM_MIN = 256
 _LIMITS = {"openai": ("max_completion_tokens", "max_tokens"), "responses": ("max_output_tokens",)}
@@ -87,12 +91,15 @@ def _own_prompt(body: dict[str, Any]) -> int:
         return 0
 
 
-def limited(ask: Ask, family: Family, context: int | None, *, raising: bool) -> tuple[dict[str, Any], list[str]]:
+def limited(
+    ask: Ask, family: Family, context: int | None, *, raising: bool, lowering: bool = True
+) -> tuple[dict[str, Any], list[str]]:
     """Return the answer's limit as it should be, as (top-level fields, words about it); nothing where it may stay.
 
-    Lowered to what the window (`context`, in tokens) has room for: coding tools ask for 32,000 or 64,000 whatever the
-    model, and vLLM refuses more than its window. With `raising`, raised by what the model will think, when its family
-    thinks, the client did not switch that off and thinking would eat the limit; never beyond what is left.
+    With `lowering`, lowered to what the window (`context`, in tokens) has room for: coding tools ask for 32,000 or
+    64,000 whatever the model, and vLLM refuses more than its window. With `raising`, raised by what the model will
+    think, when its family thinks, the client did not switch that off and thinking would eat the limit; never beyond
+    what is left.
     """
     body = ask.body
     for name in _LIMITS.get(ask.dialect, ("max_tokens",)):
@@ -101,7 +108,11 @@ def limited(ask: Ask, family: Family, context: int | None, *, raising: bool) -> 
     else:
         return {}, []
     room = max(context - len(ask.raw) // _CHARACTERS, _ROOM_MIN) if context else limit + THINKING_ALLOWANCE
+    if limit > room and context:
+        room = max(context - _tokens(ask.raw), _ROOM_MIN)
     if limit > room:
+        if not lowering:
+            return {}, []
         return {name: room}, [f"{name}: {limit} → {room}, what the window of {context} has room for"]
     if not raising or not family.think_close or ask.endpoint == "completions" or not _PROBE <= limit < _ROOMY:
         return {}, []
@@ -109,6 +120,12 @@ def limited(ask: Ask, family: Family, context: int | None, *, raising: bool) -> 
     if new > limit and not _thinks_not(body):
         return {name: new}, [f"{name}: {limit} → {new}, room for the model's thinking"]
     return {}, []
+
+
+def _tokens(raw: bytes) -> int:
+    """Return about how many tokens a body has: pictures and sounds count by the piece, not by their bytes."""
+    data = [len(found[0]) for found in _DATA.finditer(raw)]
+    return (len(raw) - sum(data)) // _CHARACTERS + len(data) * _PIECE
 
 
 def _thinks_not(body: dict[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from flock.profile import Family, Native, Profile
 
 PATHS = {"openai": CHAT, "anthropic": "/v1/messages", "responses": "/v1/responses"}
 THINKER = Family("thinker", ("m",), think_open="<think>", think_close="</think>", tool_formats=("hermes",))
-OFF = Switches(False, False, False, False, False, False, False)
+OFF = Switches(False, False, False, False, False, False, False, False)
 
 
 def profile(*dialects: str, **fields: Any) -> Profile:
@@ -201,6 +201,19 @@ def test_a_limit_beyond_the_window_is_lowered(client: str) -> None:
     assert found.sent[name] == room
     assert any(str(room) in edit for edit in found.edits)
     assert made(ask(client, **{name: 4000}), profile(client), context=8192).kind == RELAY
+
+
+@pytest.mark.pitfall(61)
+def test_a_picture_takes_its_tokens_of_the_window_not_its_bytes() -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 400_000}}
+    found = made(ask(messages=[{"role": "user", "content": [picture]}], max_tokens=64_000), context=8192)
+    assert 6000 < found.sent["max_tokens"] < 8192
+
+
+@pytest.mark.pitfall(61)
+def test_a_limit_may_be_left_as_it_is() -> None:
+    asked = ask(max_tokens=64_000)
+    assert made(asked, switches=Switches(lower_max_tokens=False), context=8192).body is asked.raw
 
 
 def test_a_limit_that_thinking_would_eat_is_raised() -> None:
