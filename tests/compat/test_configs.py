@@ -24,3 +24,7 @@ def test_0_1_0(tmp_path: Path) -> None:
     assert config.engine.vllm_endpoint == "http://gpu-box:8000"
     assert config.engine.llamacpp_endpoint == "http://[::1]:8089"
     assert (config.gateway.first_token_seconds, config.gateway.stall_seconds) == (0.0, 12.5)
+    assert config.router.alias_pairs() == [("claude-*haiku*", "qwen3-4b"), ("claude-*", "default")]
+    assert config.gateway.cors_origins == "https://chat.example.org, http://localhost:3000"
+    switches = config.translation
+    assert (switches.context_scaling, switches.fetch_images, switches.answer_noops) == (False, False, True)
