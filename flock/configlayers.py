@@ -128,7 +128,7 @@ def wrong(spec: Spec, found: Value) -> Problem:
     where = _where(found.layer) if found.layer.name == "file" else ""
     return Problem(
         f"{spec.key} is {_shown(found.value)}{where}, and must be {spec.allowed}",
-        f"flock config set {spec.key} {spec.example}",
+        f"flock config set {spec.key} {shlex.quote(spec.example)}",
     )
 
 

@@ -1,5 +1,6 @@
 """The schema, the layers, and every sentence about a wrong setting."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -324,14 +325,15 @@ def test_an_edit_that_would_break_the_file_is_refused(home: Home) -> None:
 
 
 def test_every_complaint_can_be_mended_by_its_hint(home: Home) -> None:
-    written(home, "lisen: 127.0.0.1:81\nlog_level: loud\nmesh:\n  backend: lan\nrouter.default_model: a\nzebra: [1]\n")
+    text = "lisen: 127.0.0.1:81\nlog_level: loud\nmesh:\n  backend: lan\nrouter.default_model: a\nzebra: [1]\n"
+    written(home, text + "translation:\n  think_tags: perhaps\n")
     for _ in range(10):
         try:
             check_file(home)
             break
         except ConfigInvalid as error:
             for command in error.hint.split("; "):
-                program, config, verb, key, *value = command.split()
+                program, config, verb, key, *value = shlex.split(command)
                 assert (program, config) == ("flock", "config")
                 if verb == "set":
                     set_setting(home, {}, key, *value)
@@ -340,6 +342,14 @@ def test_every_complaint_can_be_mended_by_its_hint(home: Home) -> None:
                     unset_setting(home, {}, key)
     config = load(home, {})
     assert (config.listen.port, config.router.default_model, config.log_level) == (81, "a", "info")
+
+
+def test_a_hint_with_spaces_in_it_runs_as_it_stands(home: Home) -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        set_setting(home, {}, "router.aliases", "haiku")
+    *command, value = shlex.split(caught.value.hint)
+    assert command == ["flock", "config", "set", "router.aliases"]
+    assert set_setting(home, {}, "router.aliases", value).value == value
 
 
 def test_the_minimal_file_says_the_defaults(home: Home) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from flock.config import parse_listen
-from flock.configvalues import parse_size, parse_url
+from flock.configvalues import alias_pairs, parse_aliases, parse_origins, parse_size, parse_url
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,26 @@ def test_no_urls(words: object) -> None:
 def test_urls() -> None:
     assert parse_url("127.0.0.1:8000") == "http://127.0.0.1:8000"
     assert parse_url("https://gpu.example/v1/") == "https://gpu.example/v1"
+
+
+def test_aliases() -> None:
+    assert alias_pairs("claude-*haiku*=a, b*=default,") == [("claude-*haiku*", "a"), ("b*", "default")]
+    assert parse_aliases(" x=y ,z = w") == "x=y, z=w"
+    assert parse_aliases("") == ""
+
+
+@pytest.mark.parametrize("words", ["x", "=y", "x=", "x y=z", "x=y z", "x=y\nz=w", 5])
+def test_no_aliases(words: object) -> None:
+    with pytest.raises(ValueError, match="not"):
+        parse_aliases(words)
+
+
+def test_origins() -> None:
+    assert parse_origins("https://a.example/, http://localhost:3000") == "https://a.example, http://localhost:3000"
+    assert (parse_origins("*"), parse_origins("")) == ("*", "")
+
+
+@pytest.mark.parametrize("words", ["a.example", "https://a.example/path", "https://", "file:///x", True])
+def test_no_origins(words: object) -> None:
+    with pytest.raises(ValueError, match="not"):
+        parse_origins(words)
