@@ -8,12 +8,11 @@ import base64
 import binascii
 from typing import Any
 
+from flock.dialects.history import media_type
 from flock.dialects.ir import File, Image, Opaque
 from flock.errors import InvalidRequest, Unsupported
 from flock.plain import is_array, is_object
 
-# How base64 of each format begins: what a client says of its picture is often wrong, and engines decode by the type
-_SIGNS = {"iVBORw": "image/png", "/9j/": "image/jpeg", "R0lGOD": "image/gif", "UklGR": "image/webp", "Qk": "image/bmp"}
 _TEXTUAL = ("application/json", "application/xml", "application/x-yaml", "application/yaml", "application/javascript")
 _ELSEWHERE = "use a model whose engine takes it: flock model ls"
 
@@ -26,8 +25,7 @@ def write_image(image: Image) -> dict[str, Any]:
     if image.url:
         shown = {"url": image.url}
     elif image.data:
-        kind = next((kind for sign, kind in _SIGNS.items() if image.data.startswith(sign)), image.media_type)
-        shown = {"url": f"data:{kind or 'image/png'};base64,{image.data}"}
+        shown = {"url": f"data:{media_type(image.data, image.media_type)};base64,{image.data}"}
     else:
         if not image.id:
             raise InvalidRequest("an image comes without data", hint="send its data")
