@@ -5,7 +5,7 @@ Does no I/O. Legacy `functions` become tools, marked so that the answer is spell
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from flock.dialects.custom_tools import as_function
 from flock.dialects.history import called_tools
@@ -18,7 +18,12 @@ from flock.plain import is_object
 LEGACY = "legacy_function"
 # What Claude Code lists in place of tools that are yet to be found; never a tool (seen in 2.1.329)
 PLACEHOLDER = "DeferredToolPlaceholder"
-_MODES = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
+_MODES: dict[str, Literal["auto", "none", "required"]] = {
+    "auto": "auto",
+    "none": "none",
+    "required": "required",
+    "any": "required",
+}
 
 # -- reading
 
@@ -83,7 +88,7 @@ def read_choice(body: dict[str, Any]) -> tuple[ToolChoice | None, set[str] | Non
                 hint=f"correct {where}",
                 details=at(where),
             )
-        return ToolChoice(mode), None  # type: ignore[arg-type]
+        return ToolChoice(mode), None
     choice = fields_of(given, where)
     if choice.get("type") == "allowed_tools":
         return _allowed(fields_of(choice.get("allowed_tools"), f"{where}.allowed_tools"), f"{where}.allowed_tools")
