@@ -12,7 +12,18 @@ from typing import Any, cast
 
 from flock.errors import ConfigInvalid
 from flock.paths import short
-from flock.profile import COUNTS, FEATURES, LATE_SYSTEM, PREFILLS, SYSTEM_ROLES, TOOL_FORMATS, Family, Native, Profile
+from flock.profile import (
+    COUNTS,
+    FEATURES,
+    LATE_SYSTEM,
+    PREFILLS,
+    SYSTEM_ROLES,
+    TASKS,
+    TOOL_FORMATS,
+    Family,
+    Native,
+    Profile,
+)
 from flock.yamltext import load
 
 _Row = dict[str, Any]
@@ -181,6 +192,16 @@ def _natives(name: str, value: Any) -> dict[str, Native]:
     return {str(dialect): Native(**_checked(_NATIVE, f"{name}.{dialect}", row)) for dialect, row in rows.items()}
 
 
+def _tasks(name: str, value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise ConfigInvalid(f"{name} must map tasks to the shape each is done in, such as {{embeddings: openai}}")
+    found = cast(dict[Any, Any], value)
+    for task, shape in found.items():
+        if task not in TASKS or not isinstance(shape, str) or not shape:
+            raise ConfigInvalid(f"{name}.{task} is no task with a shape; the tasks are {', '.join(sorted(TASKS))}")
+    return found
+
+
 _FEATURES = _some_of(frozenset, FEATURES, "features")
 _NATIVE: Mapping[str, _Check] = {"since": _text, "lacks": _FEATURES}
 
@@ -190,6 +211,7 @@ _OWN_CHECKS: Mapping[str, _Check] = {
     "native": _natives,
     "lacks": _FEATURES,
     "counts": _one_of(COUNTS),
+    "tasks": _tasks,
     "prefill": _one_of(PREFILLS),
     "request_faults": _words(tuple, 'sentences\' beginnings, such as ["image input is not supported"]'),
     "models": _words(tuple, 'globs of model ids, such as ["qwen3*"]'),

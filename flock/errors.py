@@ -185,6 +185,24 @@ class EngineOverloaded(FlockError):
     code, status, exit_code = "engine_overloaded", 503, 75
 
 
+class WrongKind(FlockError):
+    """The model is of another kind than the request needs; details hold `kind`, and `models` that would do."""
+
+    code, status, exit_code = "wrong_model_kind", 400, 2
+
+
+class VendorKeyMissing(FlockError):
+    """No key for the vendor is known, or none can be read."""
+
+    code, status, exit_code = "vendor_key_missing", 503, 4
+
+
+class SecretsLocked(FlockError):
+    """The stored secrets are encrypted and nobody has unlocked them since the daemon started."""
+
+    code, status, exit_code = "secrets_locked", 503, 4
+
+
 class UpstreamStalled(FlockError):
     """The engine fell silent for longer than the limit."""
 

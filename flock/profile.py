@@ -60,6 +60,17 @@ TOOL_FORMATS = frozenset(
         "seed",  # <seed:tool_call><function=NAME><parameter=…>
     }
 )
+# What is asked of a model beside a conversation → the kind of model that does it
+TASKS: Mapping[str, str] = {
+    "embeddings": "embedding",
+    "rerank": "rerank",
+    "transcriptions": "transcription",
+    "translations": "transcription",
+    "speech": "speech",
+    "images": "image",
+}
+# Kinds of models; "" is one of which nothing is known, and is tried with whatever is asked of it
+KINDS = frozenset({"", "chat", *TASKS.values()})
 SYSTEM_ROLES = frozenset({"developer", "system", "user"})
 LATE_SYSTEM = frozenset({"hoist", "keep", "user"})
 COUNTS = frozenset({"", "anthropic", "llamacpp", "vllm"})
@@ -89,8 +100,9 @@ class Profile:
     generating when the connection closes; `parses_tools`, `parses_thinking`: takes tool calls and thinking out of the
     model's text by itself; `named_choice`: heeds a tool_choice that names a tool; `counts`: the path that counts tokens
     and its shape ("anthropic", "llamacpp", "vllm", ""); `prefill`: see PREFILLS; `start_hint`: the command that starts
-    it, for `engine_unreachable`; `request_faults`: how the sentences begin that it says with status 500 although the
-    request is at fault.
+    it, for `engine_unreachable`; `tasks` the tasks it does (TASKS) and the shape it does each in, a word of
+    dialects/tasks ("openai", "whisper", "piper"); `request_faults`: how the sentences begin that it says with status
+    500 although the request is at fault.
     """
 
     kind: str
@@ -109,6 +121,7 @@ class Profile:
     prefill: str = ""
     start_hint: str = ""
     request_faults: tuple[str, ...] = ()
+    tasks: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

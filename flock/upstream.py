@@ -1,10 +1,52 @@
-"""Upstream: an address that answers for a model, its profile and who owns it. The word routing, engines and the
-forward path share.
+"""Upstream: an address that answers for a model, its profile and who owns it.
+
+The word that routing, engines, vendors and the forward path share.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from flock.profile import Profile
+
+
+class Credential(Protocol):
+    """One key for a vendor. Its secret never leaves `headers`; `name` is what people may see ("GROQ_API_KEY_2")."""
+
+    @property
+    def name(self) -> str:
+        """What people may see of it."""
+        ...
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that show it."""
+        ...
+
+    def failed(self, status: int, retry_after: float | None) -> None:
+        """Hear that the vendor refused it with this status (0: no answer at all): it rests for a while."""
+        ...
+
+    def served(self) -> None:
+        """Hear that it was taken."""
+        ...
+
+
+class Channel(Protocol):
+    """How a vendor is reached: where its paths are, and which keys open it. flock/vendors has the real ones."""
+
+    def url(self, path: str, model: str) -> str:
+        """Return the URL of a dialect's path ("/v1/chat/completions") for a model of the vendor."""
+        ...
+
+    async def credentials(self) -> Sequence[Credential]:
+        """Return the team's keys, those that rest last. Raises VendorKeyMissing, never an empty list."""
+        ...
+
+    def lend(self, headers: dict[str, str]) -> Credential | None:
+        """Return the caller's own credential of these headers (lower-case names) where the vendor's row permits that
+        it passes through, None otherwise.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +54,8 @@ class Upstream:
     """One place a request can go. `prefix` is the path before `/v1`; `key` is sent as Bearer, empty for none; `version`
     is the engine's own, "" when it does not tell.
 
-    `name` is unique ("embedded:flock-smoke", "vllm"); `engine` is the engine's name in `flock engine ls`.
+    `name` is unique ("embedded:flock-smoke", "vllm", "vendor:groq"); `engine` is the engine's name in
+    `flock engine ls`, or the vendor's in `flock vendor ls`. `channel` is how a vendor is reached, None for an engine.
     """
 
     name: str
@@ -25,6 +68,7 @@ class Upstream:
     tls: bool = False
     key: str = field(default="", repr=False)
     version: str = ""
+    channel: Channel | None = None
 
     @property
     def url(self) -> str:
@@ -34,11 +78,22 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """What a million tokens cost, in US dollars."""
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
-    """A model on an engine, as the routing table holds it.
+    """A model on an engine or at a vendor, as the routing table holds it.
 
     `state` is ready, starting, stopping, stopped, failed or unreachable; `upstream` is None while an engine of ours is
-    not ready; `context` is the window in tokens, None when unknown.
+    not ready; `context` is the window in tokens, None when unknown; `largest` the one it could be loaded with, None
+    where it cannot be loaded anew per request. `served` is the model's name over there, "" where
+    it is the same. `kind` is a word of `profile.KINDS`. `vendor` is the vendor's name, "" for an engine: what says that
+    a call costs money. `price` is None when unknown, which is never 0.
     """
 
     model: str
@@ -48,3 +103,8 @@ class Placement:
     state: str
     upstream: Upstream | None
     context: int | None = None
+    largest: int | None = None
+    served: str = ""
+    kind: str = ""
+    vendor: str = ""
+    price: Price | None = None

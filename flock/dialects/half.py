@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from flock.dialects.ask import Ask
 from flock.dialects.ir import Event, Reply, Request
 from flock.errors import FlockError
+from flock.wire.framing import Framing
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ class Reader(Protocol):
     """Understands the stream of an upstream; one per answer."""
 
     def read(self, frame: bytes) -> list[Event]:
-        """Return the events of one whole SSE frame, [] for one that says nothing. Never raises: Broke says it."""
+        """Return the events of one whole frame, [] for one that says nothing. Never raises: Broke says it."""
         ...
 
     def close(self) -> list[Event]:
@@ -73,13 +74,34 @@ class Reader(Protocol):
         ...
 
 
-class ServerHalf(Protocol):
-    """A dialect as clients speak it."""
+class FaultHalf(Protocol):
+    """What the door needs of a dialect when there is no answer: how it spells an error, and how it keeps waiting."""
 
     @property
     def KEEPALIVE(self) -> bytes:
-        """What keeps a client waiting while nothing else can be said."""
+        """What keeps a client waiting while nothing else can be said; b"" where nothing may be."""
         ...
+
+    @property
+    def STREAM_TYPE(self) -> str:
+        """The Content-Type of its streams."""
+        ...
+
+    def http_status(self, error: FlockError) -> int:
+        """Return the HTTP status under which the dialect's clients look for this error."""
+        ...
+
+    def write_fault(self, error: FlockError, request_id: str = "") -> bytes:
+        """Return the body of an error."""
+        ...
+
+    def stream_fault(self, error: FlockError, request_id: str = "") -> bytes:
+        """Return an error as the last frames of a stream of which no frame but keep-alives has been sent."""
+        ...
+
+
+class ServerHalf(FaultHalf, Protocol):
+    """A dialect as clients speak it."""
 
     def read_ask(self, raw: bytes, path: str) -> Ask:
         """Parse and check a body. Raises InvalidRequest naming the field that is wrong."""
@@ -101,17 +123,14 @@ class ServerHalf(Protocol):
         """Return the writer of one streamed answer."""
         ...
 
-    def write_fault(self, error: FlockError, request_id: str = "") -> bytes:
-        """Return the body of an error."""
-        ...
-
-    def stream_fault(self, error: FlockError, request_id: str = "") -> bytes:
-        """Return an error as the last frames of a stream of which no frame but keep-alives has been sent."""
-        ...
-
 
 class UpstreamHalf(Protocol):
     """A dialect as engines speak it."""
+
+    @property
+    def FRAMING(self) -> Framing:
+        """How its streams are framed."""
+        ...
 
     def write_request(self, request: Request, model: str, *, stream: bool) -> Outgoing:
         """Spell a request for a model of the upstream. Raises Unsupported naming a part that has no equivalent."""

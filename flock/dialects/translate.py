@@ -18,7 +18,6 @@ from flock.dialects.history import parse_told
 from flock.dialects.ir import Began, Broke, Ended, Event, Idle, PartDelta, Reply, Request, Usage, Used
 from flock.errors import FlockError, UpstreamError
 from flock.plain import is_object
-from flock.wire.sse import Frames, split
 
 Filters = Callable[[], Sequence[Filter]]
 
@@ -91,10 +90,11 @@ def _filtered(filters: Sequence[Filter], events: Sequence[Event]) -> list[Event]
 class Events:
     """Makes events of the bytes of one stream, and keeps what accounting needs of them."""
 
-    __slots__ = ("_filters", "_frames", "_reader", "broke", "ended", "first", "tokens", "usage")
+    __slots__ = ("_filters", "_frames", "_reader", "_split", "broke", "ended", "first", "tokens", "usage")
 
     def __init__(self, crossing: Crossing) -> None:
-        self._frames = Frames()
+        framing = crossing.upstream.FRAMING
+        self._frames, self._split = framing.cutter(), framing.split
         self._reader = crossing.upstream.reader(crossing.names)
         self._filters = crossing.filters()
         self.usage: Usage | None = None
@@ -107,7 +107,7 @@ class Events:
         whole, _ = self._frames.feed(data)
         found: list[Event] = []
         if whole:
-            for frame in split(whole):
+            for frame in self._split(whole):
                 found += self._reader.read(frame)
         return self._seen(found)
 

@@ -5,6 +5,7 @@ Does no I/O. Frames are kept as bytes: a relay must not decode what it passes on
 
 from flock.errors import UpstreamError
 from flock.text import size
+from flock.wire.framing import Framing
 
 KEEPALIVE = b": keep-alive\n\n"
 # A frame holds a whole answer at most, with pictures in it; what never ends must not fill the memory.
@@ -67,3 +68,6 @@ def event_of(frame: bytes) -> bytes:
         if line.startswith(b"event:"):
             return line[6:].strip()
     return b""
+
+
+SSE = Framing("text/event-stream", Frames, split)

@@ -24,6 +24,7 @@ from flock.dialects.ir import Request
 from flock.errors import InvalidRequest
 from flock.plain import is_array, is_object
 
+STREAM_TYPE = "text/event-stream; charset=utf-8"
 KEEPALIVE = b'event: ping\ndata: {"type": "ping"}\n\n'
 
 
@@ -112,6 +113,7 @@ def writer(request: Request, to: Addressing) -> Writer:
 
 __all__ = [
     "KEEPALIVE",
+    "STREAM_TYPE",
     "features",
     "http_status",
     "read_ask",

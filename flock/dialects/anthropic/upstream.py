@@ -12,6 +12,9 @@ from flock.dialects.half import Reader
 from flock.dialects.ir import Json, Part, Refusal, Reply, Thinking, ToolCall
 from flock.errors import InvalidRequest, UpstreamError
 from flock.plain import is_array, is_object
+from flock.wire.sse import SSE
+
+FRAMING = SSE
 
 
 def read_reply(body: Json, names: dict[str, str]) -> Reply:
@@ -60,4 +63,4 @@ def reader(names: dict[str, str]) -> Reader:
     return MessagesReader(names)
 
 
-__all__ = ["read_reply", "reader", "write_request"]
+__all__ = ["FRAMING", "read_reply", "reader", "write_request"]

@@ -18,9 +18,11 @@ from flock.dialects.openai.replies import write_reply
 from flock.dialects.openai.requests import read_request
 from flock.dialects.openai.stream import DONE, writer
 from flock.dialects.openai.words import CHAT, COMPLETIONS, FIELDS
-from flock.errors import InvalidRequest
+from flock.errors import FlockError, InvalidRequest
 from flock.plain import is_array, is_object
 from flock.wire.sse import KEEPALIVE
+
+STREAM_TYPE = "text/event-stream; charset=utf-8"
 
 
 def read_ask(raw: bytes, path: str) -> Ask:
@@ -125,12 +127,19 @@ def _model(model_id: str, created: int, context: int | None) -> dict[str, Any]:
     return shown
 
 
+def http_status(error: FlockError) -> int:
+    """Return the status of an error: flock's own."""
+    return error.status
+
+
 __all__ = [
     "CHAT",
     "COMPLETIONS",
     "DONE",
     "KEEPALIVE",
+    "STREAM_TYPE",
     "features",
+    "http_status",
     "read_ask",
     "read_request",
     "stream_fault",

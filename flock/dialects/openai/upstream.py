@@ -11,8 +11,12 @@ from flock.dialects.openai.outgoing import write_request
 from flock.dialects.openai.overflow import read_overflow
 from flock.dialects.openai.tap import TAIL_BYTES, StreamTap, event_fault, first_event, is_fault, read_fault
 from flock.dialects.openai.usage import read_body_usage, read_usage
+from flock.wire.sse import SSE
+
+FRAMING = SSE
 
 __all__ = [
+    "FRAMING",
     "NO_USAGE",
     "TAIL_BYTES",
     "StreamTap",

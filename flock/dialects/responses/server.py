@@ -26,6 +26,8 @@ from flock.errors import FlockError, InvalidRequest, Unsupported
 from flock.plain import is_array, is_object
 from flock.wire.sse import KEEPALIVE
 
+STREAM_TYPE = "text/event-stream; charset=utf-8"
+
 # What the middle has a place for; everything else is kept in `extras`.
 _UNDERSTOOD = frozenset(
     {
@@ -219,10 +221,17 @@ def stream_fault(error: FlockError, request_id: str = "") -> bytes:
     return ResponsesWriter(nobody, Addressing(request_id, "")).fault(error)
 
 
+def http_status(error: FlockError) -> int:
+    """Return the status of an error: flock's own."""
+    return error.status
+
+
 __all__ = [
     "KEEPALIVE",
     "PATH",
+    "STREAM_TYPE",
     "features",
+    "http_status",
     "read_ask",
     "read_request",
     "stream_fault",

@@ -19,6 +19,9 @@ from flock.dialects.responses.tools import write_choice, write_tools
 from flock.dialects.responses.words import DIALECT, ENCRYPTED, PATH
 from flock.errors import Unsupported, UpstreamError
 from flock.plain import is_array, is_object
+from flock.wire.sse import SSE
+
+FRAMING = SSE
 
 # knobs of other dialects, by the middle's name and the one the client used
 _ABSENT = (
