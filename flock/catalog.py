@@ -192,6 +192,13 @@ def _natives(name: str, value: Any) -> dict[str, Native]:
     return {str(dialect): Native(**_checked(_NATIVE, f"{name}.{dialect}", row)) for dialect, row in rows.items()}
 
 
+def _some_globs(name: str, value: Any) -> tuple[str, ...]:
+    words = cast(list[Any], value) if isinstance(value, list) else None
+    if words is None or not all(isinstance(word, str) and word for word in words):
+        raise ConfigInvalid(f'{name} must be a list, perhaps an empty one, of globs of model ids, such as ["o3*"]')
+    return tuple(words)
+
+
 def _tasks(name: str, value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         raise ConfigInvalid(f"{name} must map tasks to the shape each is done in, such as {{embeddings: openai}}")
@@ -213,6 +220,7 @@ _OWN_CHECKS: Mapping[str, _Check] = {
     "counts": _one_of(COUNTS),
     "tasks": _tasks,
     "prefill": _one_of(PREFILLS),
+    "reasons": _some_globs,
     "request_faults": _words(tuple, 'sentences\' beginnings, such as ["image input is not supported"]'),
     "models": _words(tuple, 'globs of model ids, such as ["qwen3*"]'),
     "tool_formats": _some_of(tuple, TOOL_FORMATS, "tool formats"),

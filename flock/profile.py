@@ -102,7 +102,9 @@ class Profile:
     and its shape ("anthropic", "llamacpp", "vllm", ""); `prefill`: see PREFILLS; `start_hint`: the command that starts
     it, for `engine_unreachable`; `tasks` the tasks it does (TASKS) and the shape it does each in, a word of
     dialects/tasks ("openai", "whisper", "piper"); `request_faults`: how the sentences begin that it says with status
-    500 although the request is at fault.
+    500 although the request is at fault. Of chat: `limit_field` is what it calls the limit of an answer, `strict` says
+    that it refuses fields that OpenAI's reference does not have, `reasons` are globs of the models that take
+    `reasoning_effort`.
     """
 
     kind: str
@@ -121,6 +123,9 @@ class Profile:
     prefill: str = ""
     start_hint: str = ""
     request_faults: tuple[str, ...] = ()
+    limit_field: str = "max_tokens"
+    strict: bool = False
+    reasons: tuple[str, ...] = ("*",)
     tasks: Mapping[str, str] = field(default_factory=dict[str, str])
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
@@ -22,10 +23,11 @@ from flock.dialects.filters.think_tags import ThinkTags
 from flock.dialects.filters.tool_rescue import ToolRescue
 from flock.dialects.half import Outgoing
 from flock.dialects.ir import Request, Text, Usage
-from flock.dialects.openai import one_tool
+from flock.dialects.openai import one_tool, strict
 from flock.dialects.openai import upstream as openai
 from flock.dialects.switches import ALL_ON, Switches
 from flock.dialects.table import PREFERRED, SERVERS, UPSTREAMS
+from flock.dialects.tasks.task import JSON, Sent
 from flock.dialects.translate import Crossing
 from flock.errors import InvalidRequest, Unsupported
 from flock.profile import NO_FAMILY, Family, Profile
@@ -38,7 +40,8 @@ RELAY, SPLICE, TRANSLATE = "relay", "splice", "translate"
 class Target:
     """Where a request is to go: the model's id there, what the engine and the model are like, the window in tokens.
 
-    `local`: an engine of the team's, whose prompts may be normalised; a vendor's are left alone.
+    `local`: an engine of the team's, whose prompts may be normalised; a vendor's are left alone. `window` is the one
+    the model is loaded with where `context` is what it could be loaded with (Ollama), None where both are one.
     """
 
     model: str
@@ -47,6 +50,7 @@ class Target:
     family: Family = NO_FAMILY
     context: int | None = None
     local: bool = True
+    window: int | None = None
 
 
 @dataclass(slots=True)
@@ -55,6 +59,7 @@ class Plan:
 
     `withhold_usage`: the usage chunk is ours alone, the client did not ask for it. `crossing` makes the way back for a
     translation, or for a relay whose upstream answers in another form than asked (a stream for a plain request).
+    `model` is the model's name over there. `task` is what is sent of something else than a conversation.
     """
 
     kind: str
@@ -67,6 +72,13 @@ class Plan:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     withhold_usage: bool = False
     crossing: Callable[[], Crossing] | None = None
+    model: str = ""
+    task: Sent | None = None
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type of the body."""
+        return JSON if self.task is None else self.task.content_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +100,12 @@ def plan(ask: Ask, target: Target, switches: Switches = ALL_ON, before: Changes 
     """
     profile = target.profile
     if before is UNCHANGED and _passes(ask, target):
-        return Plan(RELAY, ask.dialect, ask.path, ask.raw, ask.body, crossing=partial(_same_dialect, ask, target))
+        crossing = partial(_same_dialect, ask, target)
+        return Plan(RELAY, ask.dialect, ask.path, ask.raw, ask.body, crossing=crossing, model=target.model)
     features = SERVERS[ask.dialect].features(ask)
     native.check(profile, features)
     changed, edits = _changes(ask, target, switches, before)
-    reported = tokens.scale(ask, target.context, switches)
+    reported = tokens.scale(ask, target.context, switches) if target.local else None
     if reported is not None:
         told = reported(Usage(input=1000)).input
         edits = [*edits, f"usage told as {told} for 1000, so that Claude Code compacts within {target.context} tokens"]
@@ -148,30 +161,24 @@ def _changes(ask: Ask, target: Target, switches: Switches, before: Changes) -> t
 def _relay(ask: Ask, target: Target, changed: dict[str, Any], edits: list[str]) -> Plan:
     """Return the plan of an upstream that speaks the client's dialect for all this request uses."""
     changed, edits = dict(changed), list(edits)
+    named_in_path = "{model}" in ask.path
     if ask.model != target.model:
-        changed["model"] = target.model
+        if not named_in_path:
+            changed["model"] = target.model
         edits.append(f"model: {ask.model or '(none)'} → {target.model}")
     profile = target.profile
     withhold = ask.dialect == "openai" and ask.stream and not ask.wants_usage and profile.stream_usage
     if withhold:
         changed["stream_options"] = {**(ask.body.get("stream_options") or {}), "include_usage": True}
         edits.append("stream_options.include_usage: added, the usage chunk is withheld")
-    crossing = partial(_same_dialect, ask, target)
-    headers = _kept_headers(ask)
-    if not changed:
-        return Plan(RELAY, ask.dialect, ask.path, ask.raw, ask.body, tuple(edits), headers=headers, crossing=crossing)
-    body = {**ask.body, **changed}
-    return Plan(
-        SPLICE,
-        ask.dialect,
-        ask.path,
-        dumped(body),
-        body,
-        tuple(edits),
-        headers=headers,
-        withhold_usage=withhold,
-        crossing=crossing,
-    )
+    path = ask.path.replace("{model}", quote(target.model)) if named_in_path else ask.path
+    made = Plan(RELAY, ask.dialect, path, ask.raw, ask.body, tuple(edits), headers=_kept_headers(ask))
+    made.model, made.crossing = target.model, partial(_same_dialect, ask, target)
+    if changed:
+        made.kind, made.withhold_usage = SPLICE, withhold
+        made.sent = {**ask.body, **changed}
+        made.body = dumped(made.sent)
+    return made
 
 
 def _same_dialect(ask: Ask, target: Target) -> Crossing:
@@ -250,6 +257,7 @@ def _translation(
         tuple(dict.fromkeys([*lost, *out.lost])),
         out.headers,
         crossing=lambda: crossing,
+        model=target.model,
     )
 
 
@@ -270,6 +278,8 @@ def _written(request: Request, target: Target, dialect: str) -> Outgoing:
     if dialect != "openai":
         return UPSTREAMS[dialect].write_request(request, target.model, stream=stream)
     out = _chat(request, target, stream=stream)
+    if not target.local:
+        out.lost += strict.keep_to(target.profile, target.model, out.body)
     if _prefill(request):
         if target.profile.prefill == "told":
             out.body |= {"continue_final_message": True, "add_generation_prompt": False}
