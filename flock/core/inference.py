@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from flock.clock import Clock
-from flock.core.answer import Answer, Commit, addressing, said
+from flock.core.answer import Answer, addressing, said
+from flock.core.commit import Commit
 from flock.core.counting import Count, Counter
 from flock.core.dispatch import Dispatch
 from flock.core.drift import Drifts, turn_of

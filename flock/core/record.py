@@ -62,6 +62,7 @@ class Record:
         "interrupt",
         "key",
         "last",
+        "lent",
         "loaded",
         "lost",
         "model",
@@ -87,7 +88,7 @@ class Record:
         self.chosen = self.loaded = self.sent = self.first = self.ended = 0.0
         self.key: Key = ANYONE
         self.requested = self.model = self.upstream = self.engine = self.plan = self.error = ""
-        self.stream = self.estimated = False
+        self.stream = self.estimated = self.lent = False
         self.edits: tuple[str, ...] = ()
         self.lost: tuple[str, ...] = ()
         self.notes: list[str] = []
@@ -135,6 +136,8 @@ class Record:
             self.status,
             self.outcome,
             self.stream,
+            "",
+            None,
         )
 
     def decision(self) -> tuple[str, float, bytes]:

@@ -26,7 +26,7 @@ class Ask:
     asked for the usage chunk of a stream. `headers` holds, by lower-case name, those of the client's headers that
     belong to the dialect or name the client and its session; the door fills them in. `endpoint` is the record's word
     ("chat", "messages"), or the name of a task (`profile.TASKS`); then `uploads` may hold the files of a form whose
-    fields are the body.
+    fields are the body. `credentials` are the headers with which a client showed a vendor's key of its own, beside flock's.
     """
 
     dialect: str
@@ -39,3 +39,4 @@ class Ask:
     wants_usage: bool
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     uploads: Mapping[str, Upload] = field(default_factory=dict[str, Upload])
+    credentials: dict[str, str] = field(default_factory=dict[str, str], repr=False)

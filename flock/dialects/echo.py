@@ -1,7 +1,7 @@
 """The model's name in an answer: the one the client asked for, since clients compare.
 
 Pure. A relay passes bytes on as they came; where the name was an alias, this puts it back. The model's own name goes
-into a header. Called by core/answer.py; pinned by tests/unit/dialects/test_echo.py.
+into a header. Called by core/commit.py; pinned by tests/unit/dialects/test_echo.py.
 """
 
 import re

@@ -4,6 +4,7 @@ Owns the format `sk-orc-…`, creation, revocation and the check of every reques
 store has its sha256. Called by both doors and by core/tokens.py.
 """
 
+import fnmatch
 import hashlib
 import hmac
 import secrets
@@ -22,13 +23,20 @@ SECRET_BYTES = 24
 
 @dataclass(slots=True)
 class Key:
-    """A live key. `used_at` is the last request's epoch time; the store hears of it in batches."""
+    """A live key. `used_at` is the last request's epoch time; the store hears of it in batches. `vendors` are globs of
+    the vendors it may use; an admin's key may use all of them, a request without a key none.
+    """
 
     id: str
     name: str
     scope: Scope
     digest: bytes
     used_at: float = 0.0
+    vendors: tuple[str, ...] = ()
+
+    def may_use(self, vendor: str) -> bool:
+        """Return whether requests of this key may go to a vendor, which costs money."""
+        return any(fnmatch.fnmatchcase(vendor, glob) for glob in self.vendors)
 
 
 # What a request runs as when keys are not required (auth.require_keys: false, loopback only).
@@ -45,8 +53,13 @@ def new_secret() -> str:
     return PREFIX + secrets.token_urlsafe(SECRET_BYTES)
 
 
-def new_entry(name: str, scope: Scope, secret: str, now: float) -> KeyEntry:
-    """Return the row to store for a fresh key."""
+def globs(text: str) -> tuple[str, ...]:
+    """Return the globs in a text, between commas ("groq, open*")."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def new_entry(name: str, scope: Scope, secret: str, now: float, vendors: str = "") -> KeyEntry:
+    """Return the row to store for a fresh key; `vendors` are globs of those it may use, between commas."""
     return KeyEntry(
         id="k_" + secrets.token_hex(6),
         name=name,
@@ -56,6 +69,7 @@ def new_entry(name: str, scope: Scope, secret: str, now: float) -> KeyEntry:
         created_at=now,
         last_used_at=None,
         revoked_at=None,
+        vendors=vendors,
     )
 
 
@@ -77,7 +91,9 @@ class Keys:
     def add(self, entry: KeyEntry) -> None:
         """Take one row."""
         if entry.revoked_at is None:
-            self._by_digest[entry.digest] = Key(entry.id, entry.name, Scope(entry.scope), entry.digest)
+            scope = Scope(entry.scope)
+            vendors = ("*",) if scope is Scope.ADMIN else globs(entry.vendors)
+            self._by_digest[entry.digest] = Key(entry.id, entry.name, scope, entry.digest, vendors=vendors)
 
     def revoke(self, key_id: str) -> None:
         """Forget a key; the next request with it is refused, running ones are told. Raises NotFound."""

@@ -2,7 +2,7 @@
 
 Owns what accounting needs of a stream that flock does not translate: how many pieces came, the usage, whether the
 answer ended, and how, and what a fault must carry so that clients take it for the same answer. Does no I/O and parses
-nothing until it is asked. Called by core/answer.py for engines that speak the dialect natively.
+nothing until it is asked. Called by core/commit.py for engines that speak the dialect natively.
 """
 
 import re

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from flock.clock import SystemClock
-from flock.core.answer import Answer, Commit
+from flock.core.answer import Answer
+from flock.core.commit import Commit
 from flock.core.record import Record
 from flock.dialects.ir import Usage
 from flock.dialects.plan import RELAY, SPLICE, TRANSLATE, Target, plan

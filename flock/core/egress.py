@@ -1,0 +1,96 @@
+"""Sending a planned request to a paid vendor, with the team's keys in turn, or with the caller's own.
+
+Owns which key is tried next before anything has reached the client. Refuses a caller's own credential where the
+vendor's row does not permit it, and never mixes it with the team's. Called by core/inference.py.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from flock.clock import Clock
+from flock.core.record import Record
+from flock.core.refusal import seconds_of
+from flock.dialects.ask import Ask
+from flock.dialects.plan import Plan
+from flock.errors import EngineUnreachable
+from flock.outbound.exchange import Exchange
+from flock.routing.health import Health
+from flock.upstream import Channel, Credential, Upstream
+
+# refusals that another key of the same vendor may not share
+_ANOTHER_KEY = frozenset({401, 402, 403, 429, 500, 502, 503, 504, 529})
+
+
+class Post(Protocol):
+    """Sends to vendors; flock.outbound.vendors.VendorClient is the real one."""
+
+    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Exchange:
+        """Send a POST and return once the response's head is in. Raises OSError."""
+        ...
+
+
+class Egress:
+    """Sends requests to vendors."""
+
+    def __init__(self, post: Post, health: Health, clock: Clock) -> None:
+        self._post = post
+        self._health = health
+        self._clock = clock
+
+    async def send(self, record: Record, upstream: Upstream, made: Plan, ask: Ask) -> Exchange:
+        """Send a request and return the exchange once the response's head is in.
+
+        Raises EngineUnreachable, VendorKeyMissing, SecretsLocked.
+        """
+        channel = upstream.channel
+        assert channel is not None
+        lent = channel.lend(ask.credentials)
+        record.lent = lent is not None
+        credentials = [lent] if lent is not None else list(await channel.credentials())
+        for credential in credentials[:-1]:
+            exchange = await self._tried(record, upstream, made, channel, credential)
+            if exchange is not None:
+                return exchange
+        return await self._sent(upstream, made, channel, credentials[-1])
+
+    async def _tried(
+        self, record: Record, upstream: Upstream, made: Plan, channel: Channel, credential: Credential
+    ) -> Exchange | None:
+        """Return the exchange, None where the next key may fare better."""
+        exchange = await self._sent(upstream, made, channel, credential)
+        if exchange.status not in _ANOTHER_KEY:
+            return exchange
+        record.notes.append(f"{upstream.engine} answered {exchange.status} to {credential.name}: the next key is tried")
+        exchange.release()
+        return None
+
+    async def _sent(self, upstream: Upstream, made: Plan, channel: Channel, credential: Credential) -> Exchange:
+        headers = {
+            "Content-Type": made.content_type,
+            "Accept": "application/json, text/event-stream",
+            **made.headers,
+            **credential.headers(),
+        }
+        url = channel.url(made.path, made.model)
+        try:
+            exchange = await self._post.send(url, headers, made.body)
+        except OSError as error:
+            credential.failed(0, None)
+            self._health.failed(upstream.name)
+            raise self.unreachable(upstream, error) from None
+        if exchange.status in _ANOTHER_KEY:
+            wait = seconds_of(exchange.retry_after.decode("latin-1"), self._clock.now())
+            credential.failed(exchange.status, None if wait is None else float(wait))
+        else:
+            credential.served()
+        return exchange
+
+    def unreachable(self, upstream: Upstream, error: OSError, *, sent: bool = False) -> EngineUnreachable:
+        """Return the error of a vendor that does not answer; `sent`: it had the request already."""
+        why = "did not answer in time" if isinstance(error, TimeoutError) else error.strerror or str(error)
+        verb = "dropped the connection" if sent else "cannot be reached"
+        return EngineUnreachable(
+            f"the vendor {upstream.engine} {verb}: {why}",
+            hint=f"flock vendor test {upstream.engine}",
+            details={"vendor": upstream.engine},
+        )
