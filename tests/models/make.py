@@ -9,7 +9,6 @@ import argparse
 import hashlib
 import random
 import string
-import struct
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,9 @@ import chain_model  # noqa: E402
 from chain_model import CALL, Shape, write_chain_model  # noqa: E402
 from gguf_writer import Gguf  # noqa: E402
 
+from tests.models import bert  # noqa: E402
+from tests.models import noise as weights  # noqa: E402
+from tests.models.noise import noise  # noqa: E402
 from tests.models.pieces import learn  # noqa: E402
 
 # tiny-script: one token per word, none twice
@@ -49,12 +51,6 @@ ALTERNATE = """
 {%- endif -%}
 {%- endfor -%}
 """.strip()
-
-
-def noise(source: random.Random, count: int, shift: int) -> list[float]:
-    """Return numbers between -1 and 1, over 2**shift; sums and quotients of powers of two, so exact everywhere."""
-    scale = 1 << (15 + shift)
-    return [(bits - 32768) / scale for bits in struct.unpack(f"<{count}H", source.randbytes(2 * count))]
 
 
 def write_script(path: Path) -> None:
@@ -122,12 +118,17 @@ def write_noisy_layers(model: Gguf, source: random.Random) -> None:
         model.tensor(f"blk.{layer}.ffn_norm.weight", 0, d, [1.0] * d)
 
 
-MODELS = {"tiny-script": write_script, "tiny-chat": write_chat}
+MODELS = {
+    "tiny-script": write_script,
+    "tiny-chat": write_chat,
+    "tiny-embed": bert.write_embed,
+    "tiny-rerank": bert.write_rerank,
+}
 
 
 def ensure(directory: Path) -> dict[str, Path]:
     """Return the path of each model, made below directory unless the same makers already made it there."""
-    makers = [Path(__file__), *sorted(TOOLS.glob("*.py"))]
+    makers = [Path(__file__), Path(bert.__file__), Path(weights.__file__), *sorted(TOOLS.glob("*.py"))]
     version = hashlib.sha256(b"".join(maker.read_bytes() for maker in makers)).hexdigest()[:16]
     found: dict[str, Path] = {}
     for name, write in MODELS.items():

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Install the command-line clients that tests/clients drives, at the versions below, into .engines/clients: node and four
+# Install the command-line clients that tests/clients drives, at the versions below, into .engines/clients: node and the
 # npm packages under node_modules, aider in a Python environment of its own. Needs no root. A client that is there at
 # its version and answers --version is kept; remove .engines/clients to begin again.
 # usage: tests/engines/install/clients.sh      (Linux and macOS with npm and Python 3.10, 3.11 or 3.12)
@@ -46,6 +46,10 @@ packages=(
     "codex @openai/codex 0.169.0"
     "opencode opencode-ai 1.18.33"
     "qwen @qwen-code/qwen-code 0.24.4"
+    "gemini @google/gemini-cli 0.61.0"
+    "cn @continuedev/cli 1.5.47"
+    "cline cline 3.0.65"
+    "kilo @kilocode/cli 7.7.7" # 7.8.1 does not install: one of its platform's packages was never published
 )
 wanted=()
 for line in "${packages[@]}"; do
