@@ -13,6 +13,7 @@ from flock.contract.requests import Explanation, RequestRow
 from flock.core import decision
 from flock.dialects.ir import NO_USAGE, Usage
 from flock.policy.keys import ANYONE, Key
+from flock.upstream import Price
 
 if TYPE_CHECKING:
     from flock.errors import FlockError
@@ -69,6 +70,7 @@ class Record:
         "notes",
         "outcome",
         "plan",
+        "price",
         "ranked",
         "requested",
         "sent",
@@ -78,6 +80,7 @@ class Record:
         "tries",
         "upstream",
         "usage",
+        "vendor",
     )
 
     def __init__(self, endpoint: str, at: float, arrived: float) -> None:
@@ -87,7 +90,8 @@ class Record:
         self.arrived = self.last = arrived
         self.chosen = self.loaded = self.sent = self.first = self.ended = 0.0
         self.key: Key = ANYONE
-        self.requested = self.model = self.upstream = self.engine = self.plan = self.error = ""
+        self.requested = self.model = self.upstream = self.engine = self.plan = self.error = self.vendor = ""
+        self.price: Price | None = None
         self.stream = self.estimated = self.lent = False
         self.edits: tuple[str, ...] = ()
         self.lost: tuple[str, ...] = ()

@@ -17,13 +17,15 @@ class Engines:
         """Return every attached engine, oldest first. Raises StorageFailed."""
         async with self._database.reading() as connection:
             rows = await connection.execute(select(ENGINES).order_by(ENGINES.c.created_at, ENGINES.c.name))
-            return [EngineEntry(*row) for row in rows]
+            return [EngineEntry(row.name, row.url, row.created_at, bool(row.has_key)) for row in rows]
 
     async def insert(self, entry: EngineEntry) -> None:
         """Add an engine. Raises Conflict when its name is there, StorageFailed."""
         async with self._database.writing() as connection:
             await connection.execute(
-                ENGINES.insert().values(name=entry.name, url=entry.url, created_at=entry.created_at)
+                ENGINES.insert().values(
+                    name=entry.name, url=entry.url, created_at=entry.created_at, has_key=int(entry.has_key)
+                )
             )
 
     async def delete(self, name: str) -> None:

@@ -35,6 +35,7 @@ class Keys:
                     created_at=entry.created_at,
                     last_used_at=entry.last_used_at,
                     revoked_at=entry.revoked_at,
+                    vendors=entry.vendors,
                 )
             )
 

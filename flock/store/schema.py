@@ -7,7 +7,7 @@ Owns the shape of what is stored. Times are seconds since the epoch, booleans 0 
 from sqlalchemy import Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
 
 # oldest first; compared as plain text with `alembic_version`, so that alembic is imported only when a migration is due
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 
 METADATA = MetaData()
 
@@ -22,6 +22,7 @@ KEYS = Table(
     Column("created_at", Float, nullable=False),
     Column("last_used_at", Float),
     Column("revoked_at", Float),
+    Column("vendors", Text, nullable=False, server_default=""),
 )
 
 MODELS = Table(
@@ -37,6 +38,17 @@ ENGINES = Table(
     METADATA,
     Column("name", Text, primary_key=True),
     Column("url", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("has_key", Integer, nullable=False, server_default="0"),
+)
+
+# vendors the user added; `settings` is a JSON object of fields of the vendor's row, `keys` how many lie with the secrets
+VENDORS = Table(
+    "vendors",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("settings", Text, nullable=False),
+    Column("keys", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
 )
 
@@ -61,6 +73,8 @@ USAGE = Table(
     Column("status", Integer, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("stream", Integer, nullable=False),
+    Column("vendor", Text, nullable=False, server_default=""),
+    Column("cost_usd", Text),
     Index("usage_by_user", "user"),
 )
 

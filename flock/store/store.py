@@ -13,6 +13,7 @@ from flock.store.keys import Keys
 from flock.store.migrate import prepare
 from flock.store.models import Models
 from flock.store.usage import Usage
+from flock.store.vendors import Vendors
 from flock.store.writer import Writer
 
 
@@ -25,6 +26,7 @@ class Store:
         self.keys = Keys(database)
         self.models = Models(database)
         self.engines = Engines(database)
+        self.vendors = Vendors(database)
         self.usage = Usage(database)
         self.audit = Audit(database)
         self.decisions = Decisions(database)

@@ -11,6 +11,7 @@ import pytest
 
 from flock.clock import SystemClock
 from flock.store import migrate, schema
+from flock.store.entries import VendorEntry
 from flock.store.store import Store
 
 HERE = Path(__file__).parent
@@ -19,8 +20,8 @@ DUMPS = sorted((HERE / "databases").glob("*.sql"))
 LATER = '''"""A revision of the future, for tests."""
 import sqlalchemy as sa
 from alembic import op
-revision = "0002"
-down_revision = "0001"
+revision = "9999"
+down_revision = "{last}"
 def upgrade():
     op.create_table("later", sa.Column("id", sa.Integer, primary_key=True))
     op.add_column("models", sa.Column("note", sa.Text))
@@ -58,8 +59,12 @@ def future(tmp_path: Path, more: str = "pass") -> Path:
     (scripts / "versions").mkdir(parents=True)
     for script in (migrate.SCRIPTS / "env.py", *(migrate.SCRIPTS / "versions").glob("*.py")):
         (scripts / script.relative_to(migrate.SCRIPTS)).write_text(script.read_text())
-    (scripts / "versions" / "0002_later.py").write_text(LATER.format(more=more))
+    (scripts / "versions" / "9999_later.py").write_text(later(more))
     return scripts
+
+
+def later(more: str = "pass") -> str:
+    return LATER.format(last=schema.REVISIONS[-1], more=more)
 
 
 def test_there_is_a_dump_of_every_revision() -> None:
@@ -104,15 +109,15 @@ def test_a_migration_keeps_a_snapshot(tmp_path: Path) -> None:
     path = tmp_path / "flock.db"
     load(DUMPS[0], path)
     scripts = future(tmp_path)
-    migrate.prepare(path, scripts, ("0001", "0002"))
+    migrate.prepare(path, scripts, (*schema.REVISIONS, "9999"))
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT note FROM models").fetchall() == [("migrated",)]
-    assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+    assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
     connection.close()
-    snapshot = tmp_path / "flock.db.before-0002"
+    snapshot = tmp_path / "flock.db.before-9999"
     assert stat.S_IMODE(snapshot.stat().st_mode) == 0o600
     assert "later" not in tables(snapshot)
-    migrate.prepare(path, scripts, ("0001", "0002"))
+    migrate.prepare(path, scripts, (*schema.REVISIONS, "9999"))
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
@@ -121,14 +126,14 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
     before = tables(path)
     scripts = future(tmp_path, more="raise RuntimeError('halfway')")
     with pytest.raises(RuntimeError, match="halfway"):
-        migrate.prepare(path, scripts, ("0001", "0002"))
+        migrate.prepare(path, scripts, (*schema.REVISIONS, "9999"))
     assert tables(path) == before
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
     connection.close()
-    assert (tmp_path / "flock.db.before-0002").exists()
-    (scripts / "versions" / "0002_later.py").write_text(LATER.format(more="pass"))
-    migrate.prepare(path, scripts, ("0001", "0002"))
+    assert (tmp_path / "flock.db.before-9999").exists()
+    (scripts / "versions" / "9999_later.py").write_text(later())
+    migrate.prepare(path, scripts, (*schema.REVISIONS, "9999"))
     assert "later" in tables(path)
 
 
@@ -162,3 +167,27 @@ def test_two_starts_one_after_the_other_share_the_file(tmp_path: Path) -> None:
         return found
 
     assert [asyncio.run(start()), asyncio.run(start())] == [0, 0]
+
+
+async def test_an_old_database_learns_of_vendors(tmp_path: Path) -> None:
+    path = tmp_path / "flock.db"
+    load(HERE / "databases" / "0001.sql", path)
+    store = await Store.open(path, SystemClock())
+    assert await store.vendors.all() == []
+    assert {key.vendors for key in await store.keys.all()} == {""}
+    assert [engine.has_key for engine in await store.engines.all()] == [False]
+    await store.close()
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT vendor, cost_usd FROM usage").fetchall() == [("", None)]
+    connection.close()
+
+
+async def test_what_0002_wrote_of_vendors_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "flock.db"
+    load(HERE / "databases" / "0002.sql", path)
+    store = await Store.open(path, SystemClock())
+    base = {"base": "https://api.groq.com/openai/v1"}
+    assert await store.vendors.all() == [VendorEntry("groq", base, 2, 1795262400.0)]
+    assert [key.vendors for key in await store.keys.all()] == ["", "groq,open*"]
+    assert [engine.has_key for engine in await store.engines.all()] == [True]
+    await store.close()

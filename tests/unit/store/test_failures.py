@@ -144,8 +144,8 @@ async def test_damage_inside_names_the_way_back(path: Path) -> None:
     snapshot = path.with_name("flock.db.before-0002")
     snapshot.touch()
     with path.open("r+b") as file:
-        file.seek(16 * 4096)
-        file.write(b"\xff" * (path.stat().st_size - 16 * 4096))
+        file.seek(32 * 4096)  # behind the first page of every table
+        file.write(b"\xff" * (path.stat().st_size - 32 * 4096))
     store = await Store.open(path, SystemClock())
     with pytest.raises(StorageFailed, match="is damaged") as caught:
         await store.usage.recent(5000)

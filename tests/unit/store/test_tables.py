@@ -8,7 +8,7 @@ import pytest
 
 from flock.clock import SystemClock
 from flock.errors import Conflict, NotFound
-from flock.store.entries import EngineEntry, KeyEntry, ModelEntry
+from flock.store.entries import EngineEntry, KeyEntry, ModelEntry, VendorEntry
 from flock.store.store import Store
 from flock.store.usage import COLUMNS
 from tests.unit.store.conftest import Request
@@ -61,6 +61,26 @@ async def test_models_and_engines(store: Store) -> None:
     await store.engines.delete("vllm")
     assert await store.models.all() == []
     assert await store.engines.all() == []
+
+
+async def test_vendors(store: Store) -> None:
+    groq = VendorEntry("groq", {"base": "https://groq.example/v1", "tags": ["ä"]}, 2, 3.0)
+    await store.vendors.put(VendorEntry("azure", {}, 0, 4.0))
+    await store.vendors.put(VendorEntry("groq", {}, 1, 3.0))
+    await store.vendors.put(groq)
+    assert await store.vendors.all() == [groq, VendorEntry("azure", {}, 0, 4.0)]
+    await store.vendors.delete("azure")
+    await store.vendors.delete("azure")
+    assert await store.vendors.all() == [groq]
+
+
+async def test_what_keys_and_engines_say_of_vendors_and_keys(store: Store) -> None:
+    may = KeyEntry("k_3", "eve", "user", b"\x02\xfd" * 16, "ijkl", 12.0, None, None, "groq,open*")
+    await store.keys.insert(may)
+    assert await store.keys.all() == [may]
+    engine = EngineEntry("vllm", "http://127.0.0.1:8000", 2.0, has_key=True)
+    await store.engines.insert(engine)
+    assert await store.engines.all() == [engine]
 
 
 async def test_usage_newest_first_and_by_user(store: Store) -> None:
