@@ -4,15 +4,13 @@ Owns the bytes of request heads and the one silent retry on a kept-alive connect
 Called by core/inference.py.
 """
 
-from collections.abc import Mapping
-
 from flock.dialects.plan import Plan
 from flock.errors import EngineUnreachable
 from flock.outbound.pool import Exchange, Pools
 from flock.routing.health import Health
 from flock.upstream import Upstream
 
-_Key = tuple[str, str, tuple[tuple[str, str], ...]]
+_Key = tuple[str, str, str, tuple[tuple[str, str], ...]]
 
 
 class Dispatch:
@@ -26,7 +24,7 @@ class Dispatch:
     async def send(self, upstream: Upstream, made: Plan) -> Exchange:
         """Send the request and return the exchange once the response's head is in. Raises EngineUnreachable."""
         pool = self._pools.of(upstream)
-        data = b"%b%d\r\n\r\n%b" % (self._head(upstream, made.path, made.headers), len(made.body), made.body)
+        data = b"%b%d\r\n\r\n%b" % (self._head(upstream, made), len(made.body), made.body)
         try:
             exchange = await pool.get()
         except OSError as error:
@@ -54,12 +52,13 @@ class Dispatch:
             raise
         return exchange
 
-    def _head(self, upstream: Upstream, path: str, headers: Mapping[str, str]) -> bytes:
+    def _head(self, upstream: Upstream, made: Plan) -> bytes:
         """Return the request head up to the value of Content-Length, made once per upstream, path and headers.
 
         Headers come from clients, who were read by a parser that lets no line break through.
         """
-        key = (upstream.name, path, tuple(headers.items()) if headers else ())
+        path, headers, content_type = made.path, made.headers, made.content_type
+        key = (upstream.name, path, content_type, tuple(headers.items()) if headers else ())
         cached = self._heads.get(key)
         if cached is not None and cached[0] is upstream:
             return cached[1]
@@ -67,7 +66,7 @@ class Dispatch:
         host = upstream.url.split("://", 1)[1].split("/", 1)[0]
         own = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = (
-            f"POST {upstream.prefix}{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+            f"POST {upstream.prefix}{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {content_type}\r\n"
             f"Accept: application/json, text/event-stream\r\n{own}{auth}Content-Length: "
         ).encode("latin-1", "replace")
         if len(self._heads) > _HEADS_MAX:

@@ -77,7 +77,7 @@ class Egress:
         except OSError as error:
             credential.failed(0, None)
             self._health.failed(upstream.name)
-            raise self.unreachable(upstream, error) from None
+            raise unreachable(upstream, error) from None
         if exchange.status in _ANOTHER_KEY:
             wait = seconds_of(exchange.retry_after.decode("latin-1"), self._clock.now())
             credential.failed(exchange.status, None if wait is None else float(wait))
@@ -85,12 +85,11 @@ class Egress:
             credential.served()
         return exchange
 
-    def unreachable(self, upstream: Upstream, error: OSError, *, sent: bool = False) -> EngineUnreachable:
-        """Return the error of a vendor that does not answer; `sent`: it had the request already."""
-        why = "did not answer in time" if isinstance(error, TimeoutError) else error.strerror or str(error)
-        verb = "dropped the connection" if sent else "cannot be reached"
-        return EngineUnreachable(
-            f"the vendor {upstream.engine} {verb}: {why}",
-            hint=f"flock vendor test {upstream.engine}",
-            details={"vendor": upstream.engine},
-        )
+
+def unreachable(upstream: Upstream, error: OSError) -> EngineUnreachable:
+    """Return the error of a vendor that does not answer, or breaks off; its own words end the sentence."""
+    return EngineUnreachable(
+        f"the vendor {upstream.engine} does not answer: {error}",
+        hint=f"flock vendor test {upstream.engine}",
+        details={"vendor": upstream.engine},
+    )

@@ -8,32 +8,39 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Protocol
 
 from flock.clock import Clock
-from flock.core.answer import Answer, addressing, said
+from flock.core.answer import Answer
 from flock.core.commit import Commit
-from flock.core.counting import Count, Counter
+from flock.core.counting import Count
 from flock.core.dispatch import Dispatch
-from flock.core.drift import Drifts, turn_of
+from flock.core.drift import Drifts, Turn, turn_of
+from flock.core.egress import Egress, Post, unreachable
 from flock.core.ids import REQUESTS_KEPT
+from flock.core.kinds import check_kind, kind_of
 from flock.core.metrics import Metrics
-from flock.core.names import Named, Names
-from flock.core.pictures import PictureBook
+from flock.core.names import Named, Names, nowhere
+from flock.core.pace import Pace
+from flock.core.planning import Manners, Planning
 from flock.core.record import Record, Try
-from flock.dialects import efforts, noops, tokens
+from flock.core.wishes import wishes
 from flock.dialects.ask import Ask
-from flock.dialects.estimate import estimate
-from flock.dialects.families import family_of
-from flock.dialects.ir import NO_USAGE, Usage
-from flock.dialects.plan import UNCHANGED, Changes, Plan, Target, plan
-from flock.dialects.switches import ALL_ON, Switches
-from flock.dialects.table import SERVERS, UPSTREAMS
-from flock.dialects.translate import Crossing
-from flock.errors import ContextTooLong, Draining, EngineBusy, EngineUnreachable, FlockError, Unsupported
-from flock.outbound.pool import Exchange, Pools
-from flock.profile import NO_FAMILY, Family, Profile
+from flock.dialects.ir import NO_USAGE
+from flock.dialects.plan import Changes, Plan
+from flock.errors import (
+    ContextTooLong,
+    Draining,
+    EngineBusy,
+    EngineUnreachable,
+    FlockError,
+    ModelNotFound,
+    Unsupported,
+    VendorKeyMissing,
+)
+from flock.outbound.exchange import Exchange
+from flock.outbound.pool import Pools
+from flock.policy.keys import ANYONE, Key
 from flock.routing.choose import choose
 from flock.routing.health import Health
 from flock.upstream import Placement, Upstream
@@ -41,8 +48,6 @@ from flock.upstream import Placement, Upstream
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
-# what is known of an engine that has not been started yet
-UNKNOWN = Profile("", "the engine", frozenset({"openai"}))
 # refusals that another upstream may not share: it may have room, the feature, or a larger window
 _ELSEWHERE = (EngineBusy, Unsupported, ContextTooLong)
 
@@ -64,22 +69,20 @@ class Places(Protocol):
         ...
 
 
+class Paid(Protocol):
+    """The vendors; flock.vendors.registry.Vendors is the real one."""
+
+    def find(self, model: str) -> tuple[Placement, ...]:
+        """Return where vendors that are on have a model of this name, () for nowhere."""
+        ...
+
+
 class Ledger(Protocol):
     """Who keeps settled records; flock.store.writer.Writer is the real one."""
 
     def put(self, entry: Record) -> None:
         """Take a settled record without waiting."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Manners:
-    """How requests are translated: the families of models, what may be changed, who fetches pictures and who counts."""
-
-    families: tuple[Family, ...] = ()
-    switches: Switches = ALL_ON
-    pictures: PictureBook | None = None
-    counter: Counter | None = None
 
 
 class Inference:
@@ -95,15 +98,19 @@ class Inference:
         clock: Clock,
         names: Names | None = None,
         manners: Manners | None = None,
+        vendors: Paid | None = None,
+        post: Post | None = None,
     ) -> None:
         self._places = places
+        self._vendors = vendors
         self._ledger = ledger
         self._metrics = metrics
         self._clock = clock
         self.health = Health(clock)
         self._dispatch = Dispatch(pools, self.health)
-        self._manners = manners or Manners()
-        self._families: dict[str, Family] = {}
+        self._egress = Egress(post, self.health, clock) if post is not None else None
+        self._pace = Pace()
+        self.planning = Planning(manners or Manners(), clock)
         self.names = names or Names()
         self.drifts = Drifts()
         self.running: dict[str, Record] = {}
@@ -137,6 +144,7 @@ class Inference:
         usage = record.usage or NO_USAGE
         prefill = usage.prefill_ms / 1000 if usage.prefill_ms else record.first - record.sent if record.stream else 0.0
         self.drifts.settled(record.id, usage.input, usage.cached or None, prefill)
+        self._pace.settled(record)
         self.recent.append(record.id)
         self._metrics.settled(record)
         self._ledger.put(record)
@@ -149,9 +157,31 @@ class Inference:
 
     # -- from an Ask to an Answer
 
-    def resolve(self, wanted: str) -> Named:
-        """Return which model a name means, and where it is. Raises ModelNotFound."""
-        return self.names.resolve(wanted, self._places.table)
+    def resolve(self, wanted: str, key: Key = ANYONE, endpoint: str = "chat") -> Named:
+        """Return which model a name means to the holder of a key, and where it is. Raises ModelNotFound.
+
+        A vendor is found where its key is on, the caller's may use it, and the name is one of the vendor's: there is
+        no other way to one (tests/e2e/test_paid_on_purpose.py).
+        """
+        refused: list[str] = []
+
+        def permitted(model: str) -> tuple[Placement, ...]:
+            found = self._vendors.find(model) if self._vendors is not None else ()
+            refused.extend(place.vendor for place in found if not key.may_use(place.vendor))
+            return tuple(place for place in found if key.may_use(place.vendor))
+
+        vendors = permitted if self._vendors is not None else nowhere
+        try:
+            return self.names.resolve(wanted, self._places.table, vendors, kind_of(endpoint))
+        except ModelNotFound as error:
+            if not refused:
+                raise
+            words = f"{wanted or 'the default model'} is a model of {refused[0]}, which costs money"
+            raise ModelNotFound(
+                f"{words}, and the key {key.name!r} may not use it",
+                hint=f"an admin makes a key that may: flock token create NAME --vendors {refused[0]}",
+                details=error.details,
+            ) from None
 
     async def open(self, record: Record, ask: Ask, progress: Progress | None = None) -> Answer:
         """Bring a request to its commit point, over as many upstreams as it takes.
@@ -160,17 +190,18 @@ class Inference:
         or InvalidRequest for a request that nobody could serve.
         """
         record.requested, record.stream = ask.model, ask.stream
-        named = self.resolve(ask.model)
+        ask, wished = wishes(ask)
+        named = self.resolve(ask.model, record.key, record.endpoint)
         record.model = named.model
         if named.alias:
             record.notes.append(f"alias {named.alias}: {ask.model} → {record.model}")
-        if self._manners.switches.answer_noops and (answered := self._noop(record, ask)) is not None:
+        check_kind(record.endpoint, named, self._places.table)
+        if (answered := self.planning.noop(record, ask)) is not None:
             return answered
-        book = self._manners.pictures
-        before = await book.inlined(ask) if book is not None else UNCHANGED
-        if named.effort:
-            before = _with_effort(ask, before, named.effort)
-        ranked = record.ranked = choose(named.placements, self.in_flight, self.health.suspect)
+        before = await self.planning.before(ask, named)
+        ranked = record.ranked = choose(
+            named.placements, self.in_flight, self.health.suspect, self._pace.order(wished.sort or named.sort)
+        )
         record.chosen = self._clock.monotonic()
         failure: FlockError | None = None
         for choice in ranked:
@@ -183,61 +214,11 @@ class Inference:
         assert failure is not None
         raise failure
 
-    def _noop(self, record: Record, ask: Ask) -> Answer | None:
-        """Return flock's own answer to a call that needs no model, None for every other."""
-        if ask.endpoint == "completions":
-            return None
-        try:
-            request = SERVERS[ask.dialect].read_request(ask)
-        except FlockError:  # an engine that speaks the dialect may know better
-            return None
-        found = noops.answer(request)
-        if found is None:
-            return None
-        reply, what = found
-        record.plan, record.engine, record.usage = "answered", "flock", reply.usage
-        record.notes.append(
-            f"{what}, answered by flock; to ask the model: flock config set translation.answer_noops false"
-        )
-        record.chosen = record.first = record.last = self._clock.monotonic()
-        crossing = Crossing(request, SERVERS[ask.dialect], UPSTREAMS[ask.dialect])
-        return said(crossing, reply, addressing(record), stream=ask.stream)
-
-    def plan(self, ask: Ask, placement: Placement, upstream: Upstream, before: Changes) -> Plan:
-        """Return how a request gets to a placement's upstream. Raises what `plan.plan` says."""
-        model = placement.model
-        target = Target(model, upstream.profile, upstream.version, self.family(model), placement.context, local=True)
-        return plan(ask, target, self._manners.switches, before)
-
-    async def count(self, ask: Ask) -> Count:
-        """Return the tokens of a prompt as the engine that would answer it counts them; starts no engine.
-
-        What Claude Code is told is in proportion to the window it assumes, like the usage of its answers. Raises
-        ModelNotFound, InvalidRequest, Unsupported.
-        """
-        named = self.resolve(ask.model)
-        placement = choose(named.placements, self.in_flight, self.health.suspect)[0].placement
-        upstream = placement.upstream
-        asked = replace(ask, endpoint="messages", path="/v1/messages")
-        profile = replace(upstream.profile if upstream else UNKNOWN, dialects=frozenset({"openai"}), native={})
-        target = Target(named.model, profile, family=self.family(named.model), context=placement.context)
-        made = plan(asked, target, self._manners.switches)
-        request = SERVERS[ask.dialect].read_request(asked)
-        counter = self._manners.counter
-        if upstream is None or counter is None:
-            counted = Count(estimate(request), "estimate")
-        else:
-            counted = await counter.count(ask, request, upstream, made.sent)
-        scaled = tokens.scale(asked, placement.context, self._manners.switches)
-        return counted if scaled is None else Count(scaled(Usage(input=counted.tokens)).input, counted.how)
-
-    def family(self, model: str) -> Family:
-        """Return the family of a model, looked up once."""
-        found = self._families.get(model)
-        if found is None:
-            families = self._manners.families
-            found = self._families[model] = family_of(families, model) if families else NO_FAMILY
-        return found
+    async def count(self, ask: Ask, key: Key = ANYONE) -> Count:
+        """Return the tokens of a prompt. Raises ModelNotFound, InvalidRequest, Unsupported."""
+        named = self.resolve(ask.model, key)
+        ranked = choose(named.placements, self.in_flight, self.health.suspect)
+        return await self.planning.count(ask, named, ranked[0].placement)
 
     async def _serve(
         self, record: Record, ask: Ask, placement: Placement, before: Changes, progress: Progress | None
@@ -250,6 +231,8 @@ class Inference:
         try:
             return await self._attempt(record, ask, placement, upstream, before)
         except EngineUnreachable as error:
+            if placement.vendor:
+                raise
             self._places.report_dead(upstream.name, error.sentence)
             if not placement.own or not error.details.get("refused"):
                 raise
@@ -266,19 +249,20 @@ class Inference:
     ) -> Answer:
         monotonic = self._clock.monotonic
         record.loaded = record.last = monotonic()
-        made = self.plan(ask, placement, upstream, before)
+        made = self.planning.plan(ask, placement, upstream, before)
         record.plan, record.edits, record.lost = made.kind, made.edits, made.lost
-        record.upstream, record.engine = upstream.name, upstream.engine
+        record.upstream, record.engine, record.vendor = upstream.name, upstream.engine, placement.vendor
+        record.price = placement.price
         tried = Try(upstream.name, monotonic())
         record.tries.append(tried)
         self.in_flight[upstream.name] = self.in_flight.get(upstream.name, 0) + 1
         record.sent = tried.started
         exchange: Exchange | None = None
         try:
-            exchange = await self._dispatch.send(upstream, made)
+            exchange = await self._send(record, upstream, made, ask)
             tried.first_byte = record.last = monotonic()
             answer = await Commit(record, exchange, upstream, made, ask, self._clock).answer()
-            turn = turn_of(ask, record.id, record.key.id, record.at, made.dialect, made.sent)
+            turn = self._turn(record, ask, made)
         except BaseException as error:
             if exchange is not None:
                 exchange.release()
@@ -286,13 +270,27 @@ class Inference:
             tried.ended = monotonic()
             tried.error = error.sentence if isinstance(error, FlockError) else _why(error)
             if isinstance(error, OSError):
-                raise self._dispatch.unreachable(upstream, error, sent=True) from None
+                broken = unreachable(upstream, error) if upstream.channel is not None else None
+                raise (broken or self._dispatch.unreachable(upstream, error, sent=True)) from None
             raise
         tried.status = answer.status
         self.health.served(upstream.name)
         if turn is not None:
             self.drifts.observe(turn)
         return answer
+
+    async def _send(self, record: Record, upstream: Upstream, made: Plan, ask: Ask) -> Exchange:
+        if upstream.channel is None:
+            return await self._dispatch.send(upstream, made)
+        if self._egress is None:
+            raise VendorKeyMissing(f"{upstream.engine} cannot be reached from here", hint="flock vendor ls")
+        return await self._egress.send(record, upstream, made, ask)
+
+    def _turn(self, record: Record, ask: Ask, made: Plan) -> Turn | None:
+        """Return the turn of a conversation that an engine's cache may know; a vendor's is the vendor's business."""
+        if made.task is not None or record.vendor:
+            return None
+        return turn_of(ask, record.id, record.key.id, record.at, made.dialect, made.sent)
 
     def _leave(self, upstream: str) -> None:
         self.in_flight[upstream] = max(0, self.in_flight.get(upstream, 1) - 1)
@@ -303,12 +301,6 @@ def _why(error: BaseException) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return "ended from outside" if isinstance(error, asyncio.CancelledError) else "flock failed"
-
-
-def _with_effort(ask: Ask, before: Changes, effort: str) -> Changes:
-    """Return the changes, and how much to think as the model's name said."""
-    words = f"effort: {effort}, by the model's name"
-    return Changes({**before.fields, **efforts.fields(ask.dialect, ask.body, effort)}, (*before.edits, words))
 
 
 async def watch(inference: Inference, clock: Clock, every: float = 0.25) -> None:

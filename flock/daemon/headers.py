@@ -21,6 +21,8 @@ def headers_of(record: Record) -> dict[str, str]:
     found = {"X-Flock-Request-Id": record.id, "Server-Timing": timing, "Server": SERVER}
     if record.plan:
         found["X-Flock-Path"] = record.plan
+    if record.engine:
+        found["X-Flock-Route"] = plain(f"vendor/{record.vendor}" if record.vendor else f"engine/{record.engine}")
     if record.model != record.requested:
         found["X-Flock-Model"] = plain(record.model)
     if record.lost:
