@@ -19,7 +19,7 @@ from flock.engines.engine import EngineSettings
 from flock.engines.watched import Adoption, Pauses, Watched
 from flock.errors import Conflict, EngineUnreachable, InvalidRequest, NotFound
 from flock.profile import Profile
-from flock.secrets import Secrets
+from flock.secrets.file import SecretFile as Secrets
 from flock.store.entries import EngineEntry
 
 _NAME = re.compile(r"^[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,99}$")

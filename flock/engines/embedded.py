@@ -52,6 +52,8 @@ class Embedded:
             "batch": spec.batch,
             "micro-batch": spec.micro_batch,
             "cache-mib": spec.cache_mib,
+            "kind": spec.kind,
+            "pooling": spec.pooling,
         }
         return [sys.executable, "-P", str(CHILD), *(f"--{k}={v}" for k, v in options.items())]
 

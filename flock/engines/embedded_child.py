@@ -81,6 +81,10 @@ def _parameters(xllamacpp: Any, options: dict[str, str], key: str) -> Any:
         parameters.n_batch = batch
     if micro_batch := int(options["micro-batch"]):
         parameters.n_ubatch = micro_batch
+    # what --embedding, --reranking and --pooling of llama-server set
+    parameters.embedding = options["kind"] in ("embedding", "rerank")
+    if pooling := "rank" if options["kind"] == "rerank" else options["pooling"]:
+        parameters.pooling_type = getattr(xllamacpp.llama_pooling_type, f"LLAMA_POOLING_TYPE_{pooling.upper()}")
     return parameters
 
 

@@ -16,7 +16,9 @@ class LaunchSpec:
     """One model to be served by one process.
 
     `context` is the window of each slot in tokens; `threads`, `batch` and `micro_batch` of 0 leave the choice to the
-    engine; `cache_mib` bounds the prompt cache it keeps in memory. `key` is what every request must carry.
+    engine; `cache_mib` bounds the prompt cache it keeps in memory. `key` is what every request must carry. `kind` is
+    chat, embedding or rerank; `pooling` ("mean", "") is how an embedding model makes one vector of a text where its
+    file does not say.
     """
 
     model_id: str
@@ -29,6 +31,8 @@ class LaunchSpec:
     batch: int = 0
     micro_batch: int = 0
     cache_mib: int = 0
+    kind: str = "chat"
+    pooling: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class Engine(Protocol):
 class EngineSettings:
     """The part of the configuration that concerns engines.
 
-    `preferred` is "", llamacpp or embedded; `endpoints` maps a kind (ollama, vllm, mlx, llamacpp) to the URL of a
+    `preferred` is "", llamacpp or embedded; `endpoints` maps a kind (ollama, vllm, whisper …) to the URL of a
     server that runs already, `sources` the same kind to what named it ("FLOCK_VLLM_ENDPOINT").
     """
 

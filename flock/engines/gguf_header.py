@@ -12,7 +12,7 @@ import stat
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from flock.errors import InvalidRequest, NotFound
 from flock.text import size
@@ -20,6 +20,24 @@ from flock.text import size
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 _PART = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
+# llama_pooling_type in llama.h: how the vectors of a text's tokens become one
+_POOLINGS = {1: "mean", 2: "cls", 3: "last", 4: "rank"}
+# Architectures of llama.cpp that encode and cannot generate. Their files mostly name a pooling; the oldest do not.
+_ENCODERS = frozenset(
+    {
+        "bert",
+        "eurobert",
+        "gemma-embedding",
+        "jina-bert-v2",
+        "jina-bert-v3",
+        "llama-embed",
+        "modern-bert",
+        "neo-bert",
+        "nomic-bert",
+        "nomic-bert-moe",
+        "t5encoder",
+    }
+)
 # per-layer head counts are kept; token lists (hundreds of thousands of entries) are passed over
 _KEPT_ARRAY = 4096
 
@@ -28,6 +46,9 @@ _KEPT_ARRAY = 4096
 class GgufHeader:
     """A model file. Sizes in bytes, `size_bytes` over all parts; `context_length` in tokens, 0 when it is not told;
     `kv_bytes_per_token` is the key/value cache of one token in f16, 0 when it cannot be computed.
+
+    `kind` is chat, embedding or rerank; `pooling` is how the vectors of the tokens become one ("mean", "cls", "last",
+    "rank"), "" when the file does not say; `heads` the attention heads of a layer, 0 when it does not tell.
     """
 
     path: Path
@@ -37,6 +58,9 @@ class GgufHeader:
     size_bytes: int
     kv_bytes_per_token: int
     has_chat_template: bool
+    kind: str = "chat"
+    pooling: str = ""
+    heads: int = 0
 
 
 class _Reader:
@@ -94,8 +118,8 @@ def read_header(path: Path) -> GgufHeader:
     file_size = _regular_file_size(path)
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            values, tensors = _parse(path, data)
-        return _describe(path, file_size, values, tensors)
+            values, tensors, scores = _parse(path, data)
+        return _describe(path, file_size, values, tensors, scores)
     except OSError as error:
         raise InvalidRequest(f"{path} cannot be read: {error.strerror}", hint=f"ls -l '{path}'") from None
     except (struct.error, TypeError, ValueError):
@@ -105,10 +129,12 @@ def read_header(path: Path) -> GgufHeader:
         ) from None
 
 
-def _describe(path: Path, file_size: int, values: dict[str, Any], tensors: int) -> GgufHeader:
+def _describe(path: Path, file_size: int, values: dict[str, Any], tensors: int, scores: bool) -> GgufHeader:
     parts = _check_parts(path, int(values.get("split.count", 0)), int(values.get("split.no", 0)))
     _check_is_model(path, values, tensors, parts)
     architecture = str(values["general.architecture"])
+    pooling = _POOLINGS.get(int(values.get(f"{architecture}.pooling_type", 0)), "")
+    heads: Any = values.get(f"{architecture}.attention.head_count", 0)
     return GgufHeader(
         path=path,
         architecture=architecture,
@@ -117,7 +143,19 @@ def _describe(path: Path, file_size: int, values: dict[str, Any], tensors: int) 
         size_bytes=sum(part.stat().st_size for part in parts) if parts else file_size,
         kv_bytes_per_token=_kv_bytes_per_token(architecture, values),
         has_chat_template="tokenizer.chat_template" in values,
+        kind=_kind(architecture, pooling, scores),
+        pooling=pooling,
+        heads=int(max(cast("list[Any]", heads), default=0) if isinstance(heads, list) else heads),
     )
+
+
+def _kind(architecture: str, pooling: str, scores: bool) -> str:
+    """Return what a model is for. A generating model names no pooling; one with a head that scores and no other
+    pooling reranks, also where the file is from before llama.cpp had that pooling.
+    """
+    if pooling == "rank" or (scores and not pooling):
+        return "rerank"
+    return "embedding" if pooling or architecture in _ENCODERS else "chat"
 
 
 def _regular_file_size(path: Path) -> int:
@@ -137,7 +175,8 @@ def _regular_file_size(path: Path) -> int:
     return found.st_size
 
 
-def _parse(path: Path, data: mmap.mmap) -> tuple[dict[str, Any], int]:
+def _parse(path: Path, data: mmap.mmap) -> tuple[dict[str, Any], int, bool]:
+    """Return the facts, the number of tensors, and whether one of them belongs to a head that scores."""
     if data[:4] != b"GGUF":
         kind = "a Git LFS pointer instead of the file itself" if data[:8] == b"version " else "not a GGUF file"
         raise InvalidRequest(f"{path} is {kind}", hint="give a file that begins with the letters GGUF")
@@ -153,14 +192,15 @@ def _parse(path: Path, data: mmap.mmap) -> tuple[dict[str, Any], int]:
     for _ in range(pairs):
         key = reader.text()
         values[key] = reader.value(reader.scalar("I"))
-    _check_tensors(reader, tensors, int(values.get("general.alignment", 32)))
-    return values, tensors
+    scores = _check_tensors(reader, tensors, int(values.get("general.alignment", 32)))
+    return values, tensors, scores
 
 
-def _check_tensors(reader: _Reader, count: int, alignment: int) -> None:
-    last = 0
+def _check_tensors(reader: _Reader, count: int, alignment: int) -> bool:
+    """Check that the last tensor is there; return whether one is called as llama.cpp calls a classifier's."""
+    last, scores = 0, False
     for _ in range(count):
-        reader.skip(reader.scalar("Q"))
+        scores |= reader.text() in ("cls.weight", "cls.output.weight")
         reader.skip(8 * reader.scalar("I"))
         reader.skip(4)
         last = max(last, reader.scalar("Q"))
@@ -168,6 +208,7 @@ def _check_tensors(reader: _Reader, count: int, alignment: int) -> None:
     # the last tensor must at least begin inside the file; llama.cpp checks to the byte when it loads
     if count and start + last >= len(reader.data):
         raise struct.error("tensor data is missing")
+    return scores
 
 
 def _check_parts(path: Path, count: int, number: int) -> list[Path]:

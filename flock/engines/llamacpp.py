@@ -8,6 +8,9 @@ import shutil
 
 from flock.engines.engine import Found, LaunchSpec
 
+# what a server is told that does not chat; it then does nothing else
+KIND_OPTIONS = {"embedding": ("--embedding",), "rerank": ("--reranking",)}
+
 
 class LlamaCpp:
     """llama.cpp's own server program. `path` is the search path, PATH of the environment when None."""
@@ -38,9 +41,10 @@ class LlamaCpp:
             ("--threads", spec.threads),
             ("--batch-size", spec.batch),
             ("--ubatch-size", spec.micro_batch),
+            ("--pooling", spec.pooling),
         ):
             argv += [option, str(value)] if value else []
-        return argv
+        return [*argv, *KIND_OPTIONS.get(spec.kind, ())]
 
     def environment(self, spec: LaunchSpec) -> dict[str, str]:
         """Return the key and the options older builds may not know (names: `llama-server --help`)."""

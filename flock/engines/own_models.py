@@ -16,7 +16,7 @@ from flock.engines.engine import Engine
 from flock.engines.gguf_header import model_stem, read_header
 from flock.engines.supervisor import OwnModel, Supervised, Surroundings
 from flock.engines.window import Window
-from flock.errors import Conflict, InvalidRequest, ModelNotFound
+from flock.errors import Conflict, FlockError, InvalidRequest, ModelNotFound
 from flock.profile import Profile
 from flock.smoke import facts
 from flock.store.entries import ModelEntry
@@ -67,13 +67,17 @@ class OwnModels:
         self.added: dict[str, Supervised] = {}
         self.adding: dict[str, Supervised] = {}
         window = Window(facts.CONTEXT, facts.SLOTS, facts.CACHE_RAM_MIB, facts.THREADS, facts.BATCH, facts.MICRO_BATCH)
-        self.smoke = self._supervise(OwnModel(facts.NAME, facts.PATH, "built-in", window=window, note=SMOKE_NOTE))
+        smoke = OwnModel(facts.NAME, facts.PATH, "built-in", window=window, note=SMOKE_NOTE, kind="chat")
+        self.smoke = self._supervise(smoke)
 
     async def load(self) -> None:
         """Take up the stored models; none is started."""
         for entry in await self._stored.all():
             path = Path(entry.path)
-            self.added[entry.id] = self._supervise(OwnModel(entry.id, path, f"file:{path}", entry.created_at))
+            # what a request asks of it is refused or not before it is started, so its kind must be known
+            kind = await asyncio.to_thread(_kind, path)
+            model = OwnModel(entry.id, path, f"file:{path}", entry.created_at, kind=kind)
+            self.added[entry.id] = self._supervise(model)
 
     def all(self) -> list[Supervised]:
         """Return every engine of ours, running or not."""
@@ -95,9 +99,10 @@ class OwnModels:
     async def add(self, path: str, name: str, report: Callable[[float | None, str], None] | None) -> Supervised:
         """Add a file, load it, keep it. Raises what Registry.add_file says."""
         id = await asyncio.to_thread(self.validate, path, name)
-        self._check_free(id, path)
         file = _absolute(path)
-        model = OwnModel(id, file, f"file:{file}", self._around.clock.now())
+        kind = await asyncio.to_thread(_kind, file)
+        self._check_free(id, path)  # again, and nothing is awaited from here to its place among those being added
+        model = OwnModel(id, file, f"file:{file}", self._around.clock.now(), kind=kind)
         own = self.adding[id] = self._supervise(model)
         try:
             await own.ensure(None if report is None else lambda message: report(None, message))
@@ -153,6 +158,14 @@ class OwnModels:
         """Return the preferred engine if it is installed, else the first that is, else the last: its error says so."""
         order = sorted(self._available, key=lambda engine: engine.kind != self._preferred)
         return next((engine for engine in order if engine.find() is not None), self._available[-1])
+
+
+def _kind(path: Path) -> str:
+    """Return what a file's model is for, "" when it cannot be read: its start will say why. Blocking."""
+    try:
+        return read_header(path).kind
+    except FlockError:
+        return ""
 
 
 def _absolute(path: str) -> Path:

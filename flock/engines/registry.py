@@ -29,7 +29,7 @@ from flock.engines.watched import Pauses
 from flock.errors import Conflict, Draining, ModelNotFound
 from flock.paths import Home
 from flock.profile import Profile
-from flock.secrets import Secrets
+from flock.secrets.file import SecretFile as Secrets
 from flock.upstream import Placement, Upstream
 
 log = logging.getLogger(__name__)

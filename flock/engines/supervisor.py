@@ -45,7 +45,7 @@ NOTICE_SECONDS = 1.0
 @dataclass(frozen=True, slots=True)
 class OwnModel:
     """A model flock serves itself. `window` is settled for the built-in model, chosen at each start for others;
-    `created_at` is an epoch.
+    `created_at` is an epoch; `kind` is what its file said when it was looked at, "" when it could not be.
     """
 
     id: str
@@ -54,6 +54,7 @@ class OwnModel:
     created_at: float = 0.0
     window: Window | None = None
     note: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class Supervised:
         self.name = f"{engine.kind}:{model.id}"
         self.upstream: Upstream | None = None
         self.context: int | None = None
+        self.kind = model.kind
         self.failure: EngineFailed | None = None
         self.version = ""
         self._profile = profile
@@ -187,7 +189,9 @@ class Supervised:
         if found is None:
             raise self._missing()
         header = await asyncio.to_thread(read_header, self.model.path)
+        self.kind = header.kind
         window = self.model.window or choose_window(header, psutil.virtual_memory().total)
+        pooling = "mean" if header.kind == "embedding" and not header.pooling else ""
         if self._ending is not None:
             raise EngineFailed(f"{self.name} was stopped while it started")
         port = 0
@@ -204,6 +208,8 @@ class Supervised:
                 threads=window.threads,
                 batch=window.batch,
                 micro_batch=window.micro_batch,
+                kind=header.kind,
+                pooling=pooling,
             )
             self._tell(f"starting {self.engine.title} on port {port}: {window.slots} x {window.context:,} tokens")
             self._child = self._spawn(spec)

@@ -1,6 +1,7 @@
 """Command lines, URLs, guesses, logs and back-off: the pure parts of the engines."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,14 @@ def test_command_line_tells_everything_but_the_key(engine: Engine) -> None:
     assert "the-key" not in line
     assert "the-key" in engine.environment(SPEC).values()
     assert "the-key" not in repr(SPEC)
+
+
+def test_server_that_does_not_chat_is_told_so() -> None:
+    embedding = LlamaCpp().argv(replace(SPEC, kind="embedding", pooling="mean"))
+    assert embedding[-3:] == ["--pooling", "mean", "--embedding"]
+    assert LlamaCpp().argv(replace(SPEC, kind="rerank"))[-1] == "--reranking"
+    assert not {"--embedding", "--reranking", "--pooling"} & set(LlamaCpp().argv(SPEC))
+    assert "--kind=rerank" in Embedded().argv(replace(SPEC, kind="rerank"))
 
 
 def test_settings_do_not_show_the_key() -> None:

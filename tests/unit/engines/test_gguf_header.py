@@ -42,11 +42,12 @@ def pair(key: str, value: Any) -> bytes:
     return text(key) + struct.pack("<II", 4, value)
 
 
-def gguf(facts: dict[str, Any], tensors: int = 1, version: int = 3) -> bytes:
+def gguf(facts: dict[str, Any], tensors: int = 1, version: int = 3, last: str = "") -> bytes:
     head = b"GGUF" + struct.pack("<IQQ", version, tensors, len(facts))
     head += b"".join(pair(key, value) for key, value in facts.items())
     for number in range(tensors):
-        head += text(f"t{number}") + struct.pack("<IQIQ", 1, 8, 0, 32 * number)
+        name = last if last and number == tensors - 1 else f"t{number}"
+        head += text(name) + struct.pack("<IQIQ", 1, 8, 0, 32 * number)
     head += b"\0" * (-len(head) % 32)
     return head + b"\0" * 32 * tensors
 
@@ -61,7 +62,8 @@ def test_facts_of_a_whole_file(tmp_path: Path) -> None:
     content = gguf(FACTS)
     path = written(tmp_path, content)
     # 2 bytes x 32 layers x 8 heads x (128 + 128)
-    assert read_header(path) == GgufHeader(path, "llama", "A model", 131072, len(content), 131072, True)
+    expected = GgufHeader(path, "llama", "A model", 131072, len(content), 131072, True, "chat", "", 32)
+    assert read_header(path) == expected
 
 
 def test_head_counts_may_differ_per_layer(tmp_path: Path) -> None:
@@ -77,6 +79,31 @@ def test_key_and_value_lengths_that_are_told_win(tmp_path: Path) -> None:
 def test_little_known_model_has_no_window_and_no_template(tmp_path: Path) -> None:
     header = read_header(written(tmp_path, gguf({"general.architecture": "rwkv"})))
     assert (header.context_length, header.kv_bytes_per_token, header.has_chat_template) == (0, 0, False)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "pooling", "last", "kind", "named"),
+    [
+        ("llama", None, "", "chat", ""),
+        ("qwen3", 0, "output.weight", "chat", ""),
+        ("bert", 1, "", "embedding", "mean"),
+        ("bert", 2, "", "embedding", "cls"),
+        ("qwen3", 3, "", "embedding", "last"),  # Qwen3-Embedding
+        ("gemma-embedding", 1, "", "embedding", "mean"),
+        ("nomic-bert", None, "", "embedding", ""),  # made before files named a pooling
+        ("bert", 4, "cls.output.weight", "rerank", "rank"),
+        ("qwen3", 4, "cls.output.weight", "rerank", "rank"),  # Qwen3-Reranker
+        ("bert", None, "cls.weight", "rerank", ""),  # bge-reranker, made before llama.cpp had that pooling
+        ("bert", 1, "cls.weight", "embedding", "mean"),
+    ],
+)
+def test_file_says_what_its_model_is_for(
+    tmp_path: Path, architecture: str, pooling: int | None, last: str, kind: str, named: str
+) -> None:
+    told = {} if pooling is None else {f"{architecture}.pooling_type": pooling}
+    path = written(tmp_path, gguf({"general.architecture": architecture} | told, tensors=2, last=last))
+    header = read_header(path)
+    assert (header.kind, header.pooling) == (kind, named)
 
 
 @pytest.mark.parametrize(
@@ -170,6 +197,29 @@ def test_window_fits_in_a_quarter_of_the_memory(
 ) -> None:
     chosen = choose_window(header(window, per_token), memory)
     assert (chosen.context, chosen.slots) == expected
+
+
+def encoder(window: int, per_token: int, heads: int) -> GgufHeader:
+    return GgufHeader(Path("m.gguf"), "bert", "", window, 0, per_token, False, "embedding", "mean", heads)
+
+
+@pytest.mark.parametrize(
+    ("model", "memory", "expected"),
+    [
+        (encoder(512, 0, 12), 8 * GIB, (512, 4)),
+        (encoder(8192, 0, 16), 24 * GIB, (8192, 4)),  # bge-m3
+        (encoder(8192, 0, 16), 8 * GIB, (4096, 4)),
+        (encoder(32768, 114688, 16), 24 * GIB, (8192, 4)),  # Qwen3-Embedding
+        (encoder(32768, 1310720, 8), 24 * GIB, (8192, 1)),
+        (encoder(8192, 0, 16), GIB // 8, (512, 4)),  # the least that makes sense
+        (encoder(0, 0, 0), 8 * GIB, (512, 4)),
+    ],
+)
+def test_text_that_is_embedded_fits_into_one_batch(model: GgufHeader, memory: int, expected: tuple[int, int]) -> None:
+    chosen = choose_window(model, memory)
+    assert (chosen.context, chosen.slots) == expected
+    assert chosen.batch == chosen.micro_batch == chosen.context
+    assert chosen.cache_mib == 0
 
 
 def test_prompt_cache_is_bounded_by_the_memory() -> None:
