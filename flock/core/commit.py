@@ -25,7 +25,7 @@ from flock.dialects.openai.overflow import read_overflow
 from flock.dialects.plan import TRANSLATE, Plan
 from flock.dialects.responses import tap as responses
 from flock.dialects.table import UPSTREAMS
-from flock.dialects.tasks.task import Sent
+from flock.dialects.tasks.task import EVENTS, Sent
 from flock.dialects.translate import Crossing, Gathering
 from flock.errors import FlockError, UpstreamError
 from flock.outbound.exchange import Exchange
@@ -77,13 +77,16 @@ class Commit:
         """Return the answer to a task: whole, or piece by piece where it needs no rewriting."""
         exchange, record = self._exchange, self._record
         record.estimated = False
-        if exchange.status < 400 and sent.streams and sent.finish is None:
+        events = exchange.content_type.lower().startswith(EVENTS.encode())
+        if exchange.status < 400 and sent.streams and (sent.finish is None or events):
             head = await self._more()
             self._first()
             tap = RawTap(sent.usage_of)
             return Answer(exchange, None, head=tap.feed(head), tap=tap, raw=True)
         body = await exchange.body()
         if exchange.status >= 400:
+            if (error := sent.refusal(exchange.status, body)) is not None:
+                raise error
             self._refuse(body)
             return Answer(exchange, body)
         self._first()

@@ -15,7 +15,7 @@ from flock import __version__
 from flock.contract import codec
 from flock.contract.op import Scope
 from flock.core.context import Actor, Context
-from flock.daemon import control, cors, gateway
+from flock.daemon import control, cors, faults, gateway
 from flock.daemon.headers import SERVER
 from flock.errors import FlockError, NotAllowed
 from flock.paths import user_name
@@ -56,7 +56,7 @@ def _elsewhere(app: web.Application) -> None:
         methods: set[str] = set()
         for resource in before:
             methods |= (await resource.resolve(request))[1]
-        return gateway.not_found(request, methods)
+        return faults.not_found(request, methods)
 
     app.router.add_route("*", "/{tail:.*}", elsewhere)
 
@@ -121,7 +121,7 @@ def _health(app: web.Application, context: Context) -> None:
             if not context.config.listen.loopback:
                 context.keys.authenticate(gateway.secret_of(request))
         except FlockError as error:
-            return gateway.fault(error)
+            return faults.fault(error)
         ready = {m.id: m.state == "ready" for m in context.registry.models()}
         body = context.metrics.exposition(len(context.inference.running), ready)
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})

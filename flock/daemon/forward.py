@@ -19,7 +19,7 @@ from flock.config import Gateway as Limits
 from flock.core.answer import END_SECONDS, Answer, Tap
 from flock.core.record import Record
 from flock.daemon.headers import headers_of
-from flock.dialects.half import ServerHalf
+from flock.dialects.half import FaultHalf
 from flock.dialects.translate import TranslationTap
 from flock.errors import Cancelled, FlockError, InternalError, UpstreamError, UpstreamStalled
 from flock.wire.sse import KEEPALIVE
@@ -61,7 +61,7 @@ class Reply:
         "record",
     )
 
-    def __init__(self, request: web.Request, record: Record, limits: Limits, server: ServerHalf) -> None:
+    def __init__(self, request: web.Request, record: Record, limits: Limits, server: FaultHalf) -> None:
         self._request = request
         self._server = server
         self._limits = limits
@@ -108,7 +108,8 @@ class Reply:
         if self._response is not None:
             return
         headers = headers_of(self.record)
-        headers["Content-Type"] = "text/event-stream; charset=utf-8"
+        answer = self._answer
+        headers["Content-Type"] = answer.content_type if answer is not None and answer.raw else self._server.STREAM_TYPE
         headers["Cache-Control"] = "no-cache"
         headers["X-Accel-Buffering"] = "no"
         response = self._response = web.StreamResponse(headers=headers)
@@ -154,6 +155,8 @@ class Reply:
             self.end(None)
             return
         keepalive = limits.keepalive_seconds
+        if not self._server.KEEPALIVE or (self._answer is not None and self._answer.raw):
+            return
         if record.stream and keepalive and now - self.last_write > (keepalive if self.started else FIRST_WORD_SECONDS):
             self.last_write = now
             self._comment = self._loop.create_task(self._send_comment())
@@ -318,6 +321,8 @@ class Reply:
         last = self._last
         if error is not None and not self._answered(tap):
             record.outcome, record.error = "partial", error.code
+            if answer.raw:
+                return self._cut()
             # a frame of which half has gone out must not swallow the error; what was held back of one is dropped
             last += (b"" if tap.between_frames else b"\n\n") + self._spelled(error)
         elif tap.fault is not None:
@@ -327,6 +332,13 @@ class Reply:
             last += tap.close()
         record.bytes_out += len(last)
         return await self._say(last)
+
+    def _cut(self) -> web.StreamResponse:
+        """Break the connection: a stream of sound can say no error, and a clean end would be a success."""
+        assert self._response is not None
+        if self._transport is not None:
+            self._transport.abort()
+        return self._response
 
     async def _say(self, last: bytes) -> web.StreamResponse:
         """Send the last bytes of the answer."""

@@ -6,35 +6,42 @@ dialect's errors. Refuses to move response bytes (forward.py) and to choose (cor
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
+import orjson
 from aiohttp import web
 
 from flock.core.context import Context
-from flock.core.record import Record
+from flock.daemon.faults import fault, ours, server_for
 from flock.daemon.forward import Reply
-from flock.daemon.headers import SERVER, plain
+from flock.daemon.headers import SERVER
 from flock.daemon.listing import Listing
 from flock.dialects.anthropic import server as anthropic
-from flock.dialects.half import ServerHalf
+from flock.dialects.ask import Ask
+from flock.dialects.half import FaultHalf
 from flock.dialects.openai.server import CHAT, COMPLETIONS
 from flock.dialects.openai.upstream import read_fault
 from flock.dialects.table import SERVERS
+from flock.dialects.tasks import cohere
+from flock.dialects.tasks.table import PATHS, TASKS
 from flock.errors import (
     ContextTooLong,
     EngineRefused,
     FlockError,
-    InternalError,
     InvalidRequest,
     MethodNotAllowed,
-    NotFound,
     RequestTooLarge,
 )
+from flock.policy.keys import Key
 from flock.text import one_line, size
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+# how the request and its body become an Ask. Raises InvalidRequest
+Read = Callable[[web.Request, bytes], Ask]
+# how errors are spelled in the dialects of tasks
+FAULTS: Mapping[str, FaultHalf] = {**SERVERS, "cohere": cohere}
 
 MESSAGES, COUNT_TOKENS, RESPONSES = "/v1/messages", "/v1/messages/count_tokens", "/v1/responses"
 # path → (the dialect spoken there, the record's word for it)
@@ -52,17 +59,24 @@ _KEPT = (
     "user-agent",
     "x-claude-code-session-id",
     "x-flock-session",
+    "x-flock-sort",
     "x-session-affinity",
     "x-session-id",
 )
+# where clients put the key; with flock's own in FLOCK_KEY, what stands there may be a vendor's, of the client's own
+FLOCK_KEY = "x-flock-key"
+_KEY_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "api-key")
 
 
 def secret_of(request: web.Request) -> str | None:
     """Return the API key of a request from any place clients put it, None where there is none.
 
-    Bearer, `x-api-key`, `x-goog-api-key`, `api-key`, `?key=`: tools of every dialect must reach every route.
+    Bearer, `x-api-key`, `x-goog-api-key`, `api-key`, `?key=`: tools of every dialect must reach every route. Before all
+    of them counts `X-Flock-Key`, for clients that show a vendor's key of their own in the usual place.
     """
     headers = request.headers
+    if own := headers.get(FLOCK_KEY):
+        return own.strip()
     authorization = headers.get("Authorization")
     if authorization:
         scheme, _, rest = authorization.partition(" ")
@@ -79,7 +93,7 @@ class Gateway:
     """The handlers; one object so that they share the context."""
 
     def __init__(self, context: Context) -> None:
-        self._context = context
+        self.context = context
         self._inference = context.inference
         self._keys = context.keys
         self._limit = context.config.max_body_bytes
@@ -87,21 +101,45 @@ class Gateway:
 
     def routes(self) -> list[tuple[str, str, Handler]]:
         """Return (method, path, handler) of every inference route."""
-        listing = Listing(self._context)
+        listing = Listing(self.context)
         return [
             *(("POST", path, self._generation(path, *of)) for path, of in _GENERATION.items()),
-            ("POST", COUNT_TOKENS, self._count_tokens),
+            ("POST", COUNT_TOKENS, self.count_tokens(anthropic, _count_ask, _counted)),
             ("GET", RESPONSES, _no_websocket),
-            ("GET", "/v1/models", self._guarded(listing.all)),
-            ("GET", "/v1/models/{id:.+}", self._guarded(listing.one)),
+            *self._tasks(),
+            ("GET", "/v1/models", self.guarded(listing.all)),
+            ("GET", "/v1/models/{id:.+}", self.guarded(listing.one)),
             # tools look whether somebody is there before they have a key to show
             *((method, path, _here) for path in ("/", "/api/hello") for method in ("GET", "HEAD")),
         ]
 
-    # -- generation
-
     def _generation(self, path: str, dialect: str, endpoint: str) -> Handler:
         server = SERVERS[dialect]
+        return self.handler(endpoint, server, lambda _, raw: server.read_ask(raw, path))
+
+    def _tasks(self) -> list[tuple[str, str, Handler]]:
+        """Return the routes of what is asked for beside conversations; those with a model in the path are Gemini's."""
+        return [
+            ("POST", path, self.task(name, FAULTS[dialect], path))
+            for path, (dialect, name) in PATHS.items()
+            if "{model}" not in path
+        ]
+
+    def task(self, name: str, server: FaultHalf, path: str = "") -> Handler:
+        """Return the handler of a task; without a path the request's own is read."""
+
+        def read(request: web.Request, raw: bytes) -> Ask:
+            return TASKS[name].read_ask(raw, path or request.path, request.headers.get("Content-Type", ""))
+
+        return self.handler(name, server, read)
+
+    # -- requests
+
+    def handler(self, endpoint: str, server: FaultHalf, read: Read) -> Handler:
+        """Return the handler of what an upstream answers: authenticate, open a record, forward, settle.
+
+        `read` makes the Ask of a request and its body; `endpoint` is the record's word for it.
+        """
 
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
@@ -112,7 +150,7 @@ class Gateway:
             record.key = key
             reply = Reply(request, record, self._limits, server)
             try:
-                return await self._answered(request, reply, path, server)
+                return await self._answered(request, reply, read, server)
             except (asyncio.CancelledError, ConnectionError):
                 # the client left, perhaps between two writes; an error aiohttp would write into the log
                 record.outcome = record.outcome or "cancelled"
@@ -124,10 +162,10 @@ class Gateway:
 
         return handle
 
-    async def _answered(self, request: web.Request, reply: Reply, path: str, server: ServerHalf) -> web.StreamResponse:
+    async def _answered(self, request: web.Request, reply: Reply, read: Read, server: FaultHalf) -> web.StreamResponse:
         """Return the answer, or the error that stands for it."""
         try:
-            return await self._generate(request, reply, path, server)
+            return await self._generate(request, reply, read)
         except FlockError as error:
             return await self._fail(reply, error, server)
         except asyncio.CancelledError:
@@ -139,14 +177,16 @@ class Gateway:
             raise
         except Exception:
             log.exception("request %s failed", reply.record.id)
-            return await self._fail(reply, _ours(), server)
+            return await self._fail(reply, ours(), server)
 
-    async def _generate(self, request: web.Request, reply: Reply, path: str, server: ServerHalf) -> web.StreamResponse:
-        raw = await self._body(request)
+    async def _generate(self, request: web.Request, reply: Reply, read: Read) -> web.StreamResponse:
+        raw = await self.body(request)
         record = reply.record
         record.bytes_in = len(raw)
-        ask = server.read_ask(raw, path)
+        ask = read(request, raw)
         ask.headers = _kept(request)
+        if FLOCK_KEY in request.headers:
+            ask.credentials = {name: request.headers[name] for name in _KEY_HEADERS if name in request.headers}
 
         def progress(words: str) -> None:
             reply.progress = words
@@ -163,24 +203,30 @@ class Gateway:
             raise EngineRefused(f"{record.engine} refuses the request: {words}", hint="correct the request")
         return await reply.rest(answer.body)
 
-    async def _count_tokens(self, request: web.Request) -> web.StreamResponse:
-        """Count a prompt's tokens: no request of its own, so nothing is reserved, recorded or queued for it."""
-        try:
-            self._keys.authenticate(secret_of(request))
-            ask = anthropic.read_ask(await self._body(request), COUNT_TOKENS)
-            ask.headers = _kept(request)
-            counted = await self._inference.count(ask)
-        except FlockError as error:
-            return fault(error, server=anthropic)
-        except ConnectionError:
-            raise
-        except Exception:
-            log.exception("tokens could not be counted")
-            return fault(_ours(), server=anthropic)
-        headers = {"Server": SERVER, "X-Flock-Counted-By": counted.how}
-        return web.json_response({"input_tokens": counted.tokens}, headers=headers)
+    def count_tokens(self, server: FaultHalf, read: Read, write: Callable[[int], bytes]) -> Handler:
+        """Return the handler that counts a prompt's tokens: no request of its own, so nothing is reserved, recorded or
+        queued for it.
+        """
 
-    async def _body(self, request: web.Request) -> bytes:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                key = self._keys.authenticate(secret_of(request))
+                ask = read(request, await self.body(request))
+                ask.headers = _kept(request)
+                counted = await self._inference.count(ask, key)
+            except FlockError as error:
+                return fault(error, server=server)
+            except ConnectionError:
+                raise
+            except Exception:
+                log.exception("tokens could not be counted")
+                return fault(ours(), server=server)
+            headers = {"Server": SERVER, "X-Flock-Counted-By": counted.how, "Content-Type": "application/json"}
+            return web.Response(body=write(counted.tokens), headers=headers)
+
+        return handle
+
+    async def body(self, request: web.Request) -> bytes:
         """Read the body within the limit. Raises RequestTooLarge, at once where the length is announced."""
         announced = request.content_length
         content = request.content
@@ -200,7 +246,7 @@ class Gateway:
             why = one_line(said.partition("message:")[2] or said)
             raise InvalidRequest(f"the body cannot be read: {why}", hint="check Content-Length and encoding") from None
 
-    async def _fail(self, reply: Reply, error: FlockError, server: ServerHalf) -> web.StreamResponse:
+    async def _fail(self, reply: Reply, error: FlockError, server: FaultHalf) -> web.StreamResponse:
         record = reply.record
         record.error = error.code
         # Codex says that it ran out of room only when a stream tells it so; of a status it shows no more than the words
@@ -212,25 +258,24 @@ class Gateway:
 
     # -- models
 
-    def _guarded(self, handler: Callable[[web.Request], web.Response]) -> Handler:
+    def guarded(self, handler: Callable[[web.Request, Key], web.Response], server: FaultHalf | None = None) -> Handler:
+        """Return the handler of a look at what is here; errors are spelled by `server`, else by who seems to ask."""
+
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
-                self._keys.authenticate(secret_of(request))
-                return handler(request)
+                return handler(request, self._keys.authenticate(secret_of(request)))
             except FlockError as error:
-                return fault(error, server=_server_for(request))
+                return fault(error, server=server or server_for(request))
 
         return handle
 
 
-def _ours() -> InternalError:
-    """Return what a client is told of a failure that only the log explains."""
-    return InternalError("flock failed on this request", hint="flock logs")
+def _count_ask(_request: web.Request, raw: bytes) -> Ask:
+    return anthropic.read_ask(raw, COUNT_TOKENS)
 
 
-def _server_for(request: web.Request) -> ServerHalf:
-    """Return the dialect of a request to a path that belongs to none."""
-    return SERVERS["anthropic" if "anthropic-version" in request.headers else "openai"]
+def _counted(tokens: int) -> bytes:
+    return orjson.dumps({"input_tokens": tokens})
 
 
 def _kept(request: web.Request) -> dict[str, str]:
@@ -250,35 +295,3 @@ async def _no_websocket(_request: web.Request) -> web.Response:
     response = fault(error)
     response.headers["Allow"] = "POST"
     return response
-
-
-def fault(error: FlockError, record: Record | None = None, server: ServerHalf = SERVERS["openai"]) -> web.Response:
-    """Return an error in the dialect's shape with the headers SDKs act on."""
-    headers = {"Content-Type": "application/json", "Server": SERVER}
-    if record is not None:
-        headers["X-Flock-Request-Id"] = record.id
-        if record.plan:
-            headers["X-Flock-Path"] = record.plan
-        if record.lost:
-            headers["X-Flock-Lost"] = plain(", ".join(record.lost))
-    if error.status in (401, 403):
-        # Claude Code and others retry a 401 with backoff for minutes unless told not to
-        headers["x-should-retry"] = "false"
-    wait = error.details.get("retry_after", 2 if error.status == 503 else None)
-    if wait is not None:
-        headers["Retry-After"] = str(wait)
-    body = server.write_fault(error, record.id if record is not None else "")
-    status = anthropic.http_status(error) if server is SERVERS["anthropic"] else error.status
-    return web.Response(status=status, body=body, headers=headers)
-
-
-def not_found(request: web.Request, methods: set[str]) -> web.Response:
-    """Return the 405 of a path that takes only `methods`, the 404 of one that takes none."""
-    if methods:
-        allowed = ", ".join(sorted(methods))
-        error = MethodNotAllowed(f"{request.path} does not take {request.method}", hint=f"it takes {allowed}")
-        response = fault(error)
-        response.headers["Allow"] = allowed
-        return response
-    error = NotFound(f"there is nothing at {request.path}", hint="the API begins at /v1: GET /v1/models")
-    return fault(error, server=_server_for(request))

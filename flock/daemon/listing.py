@@ -9,6 +9,7 @@ from aiohttp import web
 from flock.core.context import Context
 from flock.core.names import DISCOVERY
 from flock.dialects.listing import Row, shape_of, write_model, write_models
+from flock.policy.keys import Key
 
 
 class Listing:
@@ -17,7 +18,7 @@ class Listing:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def all(self, request: web.Request) -> web.Response:
+    def all(self, request: web.Request, _key: Key) -> web.Response:
         """Answer with every model."""
         shape = shape_of(request.headers)
         rows = self._rows()
@@ -26,10 +27,10 @@ class Listing:
             rows += [(DISCOVERY + id, at, window) for id, at, window in rows if not id.startswith("claude")]
         return web.json_response(body=write_models(shape, rows, request.query))
 
-    def one(self, request: web.Request) -> web.Response:
+    def one(self, request: web.Request, key: Key) -> web.Response:
         """Answer with one model, under the name it was asked for by. Raises ModelNotFound."""
         wanted = request.match_info["id"].removeprefix("models/")
-        named = self._context.inference.resolve(wanted)
+        named = self._context.inference.resolve(wanted, key)
         row = (wanted, int(self._context.started_at), named.placements[0].context)
         return web.json_response(body=write_model(shape_of(request.headers), row))
 

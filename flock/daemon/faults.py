@@ -1,0 +1,61 @@
+"""Errors at the public door: each in the dialect of who asked, with the headers that SDKs act on.
+
+Owns which dialect a path belongs to when nothing else tells. Refuses to decide what an error is. Called by
+daemon/gateway.py and the modules of its routes, and by daemon/app.py for paths that nothing takes.
+"""
+
+from aiohttp import web
+
+from flock.core.record import Record
+from flock.daemon.headers import SERVER, plain
+from flock.dialects.half import FaultHalf
+from flock.dialects.listing import shape_of
+from flock.dialects.table import SERVERS
+from flock.errors import FlockError, InternalError, MethodNotAllowed, NotFound
+
+
+def ours() -> InternalError:
+    """Return what a client is told of a failure that only the log explains."""
+    return InternalError("flock failed on this request", hint="flock logs")
+
+
+def server_for(request: web.Request) -> FaultHalf:
+    """Return the dialect of a request to a path that belongs to several, or to none."""
+    if request.path.startswith("/v1beta"):
+        dialect = "gemini"
+    elif request.path.startswith("/api/"):
+        dialect = "ollama"
+    else:
+        dialect = {"anthropic": "anthropic", "google": "gemini"}.get(shape_of(request.headers), "openai")
+    return SERVERS.get(dialect, SERVERS["openai"])
+
+
+def fault(error: FlockError, record: Record | None = None, server: FaultHalf = SERVERS["openai"]) -> web.Response:
+    """Return an error in the dialect's shape with the headers SDKs act on."""
+    headers = {"Content-Type": "application/json", "Server": SERVER}
+    if record is not None:
+        headers["X-Flock-Request-Id"] = record.id
+        if record.plan:
+            headers["X-Flock-Path"] = record.plan
+        if record.lost:
+            headers["X-Flock-Lost"] = plain(", ".join(record.lost))
+    if error.status in (401, 403):
+        # Claude Code and others retry a 401 with backoff for minutes unless told not to
+        headers["x-should-retry"] = "false"
+    wait = error.details.get("retry_after", 2 if error.status == 503 else None)
+    if wait is not None:
+        headers["Retry-After"] = str(wait)
+    body = server.write_fault(error, record.id if record is not None else "")
+    return web.Response(status=server.http_status(error), body=body, headers=headers)
+
+
+def not_found(request: web.Request, methods: set[str]) -> web.Response:
+    """Return the 405 of a path that takes only `methods`, the 404 of one that takes none."""
+    if methods:
+        allowed = ", ".join(sorted(methods))
+        error = MethodNotAllowed(f"{request.path} does not take {request.method}", hint=f"it takes {allowed}")
+        response = fault(error)
+        response.headers["Allow"] = allowed
+        return response
+    error = NotFound(f"there is nothing at {request.path}", hint="the API begins at /v1: GET /v1/models")
+    return fault(error, server=server_for(request))
