@@ -11,8 +11,10 @@ from typing import Protocol
 
 from flock.dialects.ask import Ask
 from flock.dialects.ir import Usage
+from flock.errors import FlockError
 
 JSON = "application/json"
+EVENTS = "text/event-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,22 @@ class Done:
     usage: Usage | None = None
 
 
-# (body, Content-Type of the upstream's answer under status 200) → what the client gets. Raises UpstreamError.
+# (body, Content-Type of the upstream's answer under status 200) → what the client gets. Raises UpstreamError for what
+# is no answer, Unsupported for one that is not what the client asked for (vectors of another length).
 Finish = Callable[[bytes, str], Done]
+# (status, body of an upstream's answer that is no success) → the error in the task's words, None where the status and
+# the body tell enough
+Refusal = Callable[[int, bytes], FlockError | None]
+
+
+def silent(_status: int, _body: bytes) -> FlockError | None:
+    """Return None: the refusal of most upstreams tells enough."""
+    return None
+
+
+def uncounted(_body: bytes) -> Usage | None:
+    """Return None: of most answers that pass on no usage can be told."""
+    return None
 
 
 @dataclass(slots=True)
@@ -34,7 +50,9 @@ class Sent:
 
     `kind` is the plan's word (relay, splice, translate). `finish` makes the client's answer of the upstream's, None
     for one that passes on unchanged. `streams`: the answer may pass on piece by piece, as it comes (sound, events).
-    `usage_of` reads the usage of a relayed answer.
+    With both, an answer of Content-Type EVENTS passes on as it comes and any other one goes whole through `finish`:
+    the upstream was asked for a stream and did not give one. `usage_of` reads the usage of a relayed answer, `refusal`
+    what an upstream's failure means where its own words do not say.
     """
 
     kind: str
@@ -46,7 +64,8 @@ class Sent:
     lost: tuple[str, ...] = ()
     finish: Finish | None = None
     streams: bool = False
-    usage_of: Callable[[bytes], Usage | None] = lambda _: None
+    usage_of: Callable[[bytes], Usage | None] = uncounted
+    refusal: Refusal = silent
 
 
 class Task(Protocol):
@@ -57,7 +76,7 @@ class Task(Protocol):
         """Its word in `profile.TASKS` and in records ("embeddings")."""
         ...
 
-    def read_ask(self, raw: bytes, path: str, content_type: str) -> Ask:
+    def read_ask(self, raw: bytes, path: str, content_type: str, /) -> Ask:
         """Parse and check a body sent to `path`; `content_type` tells a form from JSON.
 
         Raises InvalidRequest naming the field that is wrong.
