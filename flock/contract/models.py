@@ -10,7 +10,9 @@ from flock.contract.op import Op, Risk, Scope, arg, flag, operation
 class Model:
     """A model that answers. `state` is ready, starting, stopped or failed; `context` in tokens or null when unknown.
 
-    `source` is "built-in", "file:PATH" or the URL of the adopted engine; `note` says what a user must know.
+    `source` is "built-in", "file:PATH" or the URL of the adopted engine; `note` says what a user must know. `kind` is
+    chat, embedding, rerank, transcription, speech or image, "" when unknown; `largest_context` is the window it could
+    be loaded with, null where its engine does not load it anew.
     """
 
     id: str
@@ -22,6 +24,8 @@ class Model:
     default: bool
     note: str = ""
     error: str = ""
+    kind: str = ""
+    largest_context: int | None = None
 
 
 @operation("model.ls", "model ls", "GET /admin/v1/models", scope=Scope.ADMIN, examples=("model ls", "model ls --json"))

@@ -1,7 +1,7 @@
-"""An engine somebody else runs: where it is, what it serves, whether it answers.
+"""An engine somebody else runs: where it is, what it serves, and the way to ask it something.
 
-Owns the reading of its URL and the questions put to it. Refuses to start, stop or change it. Tolerates the manners of
-MLX-LM (HTTP/1.0; an empty body for /v1/models when its cache is missing). Called by registry.py.
+Owns the reading of its URL, the word for what it said, and single questions: small, and over within PROBE_SECONDS.
+Refuses to start, stop or change it. Called by probe.py, sound.py and kinds.py, which know what to ask.
 """
 
 import json
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from flock.errors import EngineUnreachable, FlockError, InvalidRequest, NotAllowed
+from flock.errors import EngineUnreachable, FlockError, InvalidRequest
 from flock.text import one_line
 
 # A question to an engine that hangs; it is asked again ten seconds later.
@@ -35,21 +35,39 @@ class Address:
     prefix: str
 
     @property
+    def label(self) -> str:
+        """Host and port: what an engine is called that was given no name."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
     def url(self) -> str:
         """The base URL without `/v1` and without a slash at the end."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self.tls else 'http'}://{host}:{self.port}{self.prefix}"
+        return f"{'https' if self.tls else 'http'}://{self.label}{self.prefix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model of an adopted engine. `context` is its window now and `largest` the one it could be loaded with, in
+    tokens, None when unknown; `kind` a word of profile.KINDS; `size_bytes` of its weights, None when unknown.
+    """
+
+    model: str
+    context: int | None = None
+    kind: str = ""
+    largest: int | None = None
+    size_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What an engine said: its models with their windows in tokens (None when it does not tell), its kind
-    (llamacpp, vllm, ollama, mlx or openai) and its version, "" when it does not tell.
+    """What an engine said: its models, its kind (a row of catalog/engines.yaml) and its version, "" when it does not
+    tell. `whole` is False when a question about its models went without an answer, so that it is put again.
     """
 
-    models: tuple[tuple[str, int | None], ...]
+    models: tuple[Served, ...]
     kind: str
     version: str
+    whole: bool = True
 
 
 def parse_url(text: str) -> Address:
@@ -77,81 +95,45 @@ def parse_url(text: str) -> Address:
     return Address(host, port or (443 if tls else 80), tls, path.removesuffix("/v1").rstrip("/"))
 
 
-async def probe(session: aiohttp.ClientSession, address: Address, key: str = "", known: Probe | None = None) -> Probe:
-    """Ask an engine which models it serves, and, unless `known` tells it from before, what it is.
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks one engine: `key` is sent as Bearer, "" for none."""
 
-    Raises EngineUnreachable when nothing answers within PROBE_SECONDS, NotAllowed when it wants a key or another one,
-    InvalidRequest when what answers is no OpenAI-compatible server.
+    session: aiohttp.ClientSession
+    address: Address
+    key: str = ""
+
+    async def fetch(self, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Mapping[str, str], bytes]:
+        """Return status, headers and body of a GET, or of a POST with a JSON body. Raises EngineUnreachable."""
+        return await fetch(self.session, self.address.url + path, self.key, body)
+
+    async def fetch_object(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+        """Return the JSON object behind a path, {} for anything else; None when no answer came."""
+        try:
+            status, _, answer = await self.fetch(path, body)
+        except FlockError:
+            return None
+        return read_object(answer) if status == 200 else {}
+
+
+async def fetch(
+    session: aiohttp.ClientSession, url: str, key: str = "", body: Mapping[str, Any] | None = None
+) -> tuple[int, Mapping[str, str], bytes]:
+    """Return status, headers and body of a GET, or of a POST with a JSON body.
+
+    Raises EngineUnreachable naming the URL.
     """
-    url = f"{address.url}/v1/models"
-    status, headers, body = await fetch(session, url, key)
-    if status in (401, 403):
-        wants = "refuses the key it was given" if key else "wants an API key"
-        raise NotAllowed(
-            f"the engine at {address.url} {wants} (HTTP {status})",
-            hint=f"flock engine attach {address.url} < key.txt",
-        )
-    if status >= 500:
-        raise EngineUnreachable(f"the engine at {address.url} answers HTTP {status} to GET /v1/models")
-    found = _models(body)
-    if status != 200 or found is None:
-        raise InvalidRequest(
-            f"what answers at {address.url} is no OpenAI-compatible server: GET /v1/models gave HTTP {status}"
-            + ("" if status != 200 else " and no list of models"),
-            hint=f"curl -i {url}",
-        )
-    models, owners = found
-    if known is not None and known.models and {m for m, _ in known.models} == {m for m, _ in models}:
-        return known
-    kind = guess_kind(headers, owners)
-    return await _with_details(session, address, key, Probe(models, kind, ""))
-
-
-def guess_kind(headers: Mapping[str, str], owners: frozenset[str]) -> str:
-    """Return the kind of an engine from the headers and the owners in its list of models."""
-    server = headers.get("Server", "").lower()
-    if server.startswith("llama.cpp") or "llamacpp" in owners:
-        return "llamacpp"
-    if "vllm" in owners:
-        return "vllm"
-    if "library" in owners or "ollama" in owners:
-        return "ollama"
-    if server.startswith("basehttp") and not owners:
-        # mlx_lm.server is the one engine on Python's own HTTP server, and names no owner
-        return "mlx"
-    return "openai"
-
-
-async def props_version(session: aiohttp.ClientSession, port: int, key: str) -> str:
-    """Return the build a llama.cpp server on this machine names, "" when it names none."""
-    props = await _fetch_object(session, f"http://127.0.0.1:{port}/props", key)
-    return str(props.get("build_info", ""))
-
-
-async def _with_details(session: aiohttp.ClientSession, address: Address, key: str, seen: Probe) -> Probe:
-    if seen.kind == "llamacpp":
-        props = await _fetch_object(session, f"{address.url}/props", key)
-        settings = cast("dict[str, Any]", props.get("default_generation_settings") or {})
-        window = settings.get("n_ctx") if len(seen.models) == 1 else None
-        models = tuple((m, window if isinstance(window, int) and window else c) for m, c in seen.models)
-        return Probe(models, seen.kind, str(props.get("build_info", "")))
-    path = {"vllm": "/version", "ollama": "/api/version"}.get(seen.kind)
-    if path is None:
-        return seen
-    answer = await _fetch_object(session, address.url + path, key)
-    return Probe(seen.models, seen.kind, str(answer.get("version", "")))
-
-
-async def fetch(session: aiohttp.ClientSession, url: str, key: str = "") -> tuple[int, Mapping[str, str], bytes]:
-    """Return status, headers and body of a GET. Raises EngineUnreachable naming the URL."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     limit = aiohttp.ClientTimeout(total=PROBE_SECONDS)
+    method = "GET" if body is None else "POST"
     try:
-        async with session.get(url, headers=headers, timeout=limit, allow_redirects=False) as answer:
-            body = await answer.content.read(_ANSWER_MAX)
-            while len(body) < _ANSWER_MAX and (more := await answer.content.read(_ANSWER_MAX)):
-                body += more
-            return answer.status, answer.headers, body
+        async with session.request(
+            method, url, headers=headers, json=body, timeout=limit, allow_redirects=False
+        ) as answer:
+            found = await answer.content.read(_ANSWER_MAX)
+            while len(found) < _ANSWER_MAX and (more := await answer.content.read(_ANSWER_MAX)):
+                found += more
+            return answer.status, answer.headers, found
     except TimeoutError:
         slow = f"nothing answers at {url} within {PROBE_SECONDS:.0f} s"
         raise EngineUnreachable(slow, details={"timeout": True}) from None
@@ -159,51 +141,13 @@ async def fetch(session: aiohttp.ClientSession, url: str, key: str = "") -> tupl
         raise EngineUnreachable(f"nothing answers at {url}: {_why(error)}") from None
 
 
-async def _fetch_object(session: aiohttp.ClientSession, url: str, key: str) -> dict[str, Any]:
-    """Return the JSON object behind a URL, {} when there is none: details are never worth a failure."""
-    try:
-        status, _, body = await fetch(session, url, key)
-        found: Any = json.loads(body) if status == 200 else {}
-    except (FlockError, ValueError):
-        return {}
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
-
-
-def _models(body: bytes) -> tuple[tuple[tuple[str, int | None], ...], frozenset[str]] | None:
-    """Return models and owners of a /v1/models body; None when it is no such list."""
-    if not body.strip():
-        return (), frozenset()
+def read_object(body: bytes) -> dict[str, Any]:
+    """Return a body's JSON object, {} when it is none."""
     try:
         found: Any = json.loads(body)
     except ValueError:
-        return None
-    data: Any = cast("dict[str, Any]", found).get("data") if isinstance(found, dict) else None
-    if data is None and isinstance(found, dict) and "data" in found:
-        data = []  # an Ollama without models says null
-    if not isinstance(data, list):
-        return None
-    models: dict[str, int | None] = {}
-    owners: set[str] = set()
-    for item in cast("list[Any]", data):
-        if not isinstance(item, dict):
-            continue
-        row = cast("dict[str, Any]", item)
-        if isinstance(row.get("id"), str) and row["id"]:
-            models[row["id"]] = _window(row)
-        if isinstance(row.get("owned_by"), str):
-            owners.add(row["owned_by"])
-    return tuple(models.items()), frozenset(owners)
-
-
-def _window(row: dict[str, Any]) -> int | None:
-    meta: Any = row.get("meta")
-    for value in (row.get("max_model_len"), row.get("context_length"), row.get("context_window")):
-        if isinstance(value, int) and value > 0:
-            return value
-    if isinstance(meta, dict):
-        trained = cast("dict[str, Any]", meta).get("n_ctx_train")
-        return trained if isinstance(trained, int) and trained > 0 else None
-    return None
+        return {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 def _why(error: Exception) -> str:

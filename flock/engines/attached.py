@@ -1,7 +1,8 @@
 """The adopted engines of one daemon: attached by the user, or named by a setting.
 
-Owns their names, their keys and their watches. Refuses flock's own URL, one URL under two names, and to forget an
-engine that the configuration would bring back. Called by registry.py.
+Owns their names, their keys and their watches. Refuses flock's own URL, one URL under two names, to forget an engine
+that the configuration would bring back, and to ask for a key before its engine is asked: at the start nothing waits for
+a keyring that waits for somebody to unlock it. Called by registry.py.
 """
 
 import asyncio
@@ -14,12 +15,12 @@ from typing import Protocol
 import aiohttp
 
 from flock.clock import Clock
-from flock.engines.adopted import Address, Probe, fetch, parse_url, probe
+from flock.engines.adopted import Address, Probe, fetch, parse_url
 from flock.engines.engine import EngineSettings
+from flock.engines.probe import probe
 from flock.engines.watched import Adoption, Pauses, Watched
 from flock.errors import Conflict, EngineUnreachable, InvalidRequest, NotFound
 from flock.profile import Profile
-from flock.secrets.file import SecretFile as Secrets
 from flock.store.entries import EngineEntry
 
 _NAME = re.compile(r"^[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,99}$")
@@ -41,6 +42,22 @@ class StoredEngines(Protocol):
 
     async def delete(self, name: str, /) -> None:
         """Delete one."""
+        ...
+
+
+class Secrets(Protocol):
+    """Where keys are kept, by the engine's name. Each access has a limit of its own and may raise SecretsLocked."""
+
+    async def get(self, name: str, /) -> str:
+        """Return a key, "" when there is none."""
+        ...
+
+    async def put(self, name: str, value: str, /) -> None:
+        """Keep a key."""
+        ...
+
+    async def delete(self, name: str, /) -> None:
+        """Forget a key; nothing happens when there is none."""
         ...
 
 
@@ -74,23 +91,25 @@ class Attached:
     async def start(self) -> None:
         """Take up the engines of the settings and of the store, and give them a moment to answer.
 
+        Their keys are fetched by their watches; one that is not to be had costs this moment and no more.
+
         Raises InvalidRequest for a URL in the settings that is none.
         """
         for kind, url in self._settings.endpoints.items():
             source = self._settings.sources.get(kind, f"engine.{kind}_endpoint")
             key = self._settings.vllm_key if kind == "vllm" else ""
             adoption = Adoption(kind, parse_url(url), source, kind=kind)
-            self.by_name[kind] = self._watch(adoption, key or await asyncio.to_thread(self._secrets.get, kind))
+            self.by_name[kind] = self._watch(adoption, key or None)
         for entry in await self._stored.all():
             if entry.name not in self.by_name:
                 adoption = Adoption(entry.name, parse_url(entry.url), "attached", created_at=entry.created_at)
-                key = await asyncio.to_thread(self._secrets.get, entry.name)
-                self.by_name[entry.name] = self._watch(adoption, key)
+                # a key is looked for whatever `has_key` says: rows of the first schema do not tell
+                self.by_name[entry.name] = self._watch(adoption, None)
         first = [asyncio.ensure_future(watched.refresh()) for watched in self.by_name.values()]
-        if first:
-            await asyncio.wait(first, timeout=_FIRST_ANSWERS_SECONDS)
         for watched in self.by_name.values():
             watched.start()
+        if first:
+            await asyncio.wait(first, timeout=_FIRST_ANSWERS_SECONDS)
 
     async def stop(self) -> None:
         """Stop watching; the engines are left alone."""
@@ -99,14 +118,13 @@ class Attached:
     async def attach(self, url: str, name: str, key: str) -> Watched:
         """Adopt a running server. Raises what Registry.attach says."""
         address = parse_url(url)
-        host = f"[{address.host}]" if ":" in address.host else address.host
-        name = name or f"{host}:{address.port}"
+        name = name or address.label
         self._check(name, address)
         self._arriving.add(name)
         try:
             await self._refuse_self(address)
             try:
-                seen = await probe(self._session, address, key)
+                seen = await probe(self._session, address, key, name=name)
             except EngineUnreachable as error:
                 hint = f"start it, then run: flock engine attach {address.url}"
                 raise EngineUnreachable(error.sentence, hint=hint) from None
@@ -131,16 +149,17 @@ class Attached:
                 hint=f"flock config unset engine.{name}_endpoint",
             )
         await self._stored.delete(name)
-        await asyncio.to_thread(self._secrets.delete, name)
+        await self._secrets.delete(name)
         self.by_name.pop(name, None)
         await watched.stop()
         self._on_change()
         return watched
 
-    def _watch(self, adoption: Adoption, key: str, seen: Probe | None = None) -> Watched:
+    def _watch(self, adoption: Adoption, key: str | None, seen: Probe | None = None) -> Watched:
         return Watched(
             adoption,
             key,
+            fetch_key=self._secrets.get,
             profiles=self._profiles,
             session=self._session,
             clock=self._clock,
@@ -174,12 +193,13 @@ class Attached:
     async def _keep(self, adoption: Adoption, key: str) -> None:
         # the key first: an engine without its key would be broken, a key without its engine is only forgotten
         if key:
-            await asyncio.to_thread(self._secrets.put, adoption.name, key)
+            await self._secrets.put(adoption.name, key)
         try:
-            await self._stored.insert(EngineEntry(adoption.name, adoption.address.url, adoption.created_at))
+            entry = EngineEntry(adoption.name, adoption.address.url, adoption.created_at, has_key=bool(key))
+            await self._stored.insert(entry)
         except BaseException:
             if key:
-                await asyncio.to_thread(self._secrets.delete, adoption.name)
+                await self._secrets.delete(adoption.name)
             raise
 
 

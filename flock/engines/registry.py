@@ -16,7 +16,7 @@ from flock.contract.engines import Engine as EngineRow
 from flock.contract.models import Model
 from flock.engines import engine_log, rows
 from flock.engines.adopted import parse_url
-from flock.engines.attached import Attached, StoredEngines
+from flock.engines.attached import Attached, Secrets, StoredEngines
 from flock.engines.children import Children, reap_orphans
 from flock.engines.embedded import Embedded
 from flock.engines.engine import Engine, EngineSettings
@@ -29,7 +29,7 @@ from flock.engines.watched import Pauses
 from flock.errors import Conflict, Draining, ModelNotFound
 from flock.paths import Home
 from flock.profile import Profile
-from flock.secrets.file import SecretFile as Secrets
+from flock.secrets.file import SecretFile
 from flock.upstream import Placement, Upstream
 
 log = logging.getLogger(__name__)
@@ -42,10 +42,30 @@ def nothing() -> None:
     """Do nothing: the default of `on_change`."""
 
 
+class KeysInFile:
+    """The keys of adopted engines in the home's private file, reached in a thread."""
+
+    def __init__(self, home: Home) -> None:
+        self._file = SecretFile(home.secrets)
+
+    async def get(self, name: str) -> str:
+        """Return a key, "" when there is none. Raises StorageFailed, SecretsLocked."""
+        return await asyncio.to_thread(self._file.get, name)
+
+    async def put(self, name: str, value: str) -> None:
+        """Keep a key. Raises StorageFailed, SecretsLocked."""
+        await asyncio.to_thread(self._file.put, name, value)
+
+    async def delete(self, name: str) -> None:
+        """Forget a key. Raises StorageFailed."""
+        await asyncio.to_thread(self._file.delete, name)
+
+
 class Registry:
     """The engines of one daemon. `on_change` is called in the loop after every change of what runs.
 
     `available` are the engines flock may start, in order of preference; the last one's absence is what is reported.
+    `secrets` keeps the keys of adopted engines; the home's private file does where nothing else is given.
     """
 
     def __init__(
@@ -63,6 +83,7 @@ class Registry:
         ports: Ports | None = None,
         limits: Limits | None = None,
         pauses: Pauses | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         self.table: Mapping[str, tuple[Placement, ...]] = MappingProxyType({})
         self.on_change: Callable[[], None] = nothing
@@ -75,7 +96,7 @@ class Registry:
             settings,
             profiles,
             engines,
-            Secrets(home.secrets),
+            secrets or KeysInFile(home),
             session,
             clock,
             instance_id,
@@ -135,8 +156,8 @@ class Registry:
         """Return the models of the table and those being added, one row per id; none is marked as the default."""
         listed = {own.model.id: rows.own_model(own) for own in self._listed()}
         for watched in sorted(self._attached.by_name.values(), key=lambda engine: engine.state != "ready"):
-            for model, context in watched.models:
-                listed.setdefault(model, rows.adopted_model(watched, model, context))
+            for served in watched.models:
+                listed.setdefault(served.model, rows.adopted_model(watched, served))
         return list(listed.values())
 
     def engines(self) -> list[EngineRow]:
@@ -202,7 +223,7 @@ class Registry:
 
     def _holder(self, model: str) -> str:
         for watched in self._attached.by_name.values():
-            if any(model == served for served, _ in watched.models):
+            if any(model == served.model for served in watched.models):
                 return f"engine {watched.name}"
         return ""
 
@@ -213,7 +234,7 @@ class Registry:
         own = [*self._own.added.values(), *([self._own.smoke] if self._smoke_listed() else [])]
         placements = [rows.own_placement(engine) for engine in own]
         for watched in self._attached.by_name.values():
-            placements += [rows.adopted_placement(watched, model, context) for model, context in watched.models]
+            placements += [rows.adopted_placement(watched, served) for served in watched.models]
         for placement in placements:
             table[placement.model] = (*table.get(placement.model, ()), placement)
         if table != self.table:

@@ -3,6 +3,7 @@
 from flock.clock import rfc3339
 from flock.contract.engines import Engine
 from flock.contract.models import Model
+from flock.engines.adopted import Served
 from flock.engines.gguf_header import file_size
 from flock.engines.supervisor import Supervised
 from flock.engines.watched import Watched
@@ -34,7 +35,7 @@ def adopted_engine(engine: Watched) -> Engine:
         ownership="adopted",
         state=engine.state,
         endpoint=engine.adoption.address.url,
-        models=tuple(model for model, _ in engine.models),
+        models=tuple(served.model for served in engine.models),
         source=engine.adoption.source,
         version=engine.seen.version if engine.seen else "",
         since=rfc3339(engine.since),
@@ -52,33 +53,46 @@ def own_model(own: Supervised) -> Model:
         context=own.context,
         size_bytes=file_size(own.model.path),
         default=False,
+        kind=own.kind,
         note=own.model.note,
         error=_error(own),
     )
 
 
-def adopted_model(engine: Watched, model: str, context: int | None) -> Model:
+def adopted_model(engine: Watched, served: Served) -> Model:
     """Return the row of a model an adopted engine serves."""
     return Model(
-        id=model,
+        id=served.model,
         state=engine.state,
         engine=engine.name,
         source=engine.adoption.address.url,
-        context=context,
-        size_bytes=None,
+        context=served.context,
+        largest_context=served.largest,
+        size_bytes=served.size_bytes,
         default=False,
+        kind=served.kind,
         error=engine.error,
     )
 
 
 def own_placement(own: Supervised) -> Placement:
     """Return where a model of ours is served."""
-    return Placement(own.model.id, own.name, own.name, True, own.state, own.upstream, own.context)
+    return Placement(own.model.id, own.name, own.name, True, own.state, own.upstream, own.context, kind=own.kind)
 
 
-def adopted_placement(engine: Watched, model: str, context: int | None) -> Placement:
+def adopted_placement(engine: Watched, served: Served) -> Placement:
     """Return where an adopted engine serves a model; its upstream stands also while it does not answer."""
-    return Placement(model, engine.name, engine.name, False, engine.state, engine.upstream, context)
+    return Placement(
+        model=served.model,
+        name=engine.name,
+        engine=engine.name,
+        own=False,
+        state=engine.state,
+        upstream=engine.upstream,
+        context=served.context,
+        largest=served.largest,
+        kind=served.kind,
+    )
 
 
 def _error(own: Supervised) -> str:

@@ -17,12 +17,12 @@ import psutil
 
 from flock.clock import Clock
 from flock.engines import engine_log
-from flock.engines.adopted import props_version
 from flock.engines.backoff import LOOP_EXITS, Backoff
 from flock.engines.children import Children
 from flock.engines.embedded import install_hint
 from flock.engines.engine import Engine, LaunchSpec
 from flock.engines.gguf_header import read_header
+from flock.engines.kinds import props_version
 from flock.engines.ports import Ports
 from flock.engines.process import Child, Launch, Limits, Snapshot
 from flock.engines.window import Window, choose_window

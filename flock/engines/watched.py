@@ -1,19 +1,20 @@
 """An adopted engine under watch: asked every ten seconds what it serves, every second while it does not answer.
 
-Owns what is known of it. Refuses to forget its models while it is away: they stay listed as unreachable. Called by
-registry.py.
+Owns what is known of it. Refuses to forget its models while it is away: they stay listed as unreachable; and to ask for
+its key before the first question to it needs the key. Called by attached.py and registry.py.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
 
 from flock.clock import Clock
-from flock.engines.adopted import Address, Probe, probe
+from flock.engines.adopted import Address, Probe, Served
+from flock.engines.probe import probe
 from flock.errors import EngineUnreachable, FlockError
 from flock.profile import Profile
 from flock.upstream import Upstream
@@ -35,7 +36,7 @@ class Pauses:
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """What is settled about an adopted engine; `kind` is "" when it is to be guessed."""
+    """What is settled about an adopted engine; `kind` is what a setting says it is, "" when it is to be guessed."""
 
     name: str
     address: Address
@@ -45,13 +46,18 @@ class Adoption:
 
 
 class Watched:
-    """One adopted engine. `on_change` is called in the loop when its state or its models have changed."""
+    """One adopted engine. `on_change` is called in the loop when its state or its models have changed.
+
+    `key` is None where it is still to be fetched, by `fetch_key(name)`, whose limit is its own. It may raise
+    SecretsLocked or StorageFailed; the engine then counts as failed and is tried again.
+    """
 
     def __init__(
         self,
         adoption: Adoption,
-        key: str,
+        key: str | None,
         *,
+        fetch_key: Callable[[str], Awaitable[str]],
         profiles: Mapping[str, Profile],
         session: aiohttp.ClientSession,
         clock: Clock,
@@ -66,6 +72,8 @@ class Watched:
         self.error: str = "" if seen else "it has not answered yet"
         self.since = clock.now()
         self._key = key
+        self._fetch_key = fetch_key
+        self._hint = ""
         self._profiles = profiles
         self._session = session
         self._clock = clock
@@ -80,11 +88,11 @@ class Watched:
     @property
     def kind(self) -> str:
         """Return the name of its profile."""
-        return self.adoption.kind or (self.seen.kind if self.seen else "openai")
+        return self.seen.kind if self.seen else self.adoption.kind or "openai"
 
     @property
-    def models(self) -> tuple[tuple[str, int | None], ...]:
-        """Return its models with their windows, those of its last answer while it is away."""
+    def models(self) -> tuple[Served, ...]:
+        """Return its models, those of its last answer while it is away."""
         return self.seen.models if self.seen else ()
 
     @property
@@ -118,7 +126,7 @@ class Watched:
         trouble = "does not answer" if self.state == "unreachable" else "cannot be used"
         raise EngineUnreachable(
             f"engine {self.name} at {self.adoption.address.url} {trouble}: {self.error}",
-            hint=self.profile.start_hint or f"curl -i {self.adoption.address.url}/v1/models",
+            hint=self._hint or self.profile.start_hint or f"curl -i {self.adoption.address.url}/v1/models",
             details={"engine": self.name, "endpoint": self.adoption.address.url},
         )
 
@@ -137,14 +145,18 @@ class Watched:
 
     async def _ask(self) -> None:
         known = self.seen if self.state == "ready" else None
+        address, kind = self.adoption.address, self.adoption.kind
         try:
-            seen = await probe(self._session, self.adoption.address, self._key, known)
+            if self._key is None:
+                self._key = await self._fetch_key(self.name)
+                self.upstream = self._make_upstream()
+            seen = await probe(self._session, address, self._key, known, expected=kind, name=self.name)
         except EngineUnreachable as error:
             self._silences += 1
             if self.state != "ready" or "timeout" not in error.details or self._silences >= SILENCES:
                 self._set("unreachable", error.sentence)
         except FlockError as error:
-            self._set("failed", error.sentence)
+            self._set("failed", error.sentence, hint=error.hint)
         except Exception:
             # one answer nobody thought of must not end the watch
             log.exception("engine %s: its answer cannot be understood", self.name)
@@ -157,13 +169,13 @@ class Watched:
         finally:
             self._asking = None
 
-    def _set(self, state: str, error: str, *, changed: bool = False) -> None:
+    def _set(self, state: str, error: str, *, hint: str = "", changed: bool = False) -> None:
         moved = state != self.state
         if moved:
             self.since = self._clock.now()
             log.info("engine %s is %s%s", self.name, state, f": {error}" if error else "")
         changed = changed or moved or error != self.error
-        self.state, self.error = state, error
+        self.state, self.error, self._hint = state, error, hint
         if changed:
             self._on_change()
 
@@ -178,6 +190,6 @@ class Watched:
             own=False,
             prefix=address.prefix,
             tls=address.tls,
-            key=self._key,
+            key=self._key or "",
             version=self.seen.version if self.seen else "",
         )

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from flock.engines import engine_log
-from flock.engines.adopted import Address, guess_kind, parse_url
+from flock.engines.adopted import Address, parse_url
 from flock.engines.backoff import Backoff
 from flock.engines.embedded import Embedded
 from flock.engines.engine import Engine, EngineSettings, LaunchSpec
 from flock.engines.llamacpp import LlamaCpp
+from flock.engines.probe import guess_kind
 from flock.engines.process import inherited_environment
 from flock.errors import InvalidRequest
 from flock.paths import Home
