@@ -5,11 +5,9 @@ Google's, everybody else gets OpenAI's. Pure. Called by daemon/listing.py.
 """
 
 from collections.abc import Mapping
-from typing import Any
-
-import orjson
 
 from flock.dialects.anthropic import models as anthropic
+from flock.dialects.gemini import models as gemini
 from flock.dialects.openai import server as openai
 
 # id, epoch second of its beginning, window in tokens
@@ -25,29 +23,22 @@ def shape_of(headers: Mapping[str, str]) -> str:
     return "openai"
 
 
-def write_models(shape: str, rows: list[Row], query: Mapping[str, str]) -> bytes:
-    """Return the body of the whole list; `query` may page it in the shape's own way. Raises InvalidRequest."""
+def write_models(
+    shape: str, rows: list[Row], query: Mapping[str, str], methods: gemini.Methods = gemini.generates
+) -> bytes:
+    """Return the body of the list; `query` may page it in the shape's own way. Raises InvalidRequest.
+
+    `methods` says by a model's id what may be asked of it, for Google's shape alone.
+    """
     if shape == "anthropic":
         return anthropic.write_models(rows, query)
     if shape == "google":
-        return orjson.dumps({"models": [_google(row) for row in rows]})
+        return gemini.write_models(rows, query, methods)
     return openai.write_models(rows)
 
 
-def write_model(shape: str, row: Row) -> bytes:
+def write_model(shape: str, row: Row, methods: gemini.Methods = gemini.generates) -> bytes:
     """Return the body of one model."""
     if shape == "anthropic":
         return anthropic.write_model(row)
-    return orjson.dumps(_google(row)) if shape == "google" else openai.write_model(row)
-
-
-def _google(row: Row) -> dict[str, Any]:
-    name, _, context = row
-    shown: dict[str, Any] = {
-        "name": f"models/{name}",
-        "displayName": name,
-        "supportedGenerationMethods": ["generateContent", "countTokens"],
-    }
-    if context:
-        shown["inputTokenLimit"] = context
-    return shown
+    return gemini.write_model(row, methods) if shape == "google" else openai.write_model(row)
