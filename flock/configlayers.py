@@ -61,7 +61,7 @@ class Layers:
 
     def __init__(self, settings: Mapping[str, Spec]) -> None:
         self._settings = settings
-        self._sections = {key.partition(".")[0] for key in settings if "." in key}
+        self._sections = {key[:at] for key in settings for at, letter in enumerate(key) if letter == "."}
         self.values: dict[str, Value] = {}
 
     def add_file(self, path: Path, found: Mapping[str, Entry]) -> None:

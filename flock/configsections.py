@@ -50,6 +50,19 @@ class Auth(Section):
     )
 
 
+class Fallback(Section):
+    """What is beyond the team's own machines."""
+
+    enabled: Annotated[bool, PlainValidator(parse_switch)] = declare(
+        True,
+        "whether requests may go to paid vendors at all; a vendor is on as soon as flock knows a key for it, and takes "
+        "requests that name one of its models, of keys that may use it",
+        "true or false",
+        example="true",
+        kind="switch",
+    )
+
+
 class Router(Section):
     """Which model answers."""
 
@@ -67,6 +80,8 @@ class Router(Section):
         "PATTERN=MODEL between commas, such as claude-*haiku*=qwen3-4b, claude-*=default; empty: none",
         example="claude-*haiku*=qwen3-4b, claude-*=default",
     )
+
+    fallback: Fallback = Fallback()
 
     def alias_pairs(self) -> list[tuple[str, str]]:
         """Return (pattern, model) of the aliases, in their order."""

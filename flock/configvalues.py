@@ -230,7 +230,7 @@ FUTURE: dict[str, str] = {
     "auth.": "other ways of signing in",
     "engine.whisper_endpoint": "speech",
     "engine.piper_endpoint": "speech",
-    "router.fallback.": "vendors",
+    "router.fallback.": "Bedrock and Vertex",
     "router.pull_default_model": "downloaded models",
     "router.sticky_sessions": "sticky sessions",
     "router.sticky_session_ttl_seconds": "sticky sessions",

@@ -11,19 +11,20 @@ from dataclasses import replace
 import orjson
 
 from flock.clock import Clock
-from flock.core.answer import AGAIN, END_SECONDS, Answer, RawTap, Tap, addressing, said
+from flock.core import relays
+from flock.core.answer import AGAIN, END_SECONDS, Answer, RawTap, addressing, said
 from flock.core.record import Record
 from flock.core.refusal import check, seconds_of, too_long
-from flock.dialects.anthropic.tap import MessagesTap
 from flock.dialects.ask import Ask
 from flock.dialects.echo import EchoTap, echoed
 from flock.dialects.estimate import estimate
 from flock.dialects.history import clean
 from flock.dialects.ir import Reply, Usage
+from flock.dialects.ollama.usage import is_estimated
 from flock.dialects.openai import upstream as openai
 from flock.dialects.openai.overflow import read_overflow
 from flock.dialects.plan import TRANSLATE, Plan
-from flock.dialects.responses import tap as responses
+from flock.dialects.responses.tap import ResponsesTap
 from flock.dialects.table import UPSTREAMS
 from flock.dialects.tasks.task import EVENTS, Sent
 from flock.dialects.translate import Crossing, Gathering
@@ -31,7 +32,6 @@ from flock.errors import FlockError, UpstreamError
 from flock.outbound.exchange import Exchange
 from flock.plain import is_object
 from flock.upstream import Upstream
-from flock.wire.sse import Frames
 
 
 class Commit:
@@ -70,6 +70,10 @@ class Commit:
         """Return whether the answer is framed as the streams of the dialect that is spoken are."""
         framing = UPSTREAMS[self._made.dialect].FRAMING
         return self._exchange.content_type.lower().startswith(framing.media_type.encode())
+
+    def _is_renamed(self) -> bool:
+        """Return whether the answer names the model by another name than the client used; Gemini's names none."""
+        return self._ask.model != self._made.model and "{model}" not in self._ask.path
 
     # -- what is no conversation
 
@@ -111,10 +115,10 @@ class Commit:
             if record.usage is None:  # what tells its usage is an answer
                 self._check(body)
             self._first()
-            return Answer(exchange, echoed(body, ask.model) if ask.model != made.model else body)
+            return Answer(exchange, echoed(body, ask.model) if self._is_renamed() else body)
         crossing = self._crossing()
         reply = crossing.read(body)
-        record.usage = reply.usage
+        record.usage, record.estimated = reply.usage, is_estimated(reply.usage)
         self._first()
         return self._said(crossing, reply)
 
@@ -142,7 +146,10 @@ class Commit:
         except BaseException:  # the engine broke off, or the client left: what came has been paid for
             record.usage, record.estimated = Usage(output=gathering.tokens), True
             raise
-        record.usage, record.estimated = reply.usage or Usage(output=gathering.tokens), reply.usage is None
+        record.usage, record.estimated = (
+            reply.usage or Usage(output=gathering.tokens),
+            reply.usage is None or is_estimated(reply.usage),
+        )
         return self._said(crossing, reply)
 
     async def _next(self, *, said_all: bool) -> bytes:
@@ -174,30 +181,25 @@ class Commit:
         return Answer(self._exchange, None, head=head, tap=tap, fault=tap.write_fault)
 
     async def _relayed(self) -> Answer:
-        seen, frames = b"", Frames()
+        dialect, framing = self._made.dialect, UPSTREAMS[self._made.dialect].FRAMING
+        seen, cutter = b"", framing.cutter()
         while True:
             data = await self._more()
             seen += data
-            whole, _ = frames.feed(data)
-            event = openai.first_event(whole) if whole else None
+            whole, _ = cutter.feed(data)
+            event = relays.first_event(dialect, whole) if whole else None
             if event is not None:
                 break
-        fault = responses.event_fault(event) if self._made.dialect == "responses" else openai.event_fault(event)
+        fault = relays.fault_of(dialect, event)
         if fault is not None:
             raise UpstreamError(f"{self._upstream.engine} failed: {fault}", hint=AGAIN)
         self._first()
-        tap = self._relay_tap()
+        tap = relays.tap(self._made)
         # the vendor's library takes a failure only of the response that has begun
-        spell = tap.write_fault if isinstance(tap, responses.ResponsesTap) else None
+        spell = tap.write_fault if isinstance(tap, ResponsesTap) else None
         there, ask = self._made.model, self._ask
-        shown = EchoTap(tap, there, ask.model) if ask.model and ask.model != there else tap
+        shown = EchoTap(tap, there, ask.model, framing) if ask.model and self._is_renamed() else tap
         return Answer(self._exchange, None, head=shown.feed(seen), tap=shown, fault=spell)
-
-    def _relay_tap(self) -> Tap:
-        made = self._made
-        if made.dialect == "responses":
-            return responses.ResponsesTap()
-        return MessagesTap() if made.dialect == "anthropic" else openai.StreamTap(made.withhold_usage)
 
     async def _more(self) -> bytes:
         data = await self._exchange.more()

@@ -20,6 +20,7 @@ from flock.core.answer import END_SECONDS, Answer, Tap
 from flock.core.record import Record
 from flock.daemon.headers import headers_of
 from flock.dialects.half import FaultHalf
+from flock.dialects.ollama.usage import is_estimated
 from flock.dialects.translate import TranslationTap
 from flock.errors import Cancelled, FlockError, InternalError, UpstreamError, UpstreamStalled
 from flock.wire.sse import KEEPALIVE
@@ -385,7 +386,7 @@ class Reply:
         assert answer.tap is not None
         record, tap = self.record, answer.tap
         told, counted = tap.usage(), tap.counted()
-        record.usage, record.estimated = told or counted, told is None
+        record.usage, record.estimated = told or counted, told is None or is_estimated(told)
         if told is not None and not tap.finished and told.output < counted.output:
             # Anthropic's dialect tells the prompt's tokens first, and those of the answer at its end
             record.usage, record.estimated = replace(told, output=counted.output), True

@@ -11,7 +11,8 @@ import orjson
 
 from flock.dialects.ir import Usage
 from flock.plain import is_object
-from flock.wire.sse import Frames, split
+from flock.wire.framing import Framing
+from flock.wire.sse import SSE
 
 _KEY = rb'"model":\s*'
 _NAMED = re.compile(_KEY + rb'("(?:[^"\\]|\\.)*")')
@@ -58,11 +59,11 @@ class EchoTap:
     be seen in the first frame that names a model, the name there is the one.
     """
 
-    __slots__ = ("_frames", "_known", "_name", "_tap", "_words")
+    __slots__ = ("_frames", "_known", "_name", "_split", "_tap", "_words")
 
-    def __init__(self, tap: _Tap, model: str, asked: str) -> None:
+    def __init__(self, tap: _Tap, model: str, asked: str, framing: Framing = SSE) -> None:
         self._tap = tap
-        self._frames = Frames()
+        self._frames, self._split = framing.cutter(), framing.split
         # in an answer quotes are escaped, so these bytes are a key of the frame's own
         self._name = re.compile(_KEY + re.escape(orjson.dumps(model)))
         self._known = False
@@ -97,7 +98,7 @@ class EchoTap:
                 self._name = re.compile(_KEY + re.escape(found.group(1)))
         if not whole or not self._name.search(whole):
             return whole
-        return b"".join([self._name.sub(lambda _: self._words, frame, count=1) for frame in split(whole)])
+        return b"".join([self._name.sub(lambda _: self._words, frame, count=1) for frame in self._split(whole)])
 
     def end(self) -> None:
         """Pass it on."""

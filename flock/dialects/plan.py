@@ -16,13 +16,18 @@ import orjson
 from flock.dialects import native, prefix, tokens
 from flock.dialects.ask import Ask
 from flock.dialects.custom_tools import CustomCalls
+from flock.dialects.estimate import estimate
 from flock.dialects.families import begins_as_thinking
 from flock.dialects.filters.filter import Filter
 from flock.dialects.filters.prefill import Prefill
 from flock.dialects.filters.think_tags import ThinkTags
 from flock.dialects.filters.tool_rescue import ToolRescue
-from flock.dialects.half import Outgoing
+from flock.dialects.half import Outgoing, UpstreamHalf
 from flock.dialects.ir import Request, Text, Usage
+from flock.dialects.ollama import server as ollama_server
+from flock.dialects.ollama import upstream as ollama
+from flock.dialects.ollama.sent import write_request as write_to_ollama
+from flock.dialects.ollama.window import num_ctx
 from flock.dialects.openai import one_tool, strict
 from flock.dialects.openai import upstream as openai
 from flock.dialects.switches import ALL_ON, Switches
@@ -171,6 +176,11 @@ def _relay(ask: Ask, target: Target, changed: dict[str, Any], edits: list[str]) 
     if withhold:
         changed["stream_options"] = {**(ask.body.get("stream_options") or {}), "include_usage": True}
         edits.append("stream_options.include_usage: added, the usage chunk is withheld")
+    if ask.dialect == "ollama":
+        window, words = _window(SERVERS[ask.dialect].read_request(ask), target, ollama_server.num_ctx(ask))
+        changed["options"] = {**(ask.body.get("options") or {}), "num_ctx": window}
+        changed["truncate"] = False
+        edits += words
     path = ask.path.replace("{model}", quote(target.model)) if named_in_path else ask.path
     made = Plan(RELAY, ask.dialect, path, ask.raw, ask.body, tuple(edits), headers=_kept_headers(ask))
     made.model, made.crossing = target.model, partial(_same_dialect, ask, target)
@@ -181,9 +191,26 @@ def _relay(ask: Ask, target: Target, changed: dict[str, Any], edits: list[str]) 
     return made
 
 
+def _window(request: Request, target: Target, asked: int | None = None) -> tuple[int, list[str]]:
+    """Return the window an Ollama is to load the model with, and what people read of it. Raises ContextTooLong.
+
+    `asked` is the one the client names: it is never made smaller.
+    """
+    known = [window for window in (target.window, asked) if window]
+    window = num_ctx(
+        estimate(request),
+        request.max_tokens,
+        loaded=max(known, default=None),
+        largest=target.context,
+        fits=None,
+    )
+    loaded = f", loaded with {target.window}" if target.window else ""
+    return window, [f"options.num_ctx: {window}{loaded}"]
+
+
 def _same_dialect(ask: Ask, target: Target) -> Crossing:
     request = SERVERS[ask.dialect].read_request(ask)
-    return Crossing(request, SERVERS[ask.dialect], UPSTREAMS[ask.dialect], {})
+    return Crossing(request, SERVERS[ask.dialect], _upstream(ask.dialect, request), {})
 
 
 def _kept_headers(ask: Ask) -> dict[str, str]:
@@ -242,7 +269,7 @@ def _translation(
     crossing = Crossing(
         request,
         SERVERS[ask.dialect],
-        UPSTREAMS[dialect],
+        _upstream(dialect, request),
         out.names,
         partial(_filters, request, target, switches, features, dialect, out.names),
         reported,
@@ -261,6 +288,11 @@ def _translation(
     )
 
 
+def _upstream(dialect: str, request: Request) -> UpstreamHalf:
+    """Return the half that reads the answer: Ollama at times leaves the prompt's tokens for others to know."""
+    return ollama.knowing(estimate(request)) if dialect == "ollama" else UPSTREAMS[dialect]
+
+
 def _spoken(ask: Ask, target: Target) -> str:
     """Return the dialect to translate into: the client's own where only a filter is needed, else the best spoken."""
     profile = target.profile
@@ -275,6 +307,11 @@ def _spoken(ask: Ask, target: Target) -> str:
 def _written(request: Request, target: Target, dialect: str) -> Outgoing:
     # a stream also for a client that wants one piece: a silent engine is noticed, and a client that leaves stops it
     stream = target.profile.stream_tools or not request.tools
+    if dialect == "ollama":
+        window, words = _window(request, target)
+        out = write_to_ollama(request, target.model, stream=stream, num_ctx=window)
+        out.edits += words
+        return out
     if dialect != "openai":
         return UPSTREAMS[dialect].write_request(request, target.model, stream=stream)
     out = _chat(request, target, stream=stream)

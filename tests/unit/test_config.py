@@ -157,9 +157,9 @@ def test_directories(home: Home) -> None:
             "flock config unset default_model; flock config set router.default_model 'my model'",
         ),
         (
-            "router:\n  fallback:\n    enabled: true\n",
-            "router.fallback.enabled in {file}:3 belongs to vendors, which this version does not have",
-            "flock config unset router.fallback.enabled",
+            "router:\n  fallback:\n    bedrock_region: x\n",
+            "router.fallback.bedrock_region in {file}:3 belongs to Bedrock and Vertex, which this version does not have",
+            "flock config unset router.fallback.bedrock_region",
         ),
         (
             "router.default_model: {a: 1}\n",
@@ -237,7 +237,7 @@ def test_any_free_port_is_for_the_program_itself(home: Home) -> None:
         *("storage.type", "storage.dsn", "storage.models_dir", "trust_proxy_headers", "mesh.backend", "mesh.auth_key"),
         *("router.fallback.bedrock_region", "router.sticky_sessions", "router.latency_fallback_p95_seconds"),
         *("observability.otlp_endpoint", "observability.callbacks", "placement.exclusive", "engine.piper_endpoint"),
-        *("mesh", "storage", "router.fallback", "auth.join_token", "observability.response_cache.enabled"),
+        *("mesh", "storage", "auth.join_token", "observability.response_cache.enabled"),
     ],
 )
 def test_settings_of_features_to_come(home: Home, key: str) -> None:
