@@ -2,7 +2,7 @@
 
 Owns the answer to one question: may flock connect there because a stranger asked it to? Refuses whatever reaches this
 machine, its networks or its cloud's own services, in every form in which an IPv4 address can hide in an IPv6 one.
-Called by images.py.
+Called by images.py, and by vendors.py and proxies.py for what is near.
 """
 
 import ipaddress
@@ -38,6 +38,18 @@ def is_local_name(host: str) -> bool:
     """Return whether a host name is one that is never looked up for a stranger: "localhost", "db.internal"."""
     name = host.rstrip(".").lower()
     return any(name == local or name.endswith("." + local) for local in _LOCAL_NAMES)
+
+
+def is_near(host: str) -> bool:
+    """Return whether a host, as a URL names it, is on this machine or its own networks, judged without a look-up.
+
+    Addresses that are not of the public internet, names that never are, and names without a dot ("gpu-box").
+    """
+    host = host.strip("[]")
+    try:
+        return not _is_public(ipaddress.ip_address(host))
+    except ValueError:
+        return is_local_name(host) or "." not in host.rstrip(".")
 
 
 def _is_public(address: _Address) -> bool:

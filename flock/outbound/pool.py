@@ -8,26 +8,14 @@ traffic goes through flock/outbound/session.py. Called by core/inference.py.
 import asyncio
 import ssl
 from collections import deque
-from typing import Protocol
 
 import httptools
 
+from flock.outbound.exchange import Sink
 from flock.upstream import Upstream
 
 # An engine's keep-alive time is short (cpp-httplib: 5 s, uvicorn: 5 s); an older idle connection is likely dead.
 IDLE_SECONDS = 4.0
-
-
-class Sink(Protocol):
-    """Who takes a streamed body: `data` once per read of the socket, then `end` with None or the cause."""
-
-    def data(self, chunk: bytes) -> None:
-        """Take the body bytes of one socket read."""
-        ...
-
-    def end(self, error: Exception | None) -> None:
-        """Take the end: None when the message was complete, else why it was not."""
-        ...
 
 
 class Exchange(asyncio.Protocol):
