@@ -1,8 +1,9 @@
 """The catalog: data about engines and model families, loaded from flock's own files and overlaid by the user's.
 
-Owns the reading of `engines.yaml` and `families.yaml` and the check of every field. A wrong row is named and left out,
-a file that is no YAML likewise; everything else counts. Looks only where it is told (Config.catalog_dirs), never in the
-current directory. Called by the daemon at its start.
+Owns the sheets of which the catalog consists, and the check of every field of `engines.yaml` and `families.yaml`;
+those of `vendors.yaml` are in vendors/row.py. A wrong row is named and left out, a file that is no YAML likewise;
+everything else counts. Looks only where it is told (Config.catalog_dirs), never in the current directory. Called by the
+daemon at its start.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -26,8 +27,8 @@ from flock.profile import (
 )
 from flock.yamltext import load
 
-_Row = dict[str, Any]
-_Check = Callable[[str, Any], Any]
+Row = dict[str, Any]
+Check = Callable[[str, Any], Any]
 
 
 def load_profiles(directories: Iterable[Path]) -> tuple[dict[str, Profile], list[str]]:
@@ -35,7 +36,7 @@ def load_profiles(directories: Iterable[Path]) -> tuple[dict[str, Profile], list
 
     Of several directories the first wins, field by field. A directory or file that is not there is no problem.
     """
-    rows, problems = _load(_ENGINES, directories)
+    rows, problems = load_sheet(_ENGINES, directories)
     return {kind: Profile(kind=kind, **row) for kind, row in rows.items()}, problems
 
 
@@ -45,12 +46,12 @@ def load_families(directories: Iterable[Path]) -> tuple[tuple[Family, ...], list
     Of several directories the first wins, field by field; its new families stand before those of later directories, and
     one that overlays a family keeps that family's place.
     """
-    rows, problems = _load(_FAMILIES, directories)
+    rows, problems = load_sheet(_FAMILIES, directories)
     return tuple(Family(name=name, **row) for name, row in rows.items()), problems
 
 
 @dataclass(frozen=True, slots=True)
-class _Sheet:
+class Sheet:
     """One file of the catalog: what its rows are called, the check of each field, which fields a row must have.
 
     `odd` looks at a whole row and returns what is wrong with it, "" for nothing.
@@ -59,13 +60,14 @@ class _Sheet:
     file: str
     row: str
     rows: str
-    checks: Mapping[str, _Check]
+    checks: Mapping[str, Check]
     required: frozenset[str]
-    odd: Callable[[_Row], str]
+    odd: Callable[[Row], str]
 
 
-def _load(sheet: _Sheet, directories: Iterable[Path]) -> tuple[dict[str, _Row], list[str]]:
-    rows: dict[str, _Row] = {}
+def load_sheet(sheet: Sheet, directories: Iterable[Path]) -> tuple[dict[str, Row], list[str]]:
+    """Return the rows of a sheet, overlaid and whole, and a sentence for each file or row that is wrong."""
+    rows: dict[str, Row] = {}
     problems: list[str] = []
     for directory in reversed(list(directories)):
         try:
@@ -75,7 +77,7 @@ def _load(sheet: _Sheet, directories: Iterable[Path]) -> tuple[dict[str, _Row], 
             continue
         new = {key: row for key, row in found.items() if key not in rows}
         rows = new | {key: row | found.get(key, {}) for key, row in rows.items()}
-    whole: dict[str, _Row] = {}
+    whole: dict[str, Row] = {}
     for key, row in rows.items():
         if missing := sorted(sheet.required - row.keys()):
             problems.append(f"the {sheet.row} {key!r} of the catalog lacks {', '.join(missing)}; it is left out")
@@ -86,7 +88,7 @@ def _load(sheet: _Sheet, directories: Iterable[Path]) -> tuple[dict[str, _Row], 
     return whole, problems
 
 
-def _rows(sheet: _Sheet, path: Path, problems: list[str]) -> dict[str, _Row]:
+def _rows(sheet: Sheet, path: Path, problems: list[str]) -> dict[str, Row]:
     """Return a file's rows, and add a sentence for each that is wrong. Raises ConfigInvalid when no row can be read."""
     name = short(path)
     try:
@@ -102,20 +104,20 @@ def _rows(sheet: _Sheet, path: Path, problems: list[str]) -> dict[str, _Row]:
         return {}
     if not isinstance(document, dict):
         raise ConfigInvalid(f"{name} must map {sheet.rows} to their fields")
-    rows: dict[str, _Row] = {}
+    rows: dict[str, Row] = {}
     for key, row in cast(dict[Any, Any], document).items():
         try:
-            rows[str(key)] = _checked(sheet.checks, f"{name}: {key}", row)
+            rows[str(key)] = checked(sheet.checks, f"{name}: {key}", row)
         except ConfigInvalid as error:
             problems.append(f"{error.sentence}; the row is left out")
     return rows
 
 
-def _checked(checks: Mapping[str, _Check], name: str, row: Any) -> _Row:
+def checked(checks: Mapping[str, Check], name: str, row: Any) -> Row:
     """Return the fields of a mapping, checked. Raises ConfigInvalid naming the field that is wrong."""
     if not isinstance(row, Mapping):
         raise ConfigInvalid(f"{name} must be a mapping of fields")
-    values: _Row = {}
+    values: Row = {}
     for key, value in cast(Mapping[Any, Any], row).items():
         check = checks.get(str(key))
         if check is None:
@@ -139,7 +141,8 @@ def _flag(name: str, value: Any) -> bool:
     return value
 
 
-def _one_of(words: Iterable[str]) -> _Check:
+def one_of(words: Iterable[str]) -> Check:
+    """Return the check of a word that must be one of these."""
     known = sorted(words)
 
     def check(name: str, value: Any) -> str:
@@ -152,7 +155,9 @@ def _one_of(words: Iterable[str]) -> _Check:
     return check
 
 
-def _words(kind: type[frozenset[str]] | type[tuple[str, ...]], such_as: str) -> _Check:
+def words_of(kind: type[frozenset[str]] | type[tuple[str, ...]], such_as: str) -> Check:
+    """Return the check of a list of words, not an empty one; `such_as` shows one."""
+
     def check(name: str, value: Any) -> Any:
         words = cast(list[Any], value) if isinstance(value, list) else []
         if not words or not all(isinstance(word, str) and word for word in words):
@@ -162,8 +167,8 @@ def _words(kind: type[frozenset[str]] | type[tuple[str, ...]], such_as: str) -> 
     return check
 
 
-def _some_of(kind: type[frozenset[str]] | type[tuple[str, ...]], known: frozenset[str], what: str) -> _Check:
-    """A list, perhaps an empty one, of words that are known."""
+def some_of(kind: type[frozenset[str]] | type[tuple[str, ...]], known: frozenset[str], what: str) -> Check:
+    """Return the check of a list, perhaps an empty one, of words that are known."""
 
     def check(name: str, value: Any) -> Any:
         if not isinstance(value, list):
@@ -189,10 +194,11 @@ def _natives(name: str, value: Any) -> dict[str, Native]:
             f"{name} must map dialects to what is known of them, such as {{anthropic: {{since: b8200}}}}"
         )
     rows = cast(dict[Any, Any], value)
-    return {str(dialect): Native(**_checked(_NATIVE, f"{name}.{dialect}", row)) for dialect, row in rows.items()}
+    return {str(dialect): Native(**checked(_NATIVE, f"{name}.{dialect}", row)) for dialect, row in rows.items()}
 
 
-def _some_globs(name: str, value: Any) -> tuple[str, ...]:
+def some_globs(name: str, value: Any) -> tuple[str, ...]:
+    """Check a list, perhaps an empty one, of globs."""
     words = cast(list[Any], value) if isinstance(value, list) else None
     if words is None or not all(isinstance(word, str) and word for word in words):
         raise ConfigInvalid(f'{name} must be a list, perhaps an empty one, of globs of model ids, such as ["o3*"]')
@@ -209,40 +215,46 @@ def _tasks(name: str, value: Any) -> dict[str, str]:
     return found
 
 
-_FEATURES = _some_of(frozenset, FEATURES, "features")
-_NATIVE: Mapping[str, _Check] = {"since": _text, "lacks": _FEATURES}
+def _dialects(name: str, value: Any) -> frozenset[str]:
+    # what only makes sound of text, or text of sound, speaks none
+    return frozenset() if value == [] else words_of(frozenset, "names, such as [openai]")(name, value)
+
+
+_FEATURES = some_of(frozenset, FEATURES, "features")
+_NATIVE: Mapping[str, Check] = {"since": _text, "lacks": _FEATURES}
 
 # Fields whose type says too little; text and true-or-false follow from the type
-_OWN_CHECKS: Mapping[str, _Check] = {
-    "dialects": _words(frozenset, "names, such as [openai]"),
+_OWN_CHECKS: Mapping[str, Check] = {
+    "dialects": _dialects,
     "native": _natives,
     "lacks": _FEATURES,
-    "counts": _one_of(COUNTS),
+    "counts": one_of(COUNTS),
     "tasks": _tasks,
-    "prefill": _one_of(PREFILLS),
-    "reasons": _some_globs,
-    "request_faults": _words(tuple, 'sentences\' beginnings, such as ["image input is not supported"]'),
-    "models": _words(tuple, 'globs of model ids, such as ["qwen3*"]'),
-    "tool_formats": _some_of(tuple, TOOL_FORMATS, "tool formats"),
-    "system_role": _one_of(SYSTEM_ROLES),
-    "late_system": _one_of(LATE_SYSTEM),
+    "prefill": one_of(PREFILLS),
+    "reasons": some_globs,
+    "request_faults": words_of(tuple, 'sentences\' beginnings, such as ["image input is not supported"]'),
+    "models": words_of(tuple, 'globs of model ids, such as ["qwen3*"]'),
+    "tool_formats": some_of(tuple, TOOL_FORMATS, "tool formats"),
+    "system_role": one_of(SYSTEM_ROLES),
+    "late_system": one_of(LATE_SYSTEM),
     "thinking_on": _keywords,
     "thinking_off": _keywords,
 }
 
 
-def _check_of(field: Field[Any]) -> _Check:
+def check_of(field: Field[Any]) -> Check:
+    """Return the check of a dataclass's field: its own, or the one that follows from its type."""
     return _OWN_CHECKS.get(field.name) or (_flag if field.type is bool else _text)
 
 
-def _sheet(file: str, row: str, rows: str, made: type[Any], odd: Callable[[_Row], str] = lambda _: "") -> _Sheet:
+def _sheet(file: str, row: str, rows: str, made: type[Any], odd: Callable[[Row], str] = lambda _: "") -> Sheet:
     """Return the sheet of a dataclass whose first field is the key of the row."""
     columns: tuple[Field[Any], ...] = fields(made)[1:]
     required = frozenset(f.name for f in columns if f.default is MISSING and f.default_factory is MISSING)
-    return _Sheet(file, row, rows, {f.name: _check_of(f) for f in columns}, required, odd)
+    return Sheet(file, row, rows, {f.name: check_of(f) for f in columns}, required, odd)
 
 
-def _odd_family(row: _Row) -> str:
+def _odd_family(row: Row) -> str:
     opens, closes = row.get("think_open", ""), row.get("think_close", "")
     if bool(opens) != bool(closes):
         return "has one tag around thinking and lacks the other"

@@ -112,6 +112,8 @@ class Engines(Section):
     vllm_endpoint: Url = _endpoint("vLLM", "FLOCK_VLLM_ENDPOINT", 8000)
     mlx_endpoint: Url = _endpoint("MLX-LM", "FLOCK_MLX_ENDPOINT", 8100)
     llamacpp_endpoint: Url = _endpoint("llama-server", "FLOCK_LLAMACPP_ENDPOINT", 8089)
+    whisper_endpoint: Url = _endpoint("whisper-server", "FLOCK_WHISPER_ENDPOINT", 8081)
+    piper_endpoint: Url = _endpoint("piper", "FLOCK_PIPER_ENDPOINT", 5000)
 
 
 def _seconds(default: float, summary: str, example: str) -> Any:

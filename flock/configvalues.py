@@ -228,8 +228,6 @@ FUTURE: dict[str, str] = {
     "auth.admin_token": "keys from the configuration",
     "auth.join_token": "nodes",
     "auth.": "other ways of signing in",
-    "engine.whisper_endpoint": "speech",
-    "engine.piper_endpoint": "speech",
     "router.fallback.": "Bedrock and Vertex",
     "router.pull_default_model": "downloaded models",
     "router.sticky_sessions": "sticky sessions",

@@ -222,6 +222,8 @@ def engine_settings(config: Config, environ: Mapping[str, str]) -> EngineSetting
         "vllm": config.engine.vllm_endpoint,
         "mlx": config.engine.mlx_endpoint,
         "llamacpp": config.engine.llamacpp_endpoint,
+        "whisper": config.engine.whisper_endpoint,
+        "piper": config.engine.piper_endpoint,
     }
     endpoints = {kind: url for kind, url in kinds.items() if url}
     return EngineSettings(

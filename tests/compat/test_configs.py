@@ -23,6 +23,7 @@ def test_0_1_0(tmp_path: Path) -> None:
     assert config.max_body_bytes == 64 * 1024 * 1024
     assert config.engine.vllm_endpoint == "http://gpu-box:8000"
     assert config.engine.llamacpp_endpoint == "http://[::1]:8089"
+    assert config.engine.piper_endpoint == "http://127.0.0.1:5000"
     assert (config.gateway.first_token_seconds, config.gateway.stall_seconds) == (0.0, 12.5)
     assert config.router.alias_pairs() == [("claude-*haiku*", "qwen3-4b"), ("claude-*", "default")]
     assert config.gateway.cors_origins == "https://chat.example.org, http://localhost:3000"

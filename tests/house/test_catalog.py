@@ -3,7 +3,7 @@
 from flock.catalog import load_families, load_profiles
 from tests.house.tree import ROOT
 
-KINDS = {"llamacpp", "embedded", "vllm", "ollama", "mlx", "openai"}
+KINDS = {"llamacpp", "embedded", "vllm", "ollama", "mlx", "openai", "whisper", "whisper-openai", "piper"}
 
 
 def test_the_catalog_has_every_kind_and_no_problem() -> None:
@@ -13,12 +13,12 @@ def test_the_catalog_has_every_kind_and_no_problem() -> None:
     for kind, profile in profiles.items():
         assert profile.kind == kind
         assert profile.title
-        assert profile.dialects
+        assert profile.dialects or profile.tasks
 
 
 def test_engines_of_others_have_a_command_that_starts_them() -> None:
     profiles, _ = load_profiles([ROOT / "catalog"])
-    assert {kind for kind in ("ollama", "vllm", "mlx") if not profiles[kind].start_hint} == set()
+    assert {kind for kind in ("ollama", "vllm", "mlx", "whisper", "piper") if not profiles[kind].start_hint} == set()
 
 
 def test_the_families_have_no_problem_and_name_their_sources() -> None:

@@ -22,11 +22,13 @@ def laid_out(tmp_path: Path, name: str, text: str, file: str = "engines.yaml") -
 def test_our_own_rows_are_right() -> None:
     profiles, problems = load_profiles([OWN])
     assert problems == []
-    assert set(profiles) == {"llamacpp", "embedded", "vllm", "ollama", "mlx", "openai"}
+    sound = {"whisper", "whisper-openai", "piper"}
+    assert set(profiles) == {"llamacpp", "embedded", "vllm", "ollama", "mlx", "openai"} | sound
     for kind, profile in profiles.items():
         assert profile.kind == kind
         assert profile.title
-        assert "openai" in profile.dialects
+        assert ("openai" in profile.dialects) != (kind in sound)
+        assert profile.tasks or kind == "mlx"
         assert profile.start_hint or kind == "openai"
     assert profiles["ollama"].start_hint == "ollama serve"
     assert not profiles["mlx"].cancels
@@ -54,7 +56,7 @@ def test_the_first_directory_wins_field_by_field(tmp_path: Path) -> None:
         ("ollama:\n  cancels: yes\n", "ollama.cancels must be true or false, not 'yes'"),
         ("ollama:\n  title: 5\n", "ollama.title must be text, not 5"),
         ("ollama:\n  dialects: openai\n", "ollama.dialects must be a list of names"),
-        ("ollama:\n  dialects: []\n", "ollama.dialects must be a list of names"),
+        ("ollama:\n  dialects: ['']\n", "ollama.dialects must be a list of names"),
         ("ollama:\n  request_faults: x\n", "ollama.request_faults must be a list of sentences' beginnings"),
         ("ollama:\n  request_faults: ['']\n", "ollama.request_faults must be a list"),
         ("half:\n  title: a\n", "the engine 'half' of the catalog lacks dialects"),
@@ -181,7 +183,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         "cannot be read: Is a directory; the file is left out",
         "is not UTF-8 text; the file is left out",
     ]
-    assert len(profiles) == 6
+    assert len(profiles) == 9
 
 
 def test_where_it_is_looked_for(tmp_path: Path) -> None:

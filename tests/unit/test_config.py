@@ -82,6 +82,7 @@ def test_every_variable_of_the_documentation_is_there() -> None:
     assert {spec.variable for spec in SETTINGS.values() if spec.variable} == {
         *("FLOCK_LISTEN", "FLOCK_DATA_DIR", "FLOCK_LOG_LEVEL", "FLOCK_EXTERNAL_URL", "FLOCK_ENGINE"),
         *("FLOCK_OLLAMA_ENDPOINT", "FLOCK_VLLM_ENDPOINT", "FLOCK_MLX_ENDPOINT", "FLOCK_LLAMACPP_ENDPOINT"),
+        *("FLOCK_WHISPER_ENDPOINT", "FLOCK_PIPER_ENDPOINT"),
         *("FLOCK_REQUIRE_KEYS", "FLOCK_DEFAULT_MODEL", "FLOCK_CATALOG_DIR", "FLOCK_MAX_BODY_BYTES"),
     }
 
@@ -236,7 +237,7 @@ def test_any_free_port_is_for_the_program_itself(home: Home) -> None:
     [
         *("storage.type", "storage.dsn", "storage.models_dir", "trust_proxy_headers", "mesh.backend", "mesh.auth_key"),
         *("router.fallback.bedrock_region", "router.sticky_sessions", "router.latency_fallback_p95_seconds"),
-        *("observability.otlp_endpoint", "observability.callbacks", "placement.exclusive", "engine.piper_endpoint"),
+        *("observability.otlp_endpoint", "observability.callbacks", "placement.exclusive"),
         *("mesh", "storage", "auth.join_token", "observability.response_cache.enabled"),
     ],
 )
