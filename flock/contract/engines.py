@@ -9,8 +9,9 @@ from flock.contract.op import Op, Risk, arg, flag, operation, secret
 class Engine:
     """An engine. `ownership` is "own" (spawned, watched, stopped by flock) or "adopted" (never touched).
 
-    `kind` is llamacpp, embedded or openai; `state` is stopped, starting, ready, stopping, failed or unreachable;
-    `source` says why it is known: "flock", "attached", or the setting that names it. `pid` is null when adopted.
+    `kind` is its row in the catalog of engines: llamacpp, ollama, whisper, openai …; `state` is stopped, starting,
+    ready, stopping, failed or unreachable; `source` says why it is known: "flock", "attached", or the setting that
+    names it. `pid` is null when adopted.
     """
 
     name: str
@@ -39,7 +40,7 @@ class ListEngines(Op[list[Engine]]):
     examples=("engine attach http://127.0.0.1:8000 --name vllm", "engine attach http://gpu-box:8000 < key.txt"),
 )
 class AttachEngine(Op[Engine]):
-    """Adopt a running OpenAI-compatible server; flock never starts or stops it."""
+    """Adopt a running OpenAI-compatible server, whisper-server or piper; flock never starts or stops it."""
 
     url: str = arg("its base URL, with or without /v1")
     name: str = flag("what to call it; host and port otherwise", default="")

@@ -53,9 +53,15 @@ NOW = 1795262400.0
 AT = "2026-11-21T11:58:30Z"
 DAY_BEFORE = "2026-11-20T10:00:00Z"
 
+OLLAMA = "http://127.0.0.1:11434"
 SMOKE_NOTE = "answers one fixed sentence; add a real model: flock model add file:PATH.gguf"
-SMOKE = Model("flock-smoke", "stopped", "embedded", "built-in", 131072, 700_000, False, note=SMOKE_NOTE)
-QWEN = Model("qwen/qwen3:8b", "ready", "llamacpp-1", "file:/models/qwen3.gguf", 32768, 5_027_783_872, True)
+SMOKE = Model("flock-smoke", "stopped", "embedded", "built-in", 131072, 700_000, False, note=SMOKE_NOTE, kind="chat")
+QWEN = Model("qwen/qwen3:8b", "ready", "llamacpp-1", "file:/models/qwen3.gguf", 32768, 5_027_783_872, True, kind="chat")
+LOADED, RESTING, VOICE = (
+    Model("gemma4:latest", "ready", "ollama", OLLAMA, 4096, 9_600_000_000, False, kind="chat", largest_context=131072),
+    Model("nomic:v1.5", "ready", "ollama", OLLAMA, None, 274_302_450, False, kind="embedding", largest_context=2048),
+    Model("en_US-amy-low", "ready", "piper", "http://127.0.0.1:5000", None, None, False, kind="speech"),
+)
 BROKEN = Model("broken", "failed", "llamacpp-2", "file:/models/b.gguf", None, None, False, error="not a GGUF file")
 
 OWN = Engine("llamacpp-1", "llamacpp", "own", "ready", "http://127.0.0.1:8089", (QWEN.id,), "flock", "b6800", 4242, AT)
@@ -268,7 +274,7 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     "job.ls": (ListJobs(), [RUNNING, FAILED]),
     "job.show": (ShowJob(id=FAILED.id), FAILED),
     "model.add": (AddModel(source="file:/models/qwen3.gguf"), DONE),
-    "model.ls": (ListModels(), [QWEN, SMOKE, BROKEN]),
+    "model.ls": (ListModels(), [QWEN, SMOKE, LOADED, RESTING, VOICE, BROKEN]),
     "model.ls-empty": (ListModels(), []),
     "model.remove": (RemoveModel(id=QWEN.id), QWEN),
     "request.explain": (ExplainRequest(), EXPLAINED),

@@ -28,12 +28,15 @@ def ids(op: Op[Any], value: Any) -> list[str]:
 
 def models(found: "list[Model] | tuple[Model, ...]") -> View:
     """Show a table of models; what a user must know of one stands beside it on stderr."""
-    rows = [(m.id, m.state, m.engine, _context(m), _size(m), "default" if m.default else "", m.source) for m in found]
+    rows = [
+        (m.id, m.state, or_none(m.kind), m.engine, _context(m), _size(m), "default" if m.default else "", m.source)
+        for m in found
+    ]
     shown = table(
-        "id state engine context size default source",
+        "id state kind engine context size default source",
         list(rows),
         "no model; `flock model add file:PATH.gguf`",
-        "engine size context",
+        "engine size context kind",
     )
     notes = [Line(f"{m.id}: {m.note}", "dim") for m in found if m.note]
     notes += [Line(f"{m.id}: {m.error}", "bad") for m in found if m.error]
@@ -46,7 +49,11 @@ def added(done: Job) -> View:
 
 
 def _context(model: Model) -> str:
-    return f"{model.context:,}" if model.context else NONE
+    """Say the window it has; where its engine loads it anew for larger prompts, also the one it could have."""
+    if not model.largest_context or model.largest_context == model.context:
+        return f"{model.context:,}" if model.context else NONE
+    largest = f"{model.largest_context:,}"
+    return f"{model.context:,} of {largest}" if model.context else f"up to {largest}"
 
 
 def _size(model: Model) -> str:
