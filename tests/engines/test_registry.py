@@ -249,7 +249,7 @@ async def test_attaching_a_real_engine(
         assert (await chat(session, again, "tiny-script")).startswith("Hello")
         await again.detach("llama")
         assert list(again.table) == [facts.NAME]
-        assert json.loads(home.secrets.read_text()) == {}
+        assert json.loads(home.secrets.read_text())["secrets"] == {}
         assert other.table["tiny-script"][0].state == "ready"
     finally:
         await other.stop()
