@@ -27,6 +27,7 @@ from flock.core.record import Record, Try
 from flock.core.wishes import wishes
 from flock.dialects.ask import Ask
 from flock.dialects.ir import NO_USAGE
+from flock.dialects.ollama import loading
 from flock.dialects.plan import Changes, Plan
 from flock.errors import (
     ContextTooLong,
@@ -196,7 +197,8 @@ class Inference:
         if named.alias:
             record.notes.append(f"alias {named.alias}: {ask.model} → {record.model}")
         check_kind(record.endpoint, named, self._places.table)
-        if (answered := self.planning.noop(record, ask)) is not None:
+        answered = self.planning.noop(record, ask) or await self._loaded(record, ask, named, progress)
+        if answered is not None:
             return answered
         before = await self.planning.before(ask, named)
         ranked = record.ranked = choose(
@@ -213,6 +215,22 @@ class Inference:
                 failure = failure or error
         assert failure is not None
         raise failure
+
+    async def _loaded(self, record: Record, ask: Ask, named: Named, progress: Progress | None) -> Answer | None:
+        """Return the answer to Ollama's clients that only want a model loaded, None for every other request.
+
+        An Ollama loads it itself. Raises Unsupported for one that is to leave: flock decides that.
+        """
+        place = named.placements[0]
+        native = place.upstream is not None and "ollama" in place.upstream.profile.dialects
+        if ask.dialect != "ollama" or native or not loading.is_load(ask):
+            return None
+        if loading.is_unload(ask):
+            raise Unsupported("flock itself decides when a model leaves memory", hint="leave out keep_alive: 0")
+        record.plan, record.engine, record.upstream = "answered", place.engine, place.name
+        if place.own:
+            await self._places.ensure(place, progress)
+        return Answer(None, loading.write_loaded(ask, unload=False, created=int(record.at)))
 
     async def count(self, ask: Ask, key: Key = ANYONE) -> Count:
         """Return the tokens of a prompt. Raises ModelNotFound, InvalidRequest, Unsupported."""

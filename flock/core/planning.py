@@ -100,7 +100,7 @@ class Planning:
             f"{what}, answered by flock; to ask the model: flock config set translation.answer_noops false"
         )
         record.chosen = record.first = record.last = self._clock.monotonic()
-        crossing = Crossing(request, SERVERS[ask.dialect], UPSTREAMS[ask.dialect])
+        crossing = Crossing(request, SERVERS[ask.dialect], UPSTREAMS["openai"])  # nobody is asked
         return said(crossing, reply, addressing(record), stream=ask.stream)
 
     async def count(self, ask: Ask, named: Named, placement: Placement) -> Count:

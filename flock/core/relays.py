@@ -6,6 +6,7 @@ Owns the table and no reading: each dialect's folder does that. Called by core/c
 from flock.core.answer import Tap
 from flock.dialects.anthropic.tap import MessagesTap
 from flock.dialects.estimate import estimate
+from flock.dialects.gemini.tap import GeminiTap
 from flock.dialects.ollama import tap as ollama
 from flock.dialects.openai import tap as openai
 from flock.dialects.plan import Plan
@@ -35,6 +36,8 @@ def tap(made: Plan) -> Tap:
             return responses.ResponsesTap()
         case "anthropic":
             return MessagesTap()
+        case "gemini":
+            return GeminiTap()
         case "ollama":
             return ollama.LineTap(estimate(made.crossing().request) if made.crossing is not None else 0)
         case _:

@@ -12,6 +12,7 @@ import orjson
 from aiohttp import web
 
 from flock.core.context import Context
+from flock.daemon import gemini, ollama
 from flock.daemon.faults import fault, ours, server_for
 from flock.daemon.forward import Reply
 from flock.daemon.headers import SERVER
@@ -107,6 +108,10 @@ class Gateway:
             ("POST", COUNT_TOKENS, self.count_tokens(anthropic, _count_ask, _counted)),
             ("GET", RESPONSES, _no_websocket),
             *self._tasks(),
+            *gemini.routes(self),
+            *ollama.routes(self),
+            ("GET", "/v1beta/models", self.guarded(listing.google)),
+            ("GET", "/v1beta/models/{id:.+}", self.guarded(listing.one)),
             ("GET", "/v1/models", self.guarded(listing.all)),
             ("GET", "/v1/models/{id:.+}", self.guarded(listing.one)),
             # tools look whether somebody is there before they have a key to show
@@ -134,6 +139,10 @@ class Gateway:
         return self.handler(name, server, read)
 
     # -- requests
+
+    def authenticate(self, request: web.Request) -> Key:
+        """Return the key of a request. Raises MissingKey, InvalidKey."""
+        return self._keys.authenticate(secret_of(request))
 
     def handler(self, endpoint: str, server: FaultHalf, read: Read) -> Handler:
         """Return the handler of what an upstream answers: authenticate, open a record, forward, settle.

@@ -4,10 +4,13 @@ Owns which names are listed: every model, loaded or not, and for Anthropic's too
 they keep. Called by daemon/gateway.py.
 """
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 from flock.core.context import Context
 from flock.core.names import DISCOVERY
+from flock.dialects.gemini.models import generates
 from flock.dialects.listing import Row, shape_of, write_model, write_models
 from flock.policy.keys import Key
 
@@ -18,22 +21,35 @@ class Listing:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def all(self, request: web.Request, _key: Key) -> web.Response:
-        """Answer with every model."""
-        shape = shape_of(request.headers)
-        rows = self._rows()
-        if shape == "anthropic":
-            # Claude Code drops whatever does not begin with "claude" or "anthropic"
-            rows += [(DISCOVERY + id, at, window) for id, at, window in rows if not id.startswith("claude")]
-        return web.json_response(body=write_models(shape, rows, request.query))
+    def all(self, request: web.Request, key: Key) -> web.Response:
+        """Answer with every model, in the shape of who asks."""
+        return self._all(shape_of(request.headers), request)
+
+    def google(self, request: web.Request, key: Key) -> web.Response:
+        """Answer with every model in Google's shape."""
+        return self._all("google", request)
 
     def one(self, request: web.Request, key: Key) -> web.Response:
         """Answer with one model, under the name it was asked for by. Raises ModelNotFound."""
         wanted = request.match_info["id"].removeprefix("models/")
         named = self._context.inference.resolve(wanted, key)
-        row = (wanted, int(self._context.started_at), named.placements[0].context)
-        return web.json_response(body=write_model(shape_of(request.headers), row))
+        place = named.placements[0]
+        row = (wanted, int(self._context.started_at), place.largest or place.context)
+        shape = "google" if request.path.startswith("/v1beta") else shape_of(request.headers)
+        return web.json_response(body=write_model(shape, row, lambda _: methods(place.kind)))
 
-    def _rows(self) -> list[Row]:
+    def _all(self, shape: str, request: web.Request) -> web.Response:
+        table = self._context.registry.table
         created = int(self._context.started_at)
-        return [(m, created, places[0].context) for m, places in self._context.registry.table.items()]
+        rows: list[Row] = [(m, created, places[0].largest or places[0].context) for m, places in table.items()]
+        if shape == "anthropic":
+            # Claude Code drops whatever does not begin with "claude" or "anthropic"
+            rows += [(DISCOVERY + id, at, window) for id, at, window in rows if not id.startswith("claude")]
+        return web.json_response(body=write_models(shape, rows, request.query, lambda m: methods(table[m][0].kind)))
+
+
+def methods(kind: str) -> Sequence[str]:
+    """Return what Google's clients may ask of a model of a kind."""
+    if kind == "embedding":
+        return ("embedContent", "batchEmbedContents")
+    return generates("") if kind in ("", "chat") else ()

@@ -176,7 +176,7 @@ def _relay(ask: Ask, target: Target, changed: dict[str, Any], edits: list[str]) 
     if withhold:
         changed["stream_options"] = {**(ask.body.get("stream_options") or {}), "include_usage": True}
         edits.append("stream_options.include_usage: added, the usage chunk is withheld")
-    if ask.dialect == "ollama":
+    if ask.dialect == "ollama" and not ollama_server.is_load(ask):
         window, words = _window(SERVERS[ask.dialect].read_request(ask), target, ollama_server.num_ctx(ask))
         changed["options"] = {**(ask.body.get("options") or {}), "num_ctx": window}
         changed["truncate"] = False
