@@ -152,9 +152,14 @@ class VendorClient:
         more: dict[str, Any] = {"ssl": tls} if tls is not None else {}
         if proxy is not None:
             more["proxy"] = proxy.url
-            if proxy.authorization:
-                more["proxy_headers"] = {"Proxy-Authorization": proxy.authorization}
         sent = {"User-Agent": f"flock/{__version__}", **headers, "Accept-Encoding": "identity"}
+        if proxy is not None and proxy.authorization:
+            shown = {"Proxy-Authorization": proxy.authorization}
+            # of a tunnel the proxy sees its own request only, of plain HTTP the one that it passes on without this
+            if target.scheme == "https":
+                more["proxy_headers"] = shown
+            else:
+                sent |= shown
         if method == "POST":
             sent = {"Content-Type": "application/json", **sent, "Content-Length": str(len(body))}
             more["data"] = attempt.pieces(body)
@@ -205,7 +210,8 @@ class VendorClient:
         try:
             return await asyncio.shield(self._context)
         except OSError as error:
-            raise Unreached(str(error)) from None
+            words = str(error)
+        raise Unreached(words)
 
 
 def _named(url: URL) -> str:

@@ -55,7 +55,7 @@ def _system(error: Exception) -> str:
 
 def _certificate(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message or error.reason or "it cannot be verified"
+        return (error.verify_message or error.reason or "it cannot be verified").rstrip(".")
     return "it cannot be verified"
 
 

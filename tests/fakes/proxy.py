@@ -34,41 +34,72 @@ async def answer(writer: asyncio.StreamWriter, line: str, body: bytes = b"") -> 
     writer.close()
 
 
-async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, user: str, refuse: bool) -> None:
-    """Answer one connection."""
+class Turned(Exception):
+    """The proxy has answered by itself."""
+
+
+async def reached(writer: asyncio.StreamWriter, target: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return a connection to the port of a target on 127.0.0.1."""
     try:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-    except (asyncio.IncompleteReadError, ConnectionError):
-        writer.close()
-        return
-    line, *rest = head.split("\r\n")
-    method, target, _ = line.split(" ", 2)
-    if target == "/seen":
-        await answer(writer, "200 OK", json.dumps(SEEN).encode())
-        return
-    headers = {name.lower(): value.strip() for name, _, value in (h.partition(":") for h in rest if h)}
-    wanted = f"Basic {base64.b64encode(user.encode()).decode()}" if user else ""
-    right = headers.get("proxy-authorization", "") == wanted
-    SEEN.append({"asked": f"{method} {target}", "credentials": right, "headers": sorted(headers)})
-    if not right:
-        await answer(writer, "407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=proxy")
-        return
-    if refuse:
-        await answer(writer, "403 Forbidden")
-        return
-    url = urlsplit(f"//{target}" if method == "CONNECT" else target)
-    try:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", url.port or 80)
+        return await asyncio.open_connection("127.0.0.1", urlsplit(target).port or 80)
     except OSError:
         await answer(writer, "502 Bad Gateway")
-        return
-    if method == "CONNECT":
-        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-    else:  # what follows on the connection is passed on as it is: one target per connection is enough for a fake
-        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        kept = [h for h in rest if h and not h.lower().startswith("proxy-")]
-        far_writer.write("\r\n".join([f"{method} {path} HTTP/1.1", *kept, "", ""]).encode("latin-1"))
-    await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
+        raise Turned from None
+
+
+async def read_head(reader: asyncio.StreamReader) -> tuple[str, str, list[str], dict[str, str]]:
+    """Return method, target, the lines of the headers, and the headers with names in lower case."""
+    line, *rest = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    method, target, _ = line.split(" ", 2)
+    lines = [one for one in rest if one]
+    return method, target, lines, {k.lower(): v.strip() for k, _, v in (one.partition(":") for one in lines)}
+
+
+async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, user: str, refuse: bool) -> None:
+    """Answer the requests of one connection."""
+    moving: asyncio.Task[None] | None = None
+    far: asyncio.StreamWriter | None = None
+    try:
+        while True:
+            method, target, lines, headers = await read_head(reader)
+            if target == "/seen":
+                await answer(writer, "200 OK", json.dumps(SEEN).encode())
+                return
+            await judge(writer, f"{method} {target}", headers, user, refuse)
+            if method == "CONNECT":
+                far_reader, far = await reached(writer, f"//{target}")
+                writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                await asyncio.gather(pump(reader, far), pump(far_reader, writer))
+                return
+            if far is None:
+                far_reader, far = await reached(writer, target)
+                moving = asyncio.ensure_future(pump(far_reader, writer))
+            url = urlsplit(target)
+            path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+            kept = [one for one in lines if not one.lower().startswith("proxy-")]
+            far.write("\r\n".join([f"{method} {path} HTTP/1.1", *kept, "", ""]).encode("latin-1"))
+            far.write(await reader.readexactly(int(headers.get("content-length", "0"))))
+    except (asyncio.IncompleteReadError, ConnectionError, Turned):
+        pass
+    finally:
+        if moving is not None:
+            moving.cancel()
+        if far is not None:
+            far.close()
+        writer.close()
+
+
+async def judge(writer: asyncio.StreamWriter, asked: str, headers: dict[str, str], user: str, refuse: bool) -> None:
+    """Remember what was asked, and raise Turned where the proxy does not do it."""
+    wanted = f"Basic {base64.b64encode(user.encode()).decode()}" if user else ""
+    right = headers.get("proxy-authorization", "") == wanted
+    SEEN.append({"asked": asked, "credentials": right, "headers": sorted(headers)})
+    if not right:
+        await answer(writer, "407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=proxy")
+        raise Turned
+    if refuse:
+        await answer(writer, "403 Forbidden")
+        raise Turned
 
 
 async def main() -> None:
