@@ -35,6 +35,7 @@ VERBS = (
     "explain",
     "config",
     "token",
+    "secret",
     "model",
     "engine",
     "usage",
@@ -47,7 +48,7 @@ VERBS = (
 
 # What a user may put behind a noun, where some system has an executable of that name. `rm` is no action of ours, but
 # handing `flock modle rm NAME` over would delete a file.
-_NOUNS = ("config", "token", "model", "engine", "usage", "audit", "request", "job")
+_NOUNS = ("config", "token", "secret", "model", "engine", "usage", "audit", "request", "job")
 _ACTIONS = (
     *("ls", "list", "show", "get", "set", "unset", "edit", "path", "add", "create", "remove", "rm", "revoke"),
     *("attach", "detach", "explain", "watch", "cancel"),

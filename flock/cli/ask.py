@@ -1,13 +1,13 @@
 """Questions to the person at the terminal: the only importer of questionary.
 
 Owns when a question may be asked at all. Refuses to guess: where nobody can answer, the error names the option that
-stands for "yes". Called by `call.py` before anything is removed.
+stands for "yes". Called by `call.py` before anything is removed, and by `secret.py`.
 """
 
 import sys
 
 from flock.cli.out import is_terminal
-from flock.errors import Cancelled, WouldAsk
+from flock.errors import Cancelled, UsageError, WouldAsk
 
 
 def confirm(question: str, yes: bool, command: str) -> None:
@@ -27,3 +27,18 @@ def confirm(question: str, yes: bool, command: str) -> None:
     answer = questionary.confirm(question, default=False).unsafe_ask()
     if not answer:
         raise Cancelled("nothing was changed")
+
+
+def hidden(question: str, hint: str, *, again: str = "") -> str:
+    """Return what is typed unseen; with `again`, a second question, it must be typed twice alike.
+
+    Raises WouldAsk with the hint when there is no terminal, UsageError when the two differ.
+    """
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
+        raise WouldAsk(f"flock would have to ask “{question}”, and there is no terminal", hint=hint)
+    import questionary
+
+    words: str = questionary.password(question).unsafe_ask()
+    if again and questionary.password(again).unsafe_ask() != words:
+        raise UsageError("the two are not the same; nothing was changed", hint="try again")
+    return words

@@ -22,6 +22,7 @@ _NOUN_FILES = {"daemon": "lifecycle"}
 _OWN_WAY = (
     *("token.create", "engine.attach", "model.add"),
     *("daemon.up", "daemon.stop", "daemon.logs", "daemon.doctor"),
+    *("secret.lock", "secret.unlock"),
 )
 
 

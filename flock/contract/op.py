@@ -192,7 +192,7 @@ def _option_argv(name: str, value: Any) -> list[str]:
 
 
 NOUNS = (
-    *("audit", "cache", "engines", "jobs", "lifecycle", "models", "requests", "settings", "status"),
+    *("audit", "cache", "engines", "jobs", "lifecycle", "models", "requests", "secrets", "settings", "status"),
     *("tokens", "usage"),
 )
 

@@ -59,7 +59,8 @@ class ShowSecretStore(Op[SecretStore]):
 class LockSecrets(Op[SecretStore]):
     """Encrypt the stored secrets with a passphrase; flock needs it again after every start.
 
-    The running daemon keeps them in memory. Called once more it forgets them at once.
+    The running daemon keeps them in memory. Called once more it forgets them at once. The passphrase is asked for on a
+    terminal, else read from the file that FLOCK_PASSPHRASE_FILE names, or from standard input.
     """
 
     passphrase: str = secret("the passphrase: asked on a terminal, else FLOCK_PASSPHRASE_FILE or standard input")
@@ -73,7 +74,11 @@ class LockSecrets(Op[SecretStore]):
     examples=("secret unlock", "secret unlock --for-good", "secret unlock < passphrase.txt"),
 )
 class UnlockSecrets(Op[SecretStore]):
-    """Let the daemon read encrypted secrets until it stops."""
+    """Let the daemon read encrypted secrets until it stops.
+
+    The passphrase is asked for on a terminal, else read from the file that FLOCK_PASSPHRASE_FILE names, or from
+    standard input.
+    """
 
     for_good: bool = flag("decrypt the file, so that no passphrase is needed any more", default=False)
     passphrase: str = secret("the passphrase: asked on a terminal, else FLOCK_PASSPHRASE_FILE or standard input")

@@ -11,7 +11,7 @@ from flock.client.presence import look
 from flock.contract.lifecycle import Check, Diagnosis, RunDoctor
 from flock.contract.status import ShowStatus
 from flock.errors import FlockError
-from flock.local import doctor_daemon, doctor_engines, doctor_names, doctor_network, doctor_places
+from flock.local import doctor_daemon, doctor_engines, doctor_names, doctor_network, doctor_places, doctor_secrets
 from flock.local.operations import Here, handles
 from flock.local.scene import SERIOUS, WARNING, Scene
 from flock.names import preferred_command
@@ -30,6 +30,7 @@ CHECKS: tuple[tuple[str, Examine], ...] = (
     ("files", doctor_places.files),
     ("socket", doctor_places.socket_path),
     ("disk", doctor_places.disk),
+    ("secrets", doctor_secrets.secrets),
     ("configuration", doctor_network.configuration),
     ("port", doctor_network.port),
     ("reach", doctor_network.reach),

@@ -96,7 +96,7 @@ def files(scene: Scene) -> Iterator[Check]:
     home, good = scene.home, True
     for path, what in (
         (home.admin_key, "the admin key"),
-        (home.secrets, "keys of adopted engines"),
+        (home.secrets, "keys of vendors and engines"),
         (home.database, "the database"),
     ):
         for check in _private_file(path, what):
@@ -110,8 +110,6 @@ def files(scene: Scene) -> Iterator[Check]:
         good = False
         quoted = shlex.quote(str(home.database))
         yield Check("files", SERIOUS, f"{short(home.database)} is no SQLite database", f"mv {quoted} {quoted}.broken")
-    if home.secrets.exists():
-        yield Check("files", NOTE, f"keys of adopted engines lie unencrypted in {short(home.secrets)}, mode 0600")
     if good:
         yield Check("files", OK, "keys and database are readable for nobody else")
 

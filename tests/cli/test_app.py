@@ -22,8 +22,12 @@ Captured = pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize("name", sorted(n for n, (op, _) in CASES.items() if op.spec.method and "add" not in n))
-def test_json_is_exactly_the_body_of_the_answer(name: str, opened: Opener, capsysbinary: Any) -> None:
+def test_json_is_exactly_the_body_of_the_answer(
+    name: str, opened: Opener, capsysbinary: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     op, value = CASES[name]
+    (tmp_path / "phrase").write_text("correct horse battery")
+    monkeypatch.setenv("FLOCK_PASSPHRASE_FILE", str(tmp_path / "phrase"))  # nobody is there to be asked for one
     body = codec.dumps(value).replace(b'": ', b'":  ')
     opened(lambda heard: body if type(heard) is type(op) else by_name(heard))
     yes = ["--yes"] if op.spec.risk == "remove" else []

@@ -1,5 +1,6 @@
 """One fixed answer to every operation, for goldens and for the door."""
 
+from dataclasses import replace
 from typing import Any
 
 from flock.contract.audit import AuditRow, RecentAudit
@@ -33,6 +34,7 @@ from flock.contract.requests import (
     ShowRequest,
     Span,
 )
+from flock.contract.secrets import ListSecrets, LockSecrets, Secret, SecretStore, ShowSecretStore, UnlockSecrets
 from flock.contract.settings import (
     EditConfig,
     GetConfig,
@@ -170,6 +172,25 @@ PLACES = Places(
     models="/home/ada/.local/share/flock/models",
 )
 
+STORE = SecretStore(
+    kind="file",
+    backend="",
+    why_no_keyring="there is none in the daemon's environment",
+    path="/home/ada/.config/flock/secrets.json",
+    mode="0600",
+    encrypted=False,
+    locked=False,
+    in_keyring=0,
+    in_file=2,
+)
+IN_KEYRING = replace(STORE, kind="keyring", backend="SecretService", why_no_keyring="", in_keyring=3, in_file=0)
+SEALED = replace(STORE, kind="locked file", encrypted=True)
+SECRETS = [
+    Secret("vendor:groq", "keyring", AT),
+    Secret("vendor:openai", "environment", AT),
+    Secret("vllm", "file", None),
+]
+
 TOKEN = Token("k_3f9c2a71b2c4", "ada", Scope.ADMIN, "x7Qz", DAY_BEFORE, AT, None)
 REVOKED = Token("k_000000000001", "old", Scope.USER, "abcd", DAY_BEFORE, None, AT)
 CREATED = TokenCreated("k_1", "ci", Scope.USER, "sk-orc-SECRET", AT)
@@ -280,6 +301,10 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     "request.explain": (ExplainRequest(), EXPLAINED),
     "request.ls": (ListRequests(), [ROW]),
     "request.show": (ShowRequest(id="req_01"), ROW),
+    "secret.lock": (LockSecrets(), SEALED),
+    "secret.ls": (ListSecrets(), SECRETS),
+    "secret.status": (ShowSecretStore(), IN_KEYRING),
+    "secret.unlock": (UnlockSecrets(for_good=True), STORE),
     "status.show": (ShowStatus(), STATUS),
     "token.create": (CreateToken(name="ci"), CREATED),
     "token.ls": (ListTokens(all=True), [TOKEN, REVOKED]),
