@@ -1,6 +1,7 @@
 """Real processes for tests: a daemon of its own home, the command line, engines that stand in for others.
 
-Everything listens on 127.0.0.1 at a free port, lives in a temporary directory and is gone afterwards.
+Everything listens on 127.0.0.1 at a free port, lives in a temporary directory and is gone afterwards. Where the system
+allows it every flock is watched (tests/egress.py), and may contact nothing outside of this machine.
 """
 
 import contextlib
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from tests.egress import Watch
 
 ROOT = Path(__file__).resolve().parent.parent
 # how long a state may take on a machine that does other things too; no test asserts a time by it
@@ -70,6 +73,7 @@ class Flock:
         self.home = home
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
+        self.egress = Watch()
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(home.parent),
@@ -78,6 +82,7 @@ class Flock:
             "FLOCK_LISTEN": f"127.0.0.1:{port}",
             # where these tests run from another tree than the installed one
             **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
+            **self.egress.environment,
             **environment,
         }
 
@@ -134,7 +139,10 @@ class Flock:
 
 @contextlib.contextmanager
 def flock_home(**environment: str) -> Iterator[Flock]:
-    """Yield a flock that has not been started, in a directory of its own; afterwards nothing of it is left."""
+    """Yield a flock that has not been started, in a directory of its own; afterwards nothing of it is left.
+
+    A test that did not fail by itself fails when the flock, or a process of it, contacted anything out there.
+    """
     top = Path(tempfile.mkdtemp(prefix="flock-"))
     flock = Flock(top / "home", free_port(), **environment)
     try:
@@ -143,6 +151,7 @@ def flock_home(**environment: str) -> Iterator[Flock]:
         flock.run("down", "--grace", "0", timeout=60)
         flock.kill_all()
         shutil.rmtree(top, ignore_errors=True)
+    assert flock.egress.outside() == []
 
 
 @contextlib.contextmanager
