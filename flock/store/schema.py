@@ -42,7 +42,7 @@ ENGINES = Table(
     Column("has_key", Integer, nullable=False, server_default="0"),
 )
 
-# vendors the user added; `settings` is a JSON object of fields of the vendor's row, `keys` how many lie with the secrets
+# vendors the user added; `settings` is a JSON object of fields of a vendor's row, `keys` how many the secrets hold
 VENDORS = Table(
     "vendors",
     METADATA,
