@@ -103,7 +103,7 @@ def prompt_usage(usage: Any) -> Usage | None:
 
 def usage_within(body: bytes) -> Usage | None:
     """Return the usage of an answer in OpenAI's words without reading the rest of it, which may be megabytes."""
-    for start in dict.fromkeys((body.find(b'"usage"'), body.rfind(b'"usage"'))):
+    for start in dict.fromkeys((body.rfind(b'"usage"'), body.find(b'"usage"'))):
         opened = body.find(b"{", start, start + 32) if start >= 0 else -1
         closed = _end_of_object(body, opened) if opened >= 0 else -1
         if closed > 0:

@@ -14,8 +14,8 @@ from flock.dialects.openai.checks import at, named, number, words, wrong
 from flock.dialects.tasks.bodies import dumped, empty, missing, model_of, no_such, odd, passed, read_object, unknown
 from flock.dialects.tasks.events import speech
 from flock.dialects.tasks.sound import wave_of
-from flock.dialects.tasks.task import EVENTS, Done, Finish, Sent
-from flock.errors import InvalidRequest, Unsupported
+from flock.dialects.tasks.task import EVENTS, Done, Finish, Refusal, Sent
+from flock.errors import FlockError, InvalidRequest, Unsupported
 from flock.plain import is_object
 
 NAME = "speech"
@@ -101,8 +101,6 @@ def _piper(ask: Ask, model: str) -> Sent:
             f"piper gives no {wanted}, only wav", hint="ask for response_format wav", details=at("response_format")
         )
     text = str(ask.body["input"])
-    if not any(letter.isalnum() for letter in text):
-        raise InvalidRequest("input holds nothing that can be spoken", hint="send words", details=at("input"))
     edits = ["openai → piper"]
     if wanted is None:
         edits.append("response_format: mp3 → wav, piper has no other")
@@ -113,8 +111,17 @@ def _piper(ask: Ask, model: str) -> Sent:
     if speed is not None and speed != 1:
         body["length_scale"] = round(1 / speed, 4)
     made = Sent("translate", PIPER, dumped(body), edits=tuple(edits), lost=tuple(unknown(ask.body, *_USED)))
-    made.finish = _finish(ask, pcm=wanted == "pcm")
+    made.finish, made.refusal = _finish(ask, pcm=wanted == "pcm"), _refusal(text)
     return made
+
+
+def _refusal(text: str) -> Refusal:
+    def refusal(status: int, _body: bytes) -> FlockError | None:
+        if status != 500 or any(letter.isalnum() for letter in text):
+            return None
+        return InvalidRequest("input holds nothing that piper can speak", hint="send words", details=at("input"))
+
+    return refusal
 
 
 def _spoken_by(voice: str, model: str, edits: list[str]) -> dict[str, Any]:
