@@ -56,7 +56,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The decision record of one request. `plan` is relay, splice or translate; `edits` name what was changed."""
+    """The decision record of one request. `plan` is relay, splice or translate; `edits` name what was changed.
+
+    `vendor` is the paid vendor that was asked, "" for none; `cost_usd` dollars as a decimal string, null when unknown.
+    """
 
     id: str
     at: str
@@ -86,6 +89,8 @@ class Explanation:
     bytes_out: int = 0
     lost: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    vendor: str = ""
+    cost_usd: str | None = None
 
 
 @operation("request.ls", "request ls", "GET /admin/v1/requests", examples=("request ls", "request ls --running"))

@@ -7,7 +7,10 @@ from flock.contract.op import Op, Risk, Scope, arg, flag, operation
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A key without its secret. `hint` is the last four characters; times RFC 3339 UTC or null."""
+    """A key without its secret. `hint` is the last four characters; times RFC 3339 UTC or null.
+
+    `vendors` are globs of the paid vendors it may use; an admin's key may use all.
+    """
 
     id: str
     name: str
@@ -16,6 +19,7 @@ class Token:
     created_at: str
     last_used_at: str | None
     revoked_at: str | None
+    vendors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +38,14 @@ class TokenCreated:
     "token create",
     "POST /admin/v1/tokens",
     risk=Risk.CHANGE,
-    examples=("token create alice", "token create ci --admin --json"),
+    examples=("token create alice", "token create ci --admin --json", "token create bob --vendors 'openai, groq'"),
 )
 class CreateToken(Op[TokenCreated]):
     """Create an API key; it is shown once."""
 
     name: str = arg("whose key this is", default="default")
     admin: bool = flag("may also administer flock", default=False)
+    vendors: str = flag("paid vendors its requests may go to, globs between commas; '*': all", default="")
 
 
 @operation("token.ls", "token ls", "GET /admin/v1/tokens", examples=("token ls", "token ls --json"))

@@ -10,6 +10,7 @@ class UsageRow:
     """What one request cost. `at` RFC 3339 UTC; latencies in milliseconds; `ttft_ms` null when nothing was streamed.
 
     `outcome` is ok, error, cancelled or partial; `estimated` says that the engine gave no count and flock counted.
+    `vendor` is the paid vendor that was asked, "" for none; `cost_usd` dollars as a decimal string, null when unknown.
     """
 
     request_id: str
@@ -27,6 +28,8 @@ class UsageRow:
     status: int
     outcome: str
     stream: bool
+    vendor: str = ""
+    cost_usd: str | None = None
 
 
 @operation("usage.recent", "usage", "GET /admin/v1/usage/recent", examples=("usage", "usage --user alice --json"))

@@ -19,6 +19,7 @@ from flock.engines.registry import Registry
 from flock.outbound.pool import Pools
 from flock.paths import Home
 from flock.policy.keys import Keys
+from flock.secrets.vault import Vault
 from flock.store.store import Store
 
 
@@ -38,6 +39,7 @@ class Context:
     config: Config
     clock: Clock
     store: Store
+    vault: Vault
     keys: Keys
     registry: Registry
     pools: Pools

@@ -67,6 +67,8 @@ def pack(record: "Record") -> bytes:
             record.notes,
             record.stage,
             record.lost,
+            record.vendor,
+            record.cost_usd,
         )
     )
 
@@ -76,7 +78,7 @@ FIELDS = (
     *("id", "at", "user", "key_id", "endpoint", "requested", "model", "stream", "outcome", "status", "error", "plan"),
     *("edits", "upstream", "engine", "ranked", "tries", "chosen", "loaded", "sent", "first", "ended", "last"),
     *("tokens_in", "cached", "tokens_out", "prefill_ms", "decode_ms", "estimated", "bytes_in", "bytes_out", "notes"),
-    *("stage", "lost"),
+    *("stage", "lost", "vendor", "cost_usd"),
 )
 
 
@@ -115,6 +117,8 @@ def unpack(packed: bytes) -> Explanation:
         bytes_out=kept["bytes_out"],
         lost=tuple(kept.get("lost", ())),
         notes=tuple(kept["notes"]),
+        vendor=kept.get("vendor", ""),
+        cost_usd=kept.get("cost_usd"),
     )
 
 

@@ -33,6 +33,6 @@ def check_kind(endpoint: str, named: Named, table: Table) -> None:
     able = [model for model, places in table.items() if any(place.kind == needed for place in places)]
     raise WrongKind(
         f"{named.model} is {_TITLES[kind]}, and this needs {_TITLES[needed]}",
-        hint=f"use {able[0]}" if able else "there is no such model here yet: flock model ls shows what there is",
+        hint=f"use {able[0]}" if able else "flock model ls",
         details={"param": "model", "kind": kind, "models": able[:5]},
     )

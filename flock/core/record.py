@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flock.clock import rfc3339
 from flock.contract.requests import Explanation, RequestRow
 from flock.core import decision
+from flock.core.cost import cost_usd
 from flock.dialects.ir import NO_USAGE, Usage
 from flock.policy.keys import ANYONE, Key
 from flock.upstream import Price
@@ -140,9 +141,14 @@ class Record:
             self.status,
             self.outcome,
             self.stream,
-            "",
-            None,
+            self.vendor,
+            self.cost_usd,
         )
+
+    @property
+    def cost_usd(self) -> str | None:
+        """What the call cost the team in dollars; None where nobody knows, or where the caller pays the vendor."""
+        return None if self.lent else cost_usd(self.usage, self.price)
 
     def decision(self) -> tuple[str, float, bytes]:
         """Return (request id, epoch time, the packed record) for keeping."""

@@ -1,6 +1,7 @@
 """Creating, listing and revoking API keys."""
 
 import difflib
+import re
 
 from flock.clock import rfc3339
 from flock.contract.op import Scope
@@ -8,8 +9,11 @@ from flock.contract.tokens import CreateToken, ListTokens, RevokeToken, Token, T
 from flock.core.context import Actor, Context
 from flock.core.operations import handles
 from flock.errors import InvalidRequest, NotFound
-from flock.policy.keys import new_entry, new_secret
+from flock.policy.keys import globs, new_entry, new_secret
 from flock.store.entries import KeyEntry
+
+# names of vendors (flock/vendors) with the wildcards of fnmatch
+_GLOB = re.compile(r"[a-z0-9*?][a-z0-9._*?-]{0,99}")
 
 
 @handles(CreateToken)
@@ -21,7 +25,8 @@ async def create_token(context: Context, op: CreateToken, _actor: Actor) -> Toke
             f"a key's name has 1 to 100 printable characters, {op.name!r} has not", hint="flock token create alice"
         )
     secret = new_secret()
-    entry = new_entry(name, Scope.ADMIN if op.admin else Scope.USER, secret, context.clock.now())
+    scope = Scope.ADMIN if op.admin else Scope.USER
+    entry = new_entry(name, scope, secret, context.clock.now(), _vendors(op.vendors))
     await context.store.keys.insert(entry)
     context.keys.add(entry)
     context.ids.keep("tokens", context.keys.ids())
@@ -55,6 +60,15 @@ async def revoke_token(context: Context, op: RevokeToken, _actor: Actor) -> Toke
     return _token(entry)
 
 
+def _vendors(text: str) -> str:
+    """Return globs of vendors as they are stored. Raises InvalidRequest for what can be no vendor's name."""
+    words = globs(text)
+    for word in words:
+        if not _GLOB.fullmatch(word):
+            raise InvalidRequest(f"{word!r} can be no vendor's name", hint="flock vendor ls")
+    return ",".join(words)
+
+
 def _token(entry: KeyEntry) -> Token:
     return Token(
         id=entry.id,
@@ -64,4 +78,5 @@ def _token(entry: KeyEntry) -> Token:
         created_at=rfc3339(entry.created_at),
         last_used_at=rfc3339(entry.last_used_at) if entry.last_used_at else None,
         revoked_at=rfc3339(entry.revoked_at) if entry.revoked_at else None,
+        vendors=("*",) if entry.scope == Scope.ADMIN.value else globs(entry.vendors),
     )

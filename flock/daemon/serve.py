@@ -45,6 +45,7 @@ from flock.outbound.pool import Pools
 from flock.outbound.session import open_session
 from flock.paths import Home, check_owner, find_home, private_dir
 from flock.policy.keys import Keys, new_entry, new_secret
+from flock.secrets.vault import Vault
 from flock.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -145,6 +146,7 @@ async def _wired(home: Home, config: Config, stop: "listen.Stop") -> AsyncGenera
         for problem in problems:
             log.warning("%s", problem)
         instance_id = secrets.token_hex(8)
+        vault = Vault(home.secrets, os.environ, clock)
         registry = Registry(
             home=home,
             settings=engine_settings(config, os.environ),
@@ -154,6 +156,7 @@ async def _wired(home: Home, config: Config, stop: "listen.Stop") -> AsyncGenera
             session=session,
             clock=clock,
             instance_id=instance_id,
+            secrets=vault,
         )
         stack.push_async_callback(registry.stop)
         pools = Pools(config.gateway.connect_seconds)
@@ -178,6 +181,7 @@ async def _wired(home: Home, config: Config, stop: "listen.Stop") -> AsyncGenera
             config=config,
             clock=clock,
             store=store,
+            vault=vault,
             keys=keys,
             registry=registry,
             pools=pools,

@@ -26,7 +26,8 @@ class Ask:
     asked for the usage chunk of a stream. `headers` holds, by lower-case name, those of the client's headers that
     belong to the dialect or name the client and its session; the door fills them in. `endpoint` is the record's word
     ("chat", "messages"), or the name of a task (`profile.TASKS`); then `uploads` may hold the files of a form whose
-    fields are the body. `credentials` are the headers with which a client showed a vendor's key of its own, beside flock's.
+    fields are the body. `credentials` are the headers in which a client showed a vendor's key of its own, beside
+    flock's.
     """
 
     dialect: str

@@ -32,6 +32,8 @@ def fields(dialect: str, body: dict[str, Any], effort: str) -> dict[str, Any]:
     """Return the top-level fields that ask for an effort, in the words of a dialect."""
     if dialect == "openai":
         return {"reasoning_effort": effort}
+    if dialect == "ollama":
+        return {"think": effort != "none" and (effort if effort in ("low", "medium") else "high")}
     if dialect == "responses":
         return {"reasoning": {**_object(body.get("reasoning")), "effort": effort}}
     if dialect.startswith("gemini"):

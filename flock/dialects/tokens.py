@@ -46,7 +46,15 @@ _CHARACTERS = 4
 _DATA, _PIECE = re.compile(rb"[A-Za-z0-9+/]{4096,}"), 1000
 # What an answer may always have: a prompt that leaves less is the engine's to refuse, with its own count.
 _ROOM_MIN = 256
-_LIMITS = {"openai": ("max_completion_tokens", "max_tokens"), "responses": ("max_output_tokens",)}
+_LIMITS = {
+    "openai": ("max_completion_tokens", "max_tokens"),
+    "responses": ("max_output_tokens",),
+    "gemini": ("maxOutputTokens",),
+    "gemini-array": ("maxOutputTokens",),
+    "ollama": ("num_predict",),
+}
+# in which object of the body it stands, where not at the top
+_WITHIN = {"gemini": "generationConfig", "gemini-array": "generationConfig", "ollama": "options"}
 
 
 def is_claude_code(ask: Ask) -> bool:
@@ -102,23 +110,31 @@ def limited(
     what is left.
     """
     body = ask.body
+    within = _WITHIN.get(ask.dialect, "")
+    fields = body.get(within) if within else body
+    if not is_object(fields):
+        return {}, []
     for name in _LIMITS.get(ask.dialect, ("max_tokens",)):
-        if isinstance(limit := body.get(name), int):
+        if isinstance(limit := fields.get(name), int) and limit >= 0:  # Ollama: -1 is no limit
             break
     else:
         return {}, []
+
+    def changed(to: int) -> dict[str, Any]:
+        return {within: {**fields, name: to}} if within else {name: to}
+
     room = max(context - len(ask.raw) // _CHARACTERS, _ROOM_MIN) if context else limit + THINKING_ALLOWANCE
     if limit > room and context:
         room = max(context - _tokens(ask.raw), _ROOM_MIN)
     if limit > room:
         if not lowering:
             return {}, []
-        return {name: room}, [f"{name}: {limit} → {room}, what the window of {context} has room for"]
+        return changed(room), [f"{name}: {limit} → {room}, what the window of {context} has room for"]
     if not raising or not family.think_close or ask.endpoint == "completions" or not _PROBE <= limit < _ROOMY:
         return {}, []
     new = min(limit + THINKING_ALLOWANCE, room)
     if new > limit and not _thinks_not(body):
-        return {name: new}, [f"{name}: {limit} → {new}, room for the model's thinking"]
+        return changed(new), [f"{name}: {limit} → {new}, room for the model's thinking"]
     return {}, []
 
 

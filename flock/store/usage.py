@@ -41,6 +41,8 @@ class Usage:
                 status=row["status"],
                 outcome=row["outcome"],
                 stream=bool(row["stream"]),
+                vendor=row["vendor"],
+                cost_usd=row["cost_usd"],
             )
             for row in rows
         ]

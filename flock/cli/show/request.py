@@ -89,6 +89,10 @@ def _facts(e: Explanation, now: float) -> tuple[tuple[str, str], ...]:
         ("tokens", f"{tokens}{', counted by flock' if e.estimated else ''}"),
         ("bytes", f"{text.size(e.bytes_in)} in, {text.size(e.bytes_out)} out"),
     ]
+    if e.vendor:
+        rows.append(
+            ("paid", f"{e.vendor}, ${e.cost_usd}" if e.cost_usd is not None else f"{e.vendor}, price not known")
+        )
     rows += [("error", e.error)] if e.error else []
     rows += [("lost", ", ".join(e.lost))] if e.lost else []
     rows += [("note", note) for note in e.notes]

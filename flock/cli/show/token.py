@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from flock.cli.show.view import Line, Pairs, View, since, table
+from flock.cli.show.view import Line, Pairs, View, or_none, since, table
 from flock.contract.op import Op
 from flock.contract.tokens import Token, TokenCreated
 
@@ -22,11 +22,12 @@ def human(op: Op[Any], value: Any, now: float) -> View:
             f"…{k.hint}",
             since(k.created_at, now),
             since(k.last_used_at, now),
+            or_none(", ".join(k.vendors)),
             "revoked" if k.revoked_at else "valid",
         )
         for k in keys
     ]
-    return table("id name scope key created last_used state", rows, "no API key; `flock token create NAME`")
+    return table("id name scope key created last_used vendors state", rows, "no API key; `flock token create NAME`")
 
 
 def ids(op: Op[Any], value: Any) -> list[str]:

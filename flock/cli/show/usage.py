@@ -9,7 +9,7 @@ from flock.contract.usage import UsageRow
 
 
 def human(op: Op[Any], value: list[UsageRow], now: float) -> View:
-    """Show one row per request; "~" before tokens says that flock counted them itself."""
+    """Show one row per request; "~" before tokens: flock counted them itself; "?": a price that is not known."""
     rows: list[tuple[str, ...]] = [
         (
             u.request_id,
@@ -21,15 +21,16 @@ def human(op: Op[Any], value: list[UsageRow], now: float) -> View:
             f"{'~' if u.estimated else ''}{u.output_tokens:,}",
             text.duration(u.latency_ms / 1000),
             or_none(None if u.ttft_ms is None else text.duration(u.ttft_ms / 1000)),
+            or_none(f"${u.cost_usd}" if u.cost_usd is not None else "?" if u.vendor else ""),
             u.outcome,
         )
         for u in value
     ]
     return table(
-        "request when user model engine in out took first_token outcome",
+        "request when user model engine in out took first_token cost outcome",
         rows,
         "no request yet",
-        "engine first_token user",
+        "engine first_token user cost",
     )
 
 
