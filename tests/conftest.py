@@ -20,6 +20,8 @@ ENGINES = {
     "llama-server": (lambda: llama_server() is not None, "tests/engines/install/llama_server.sh"),
     "mlx-lm": (lambda: (ROOT / ".engines/mlx/.made").exists(), "tests/engines/install/mlx_lm.sh"),
     "vllm": (lambda: (ROOT / ".engines/vllm/.made").exists(), "tests/engines/install/vllm.sh"),
+    "whisper": (lambda: (ROOT / ".engines/whisper/.made").exists(), "tests/engines/install/whisper.sh"),
+    "piper": (lambda: (ROOT / ".engines/piper/.made").exists(), "tests/engines/install/piper.sh"),
     **{name: (client.command().exists, "tests/engines/install/clients.sh") for name, client in PROGRAMS.items()},
 }
 # What a user set for a flock of their own must not reach the one that is tested

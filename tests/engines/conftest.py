@@ -1,7 +1,9 @@
 """Homes, sessions and models for tests on real engines."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -9,14 +11,17 @@ import pytest
 from flock.clock import SystemClock
 from flock.engines.children import Children
 from flock.engines.embedded import Embedded
-from flock.engines.engine import Engine
+from flock.engines.engine import Engine, EngineSettings
 from flock.engines.llamacpp import LlamaCpp
 from flock.engines.ports import Ports
 from flock.engines.process import Limits
+from flock.engines.registry import Registry
 from flock.engines.supervisor import OwnModel, Supervised, Surroundings
+from flock.engines.watched import Pauses
 from flock.outbound.session import open_session
 from flock.paths import Home
-from tests.engines.parts import PROFILES
+from flock.store.store import Store
+from tests.engines.parts import INSTANCE, PROFILES
 from tests.models.make import ensure
 from tests.running import LLAMA_PATH, free_port
 
@@ -40,6 +45,45 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 def around(home: Home, session: aiohttp.ClientSession) -> Surroundings:
     return Surroundings(home, session, SystemClock(), Children(home), Ports(first=free_port()), Limits())
+
+
+@pytest.fixture
+async def store(home: Home) -> AsyncIterator[Store]:
+    home.data.mkdir(parents=True)
+    store = await Store.open(home.database, SystemClock())
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def opened(
+    home: Home, session: aiohttp.ClientSession, store: Store
+) -> AsyncIterator[Callable[..., Awaitable[Registry]]]:
+    """Return a maker of started registries over one home and one store; all are stopped after the test."""
+    async with AsyncExitStack() as stack:
+
+        async def make(
+            settings: EngineSettings | None = None, available: Sequence[Engine] = (), **more: Any
+        ) -> Registry:
+            registry = Registry(
+                home,
+                settings or EngineSettings(),
+                PROFILES,
+                store.models,
+                store.engines,
+                session,
+                SystemClock(),
+                INSTANCE,
+                available=tuple(available) or (Embedded(),),
+                ports=Ports(first=free_port()),
+                pauses=Pauses(ready=0.05, away=0.02),
+                **more,
+            )
+            await registry.start()
+            stack.push_async_callback(registry.stop)
+            return registry
+
+        yield make
 
 
 @pytest.fixture(params=["embedded", pytest.param("llamacpp", marks=pytest.mark.engine("llama-server"))])

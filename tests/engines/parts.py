@@ -11,9 +11,11 @@ from flock.engines.engine import Engine, Found, LaunchSpec
 from flock.profile import Profile
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
+# what a registry of these tests is known by
+INSTANCE = "instance-of-this-test"
 PROFILES = {
     kind: Profile(kind, kind, frozenset({"openai"}), start_hint="ollama serve" if kind == "ollama" else "")
-    for kind in ("llamacpp", "embedded", "vllm", "ollama", "mlx", "openai")
+    for kind in ("llamacpp", "embedded", "vllm", "ollama", "mlx", "openai", "whisper", "whisper-openai", "piper")
 }
 
 

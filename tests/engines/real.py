@@ -1,4 +1,7 @@
-"""Real engines that are no part of flock, one of each per test run: MLX-LM, vLLM, llama-server, all with tiny-script.
+"""Real engines that are no part of flock, one of each per test run, all with tiny models.
+
+MLX-LM, vLLM and llama-server ("mlx", "vllm", "llamacpp") with tiny-script; llama-server once more for embeddings and
+for rerank ("embed", "rerank"); whisper-server and piper ("whisper", "piper").
 
 Owns their command lines and the sharing between pytest's workers: the first who asks starts the engine, the others
 join, keeper.py ends it when the last has left. Refuses to install anything: tests that use it are marked
@@ -25,12 +28,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.models import hf, make
+from tests.models import bert, hf, make, voice, whisper
 from tests.running import ROOT, free_port, llama_server, wait_for
 
 ENGINES = ROOT / ".engines"
 MLX_PYTHON = ENGINES / "mlx/bin/python"
 VLLM = ENGINES / "vllm/bin/vllm"
+WHISPER = ENGINES / "whisper/bin/whisper-server"
+PIPER_PYTHON = ENGINES / "piper/bin/python"
+# what answers 200 once it serves, where that is not the list of models
+READY = {"whisper": "/health", "piper": "/voices"}
 CONTEXT = 8192
 # vLLM took 25 s on a quiet machine of 2 cores and 65 s on a busy one; a test that may be the one that starts it needs
 # more than pytest's 120 s
@@ -44,7 +51,7 @@ _USED: dict[Path, int] = {}
 
 @dataclass(frozen=True, slots=True)
 class Real:
-    """A running engine: its kind as flock names it, the id of its model, where it is, its process."""
+    """A running engine: its kind (a word of this module), the id of its model, where it is, its process."""
 
     kind: str
     model: str
@@ -65,7 +72,7 @@ def room(factory: pytest.TempPathFactory) -> Path:
 
 @contextlib.contextmanager
 def running(kind: str, shared: Path) -> Iterator[Real]:
-    """Yield the run's engine of a kind (mlx, vllm, llamacpp), started when it does not run yet.
+    """Yield the run's engine of a kind, started when it does not run yet.
 
     It is this process's until the process ends: the next file's tests want it too, and starting vLLM takes a minute.
     """
@@ -105,14 +112,14 @@ def _started(kind: str, place: Path) -> Real:
             check=True,
         )
     said = wait_for(lambda: _said(place), f"the keeper of {kind} has started it: {place}/keeper.log")
-    process = psutil.Process(said["pid"])
+    process, path = psutil.Process(said["pid"]), READY.get(kind, "/v1/models")
 
     def serves() -> bool:
         if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
             words = (place / "engine.log").read_text(errors="replace")[-3000:]
             raise AssertionError(f"{kind} did not start:\n{words}")
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
                 return answer.status == 200
         except (urllib.error.URLError, OSError):
             return False
@@ -128,12 +135,19 @@ def _said(place: Path) -> dict[str, int] | None:
 
 
 def _command(kind: str, place: Path, port: int) -> tuple[list[str], str]:
-    """Return the command line that serves tiny-script, and the id it will have."""
+    """Return the command line that serves a kind's tiny model, and the id it will have."""
     where = ["--host", "127.0.0.1", "--port", str(port)]
-    if kind == "llamacpp":
-        model = make.ensure(place / "models")["tiny-script"]
-        serve = [str(llama_server()), "-m", str(model), "--alias", "tiny-script", "-c", str(2 * CONTEXT), "-np", "2"]
-        return [*serve, "-t", "1", *where], "tiny-script"
+    if kind in ("llamacpp", "embed", "rerank"):
+        model, options = _LLAMA[kind]
+        path = make.ensure(place / "models")[model]
+        return [str(llama_server()), "-m", str(path), "--alias", model, "-t", "1", *options, *where], model
+    if kind == "whisper":
+        model = whisper.ensure(place / "models")
+        return [str(WHISPER), "-m", str(model), "-t", "1", *where], "whisper"
+    if kind == "piper":
+        model = voice.ensure(place / "voices")
+        serve = [str(PIPER_PYTHON), "-m", "piper.http_server", "-m", str(model), "--data-dir", str(model.parent)]
+        return [*serve, *where], voice.NAME
     directory = hf.ensure(place / "models")
     if kind == "mlx":
         return [str(MLX_PYTHON), "-m", "mlx_lm.server", "--model", str(directory), *where], str(directory)
@@ -141,6 +155,14 @@ def _command(kind: str, place: Path, port: int) -> tuple[list[str], str]:
     serve = [str(VLLM), "serve", str(directory), "--served-model-name", "tiny-script", *where]
     sizes = ["--max-model-len", str(CONTEXT), "--max-num-seqs", "4", "--enforce-eager"]
     return [*serve, *sizes, "--enable-auto-tool-choice", "--tool-call-parser", "hermes"], "tiny-script"
+
+
+# kind → the model and the options with which llama-server serves it
+_LLAMA = {
+    "llamacpp": ("tiny-script", ["-c", str(2 * CONTEXT), "-np", "2"]),
+    "embed": ("tiny-embed", ["--embedding", "-c", str(2 * bert.CONTEXT), "-np", "2"]),
+    "rerank": ("tiny-rerank", ["--reranking", "-c", str(2 * bert.CONTEXT), "-np", "2"]),
+}
 
 
 def _environment(place: Path) -> dict[str, str]:

@@ -5,8 +5,7 @@ import dataclasses
 import json
 import shutil
 import stat
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,9 @@ from aiohttp.test_utils import TestServer
 
 from flock.clock import SystemClock
 from flock.engines.embedded import Embedded
-from flock.engines.engine import Engine, EngineSettings
+from flock.engines.engine import EngineSettings
 from flock.engines.ports import Ports
 from flock.engines.registry import Registry
-from flock.engines.watched import Pauses
 from flock.errors import (
     Conflict,
     Draining,
@@ -34,45 +32,10 @@ from flock.errors import (
 from flock.paths import Home
 from flock.smoke import facts
 from flock.store.store import Store
-from tests.engines.parts import PROFILES, Absent, StandIn, until
+from tests.engines.parts import INSTANCE, PROFILES, Absent, StandIn, until
 from tests.running import PATIENCE, free_port
 
-INSTANCE = "instance-of-this-test"
 Open = Callable[..., Any]
-
-
-@pytest.fixture
-async def store(home: Home) -> AsyncIterator[Store]:
-    home.data.mkdir(parents=True)
-    store = await Store.open(home.database, SystemClock())
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-async def opened(home: Home, session: aiohttp.ClientSession, store: Store) -> AsyncIterator[Open]:
-    """Return a maker of started registries over one home and one store; all are stopped after the test."""
-    async with AsyncExitStack() as stack:
-
-        async def make(settings: EngineSettings | None = None, available: Sequence[Engine] = ()) -> Registry:
-            registry = Registry(
-                home,
-                settings or EngineSettings(),
-                PROFILES,
-                store.models,
-                store.engines,
-                session,
-                SystemClock(),
-                INSTANCE,
-                available=tuple(available) or (Embedded(),),
-                ports=Ports(first=free_port()),
-                pauses=Pauses(ready=0.05, away=0.02),
-            )
-            await registry.start()
-            stack.push_async_callback(registry.stop)
-            return registry
-
-        yield make
 
 
 class Server:
@@ -238,6 +201,7 @@ async def test_attaching_a_real_engine(
         assert stat.S_IMODE(home.secrets.stat().st_mode) == 0o600
         (placement,) = registry.table["tiny-script"]
         assert (placement.own, placement.state, placement.context) == (False, "ready", 8192)
+        assert placement.kind == "chat"
         assert (await chat(session, registry, "tiny-script")).startswith("Hello")
         with pytest.raises(Conflict, match="attached already"):
             await registry.attach(upstream.url, "again", upstream.key)

@@ -1,0 +1,104 @@
+"""Which kind each model is, as real engines tell it, through the registry: ours and adopted ones."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from flock.engines.adopted import Probe, Served, parse_url
+from flock.engines.engine import Engine
+from flock.engines.probe import probe
+from flock.engines.registry import Registry
+from flock.upstream import Upstream
+from tests.engines import real
+from tests.models import bert
+from tests.running import PATIENCE
+
+Open = Callable[..., Awaitable[Registry]]
+
+
+async def answer(session: aiohttp.ClientSession, upstream: Upstream, path: str, body: dict[str, Any]) -> Any:
+    """Return the answer of an upstream, which must be 200."""
+    headers = {"Authorization": f"Bearer {upstream.key}"} if upstream.key else {}
+    patience = aiohttp.ClientTimeout(total=PATIENCE)
+    async with session.post(upstream.url + path, json=body, headers=headers, timeout=patience) as found:
+        assert found.status == 200, await found.text()
+        return await found.json()
+
+
+async def test_own_embedding_model_takes_a_text_as_long_as_its_window(
+    engine: Engine, opened: Open, session: aiohttp.ClientSession, models: dict[str, Path]
+) -> None:
+    registry = await opened(available=[engine])
+    row = await registry.add_file(str(models["tiny-embed"]))
+    assert (row.kind, row.context) == ("embedding", bert.CONTEXT)
+    (placement,) = registry.table["tiny-embed"]
+    assert (placement.kind, placement.state) == ("embedding", "ready")
+    assert placement.upstream is not None
+    long = "a" * (bert.CONTEXT - 2)  # one letter is one token, and two mark the ends
+    body = {"model": "tiny-embed", "input": ["hello", "hello", long]}
+    found = await answer(session, placement.upstream, "/v1/embeddings", body)
+    first, second, third = (row["embedding"] for row in found["data"])
+    assert len(first) == bert.WIDTH
+    assert first == pytest.approx(second)
+    assert first != pytest.approx(third)
+
+
+async def test_own_rerank_model_scores_documents(
+    engine: Engine, opened: Open, session: aiohttp.ClientSession, models: dict[str, Path]
+) -> None:
+    registry = await opened(available=[engine])
+    await registry.add_file(str(models["tiny-rerank"]))
+    (placement,) = registry.table["tiny-rerank"]
+    assert placement.kind == "rerank"
+    assert placement.upstream is not None
+    body = {"model": "tiny-rerank", "query": "what", "documents": ["a", "what is that"]}
+    found = await answer(session, placement.upstream, "/v1/rerank", body)
+    assert {row["index"] for row in found["results"]} == {0, 1}
+
+
+async def test_kinds_are_known_before_an_engine_is_started(opened: Open, models: dict[str, Path]) -> None:
+    first = await opened()
+    await first.add_file(str(models["tiny-embed"]))
+    await first.add_file(str(models["tiny-script"]))
+    await first.stop()
+    second = await opened()
+    assert {row.id: (row.state, row.kind) for row in second.models()} == {
+        "tiny-embed": ("stopped", "embedding"),
+        "tiny-script": ("stopped", "chat"),
+    }
+    assert [places[0].kind for places in second.table.values()] == ["embedding", "chat"]
+
+
+LLAMA = pytest.mark.engine("llama-server")
+
+
+@pytest.mark.parametrize(
+    ("kind", "does", "context"),
+    [
+        pytest.param("llamacpp", "chat", real.CONTEXT, marks=LLAMA),
+        pytest.param("embed", "embedding", bert.CONTEXT, marks=LLAMA),
+        pytest.param("rerank", "rerank", bert.CONTEXT, marks=LLAMA),
+        pytest.param("mlx", "chat", None, marks=pytest.mark.engine("mlx-lm")),
+        pytest.param("vllm", "chat", real.CONTEXT, marks=[pytest.mark.engine("vllm"), real.SLOW_START]),
+    ],
+)
+async def test_real_servers_tell_what_they_do(
+    kind: str,
+    does: str,
+    context: int | None,
+    session: aiohttp.ClientSession,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with real.running(kind, real.room(tmp_path_factory)) as engine:
+        address = parse_url(engine.url)
+        seen = await probe(session, address)
+        (served,) = seen.models
+        assert (served.model, served.kind, served.context) == (engine.model, does, context)
+        assert seen.whole
+        # what is known is not asked again while the list stays the same
+        known = Probe((Served(engine.model, kind="known before"),), seen.kind, "known before")
+        assert await probe(session, address, known=known) == known
+        assert await probe(session, address, known=Probe((), seen.kind, "")) == seen
