@@ -160,8 +160,9 @@ class GeminiReader:
         if blocked and blocked not in UNSPECIFIED:
             self._ended = True
             words = text_of(feedback.get("blockReasonMessage")) if is_object(feedback) else ""
-            told = self._whole(Refusal(""), words) if words else []
-            return [*self._close(), *told, Ended("refusal")]
+            if not words:
+                return [*self._close(), Ended("content_filter")]
+            return [*self._close(), *self._whole(Refusal(""), words), Ended("refusal")]
         if not reason or reason in UNSPECIFIED:
             return []
         words = text_of(candidate.get("finishMessage"))

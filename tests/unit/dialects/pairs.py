@@ -18,19 +18,26 @@ from flock.dialects.translate import Crossing, TranslationTap
 from flock.errors import UpstreamError
 from flock.profile import Profile
 from tests.grammar.anthropic import read as read_messages
+from tests.grammar.gemini import read as read_gemini
 from tests.grammar.openai import check as check_chunks
 from tests.grammar.responses import Grammar as ResponsesGrammar
 
 Json = dict[str, Any]
 CORPUS = Path(__file__).resolve().parents[2] / "corpus"
-DIALECTS = ("openai", "anthropic", "responses")
+DIALECTS = ("openai", "anthropic", "responses", "gemini")
 TO = Addressing("req_0123456789abcdef", "alias", 1_795_691_335, 77)
 
-_STREAMS = {"openai": "openai/streams/*.sse", "anthropic": "anthropic/*.sse", "responses": "responses/*.sse"}
+_STREAMS = {
+    "openai": "openai/streams/*.sse",
+    "anthropic": "anthropic/*.sse",
+    "responses": "responses/*.sse",
+    "gemini": "gemini/*.sse",
+}
 _REPLIES = {
     "openai": "openai/replies/*.json",
     "anthropic": "anthropic/*.reply.json",
     "responses": "responses/*.reply.json",
+    "gemini": "gemini/*.reply.json",
 }
 # (upstream's dialect, case)
 STREAMS = [(of, path.stem) for of in DIALECTS for path in sorted(CORPUS.glob(_STREAMS[of]))]
@@ -42,16 +49,27 @@ BROKEN = frozenset(
         *(("openai", name) for name in ("old-llamacpp-error", "openrouter-error", "vllm-error-midway")),
         *(("anthropic", name) for name in ("broken", "cut")),
         *(("responses", name) for name in ("cut", "error_event", "failed", "failed_overflow", "plain_error")),
+        *(("gemini", name) for name in ("bare_error", "broken", "cut", "malformed")),
     }
 )
 GOOD = [case for case in STREAMS if case not in BROKEN]
 
-PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages", "responses": "/v1/responses"}
+PATHS = {
+    "openai": "/v1/chat/completions",
+    "anthropic": "/v1/messages",
+    "responses": "/v1/responses",
+    "gemini": "/v1beta/models/alias:streamGenerateContent",
+}
 # the tools that the answers of the corpora call
 _FUNCTIONS = ("get_weather", "get_time", "look", "now", "ping", "f", "g", "later")
 _SCHEMA = {"type": "object", "properties": {}}
 _HI = [{"role": "user", "content": "hi"}]
 _ASKED: dict[str, Json] = {
+    "gemini": {
+        "contents": [{"role": "user", "parts": [{"text": "hi"}]}],
+        "generationConfig": {"thinkingConfig": {"includeThoughts": True}},
+        "tools": [{"functionDeclarations": [{"name": name, "parametersJsonSchema": _SCHEMA} for name in _FUNCTIONS]}],
+    },
     "openai": {
         "messages": _HI,
         "stream_options": {"include_usage": True},
@@ -109,7 +127,8 @@ def reply(case: tuple[str, str]) -> bytes:
 def crossing(upstream: str, client: str, *, streams: bool = True) -> Crossing:
     """Return how the answer to a client's request crosses, as the plan of that request has it."""
     body = json.dumps({"model": "alias", "stream": streams, **_ASKED[client]}).encode()
-    ask = SERVERS[client].read_ask(body, PATHS[client])
+    path = PATHS[client] if streams else PATHS[client].replace("streamGenerate", "generate")
+    ask = SERVERS[client].read_ask(body, path)
     made = plan(ask, Target("m", Profile("x", "X", frozenset({upstream}))))
     assert made.crossing is not None
     return made.crossing()
@@ -156,6 +175,10 @@ def whole_stream(client: str, data: bytes) -> None:
         assert grammar.stopped
     elif client == "openai":
         check_chunks(data, wants_usage=True)
+    elif client == "gemini":
+        grammar = read_gemini(data)
+        assert grammar.error is None, grammar.error
+        assert grammar.finish
     else:
         assert _responses(data)["status"] in ("completed", "incomplete")
 
@@ -170,6 +193,10 @@ def broken_stream(client: str, data: bytes) -> None:
     elif client == "openai":
         said = check_chunks(data, broken=True)
         assert not said.finish
+    elif client == "gemini":
+        grammar = read_gemini(data)
+        assert grammar.error is not None
+        assert not grammar.finish
     else:
         assert _responses(data)["status"] == "failed"
 
@@ -186,5 +213,6 @@ def _responses(data: bytes) -> Json:
 TERMINAL = {
     "anthropic": (b"message_stop", b"message_delta"),
     "openai": (b"[DONE]", b'"finish_reason":"'),
+    "gemini": (b'"finishReason"',),
     "responses": (b"response.completed", b"response.incomplete"),
 }

@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from anthropic.types import Message as AnthropicMessage
+from google.genai.types import GenerateContentResponse
 from openai._models import construct_type
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response
 
 from flock.dialects.custom_tools import CUSTOM
+from flock.dialects.gemini.signatures import unpack
 from flock.dialects.ir import Refusal, Reply, Text, Thinking, ToolCall, Usage
 from tests.grammar.openai import frames_of
 from tests.unit.dialects.anthropic.reading import sdk_stream
+from tests.unit.dialects.gemini.reading import sdk_chunks
 from tests.unit.dialects.responses.writing import accumulated
 
 Json = dict[str, Any]
@@ -57,6 +60,16 @@ STOPS: dict[str, dict[str, str]] = {
         "pause": "length",
         "context_window": "length",
     },
+    "gemini": {
+        "stop": "STOP",
+        "length": "MAX_TOKENS",
+        "tool_calls": "STOP",
+        "stop_sequence": "STOP",
+        "content_filter": "SAFETY",
+        "refusal": "SAFETY",
+        "pause": "MAX_TOKENS",
+        "context_window": "MAX_TOKENS",
+    },
     "responses": {
         "stop": "completed",
         "length": "max_output_tokens",
@@ -79,14 +92,18 @@ def expected(client: str, reply: Reply) -> Seen:
                 seen.text += part.text
             case Thinking():
                 seen.thinking += part.text
+            case Refusal() if client == "gemini":
+                seen.text += part.text
             case Refusal() if client != "anthropic":
                 seen.refusal += part.text
             case Refusal() if "stop_details" not in part.meta:
                 seen.text += part.text  # the dialect has no other place for the words
             case ToolCall():
                 raw = part.meta.get(CUSTOM)
-                given = {"input": part.arguments} if client == "anthropic" else part.arguments
-                seen.calls.append((part.id, part.name, given if raw else _values(part.arguments)))
+                given = {"input": part.arguments} if client in ("anthropic", "gemini") else part.arguments
+                # what a signature was packed into is the client's own dialect's: it gets both apart
+                id = unpack(part.id)[0] if client == "gemini" else part.id
+                seen.calls.append((id, part.name, given if raw else _values(part.arguments)))
             case _:
                 pass
     if client == "openai" and reply.stop == "refusal" and not seen.refusal:
@@ -111,6 +128,8 @@ def streamed(client: str, data: bytes) -> Seen:
         return _seen_message(sdk_stream(data))
     if client == "openai":
         return _seen_completion(_completion(data))
+    if client == "gemini":
+        return seen_chunks(sdk_chunks(data))
     return _seen_response(accumulated(data).response.to_dict())
 
 
@@ -130,8 +149,11 @@ def in_one_piece(client: str, data: bytes) -> Seen:
         "anthropic": (AnthropicMessage, _seen_message),
         "openai": (ChatCompletion, _seen_completion),
         "responses": (Response, _seen_response),
+        "gemini": (GenerateContentResponse, lambda body: seen_chunks([GenerateContentResponse.model_validate(body)])),
     }
     model, seen = models[client]
+    if client == "gemini":
+        return seen(json.loads(data))
     return seen(model.model_validate_json(data).to_dict())
 
 
@@ -215,6 +237,32 @@ def _seen_response(response: Json) -> Seen:
     return seen
 
 
+def seen_chunks(chunks: list[GenerateContentResponse]) -> Seen:
+    """Return what chunks say together: parts one behind the other, the last end and usage."""
+    seen = Seen()
+    for chunk in chunks:
+        candidate = (chunk.candidates or [])[0]
+        for part in (candidate.content.parts if candidate.content else None) or ():
+            if part.function_call is not None:
+                call = part.function_call
+                seen.calls.append((call.id or "", call.name or "", call.args))
+            elif part.thought:
+                seen.thinking += part.text or ""
+            else:
+                seen.text += part.text or ""
+        if candidate.finish_reason is not None:
+            seen.stop = candidate.finish_reason.value
+        if (used := chunk.usage_metadata) is not None:
+            thoughts = used.thoughts_token_count or 0
+            seen.usage = Usage(
+                input=used.prompt_token_count or 0,
+                cached=used.cached_content_token_count or 0,
+                output=(used.candidates_token_count or 0) + thoughts,
+                reasoning=thoughts,
+            )
+    return seen
+
+
 def alike(client: str, seen: Seen, wanted: Seen) -> None:
     """Check that a client sees what it is to see: times are never told, and a usage only where the engine told it."""
     if wanted.usage is None:
@@ -224,7 +272,7 @@ def alike(client: str, seen: Seen, wanted: Seen) -> None:
             input=wanted.usage.input,
             cached=wanted.usage.cached,
             output=wanted.usage.output,
-            cache_write=wanted.usage.cache_write,
+            cache_write=0 if client == "gemini" else wanted.usage.cache_write,
             reasoning=wanted.usage.reasoning,
         )
     if client == "responses" and not wanted.refusal and seen.refusal == "The model refused to answer.":

@@ -3,11 +3,13 @@
 What may differ is written down: a stop that the dialect in between has no word for, and a vendor's own records.
 """
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from flock.dialects.custom_tools import CUSTOM, wrap
+from flock.dialects.history import arguments
 from flock.dialects.ir import Part, Refusal, Reply, Text, ToolCall
 from tests.unit.dialects.pairs import (
     DIALECTS,
@@ -28,19 +30,29 @@ Case = tuple[str, str]
 NEAREST = {
     "openai": {"stop_sequence": "stop", "pause": "length", "context_window": "length"},
     "anthropic": {"content_filter": "refusal"},
+    "gemini": {"stop_sequence": "stop", "pause": "length", "context_window": "length", "refusal": "content_filter"},
     "responses": {"stop_sequence": "stop", "pause": "length", "context_window": "length"},
 }
+
+
+# dialects in which arguments are an object, also those of a custom tool
+OBJECTS = ("anthropic", "gemini")
 
 
 def told_by(between: str, client: str, part: Part) -> Part:
     """Return what another dialect makes of a part, where that is not the part itself."""
     match part:
+        case Refusal() if between == "gemini":
+            return Text(part.text)
         case Refusal() if between != "anthropic":
             return Refusal(part.text)  # without the vendor's notes
         case Refusal() if "stop_details" not in part.meta:
             return Text(part.text)
-        case ToolCall() if between == "anthropic" and client != "responses" and CUSTOM in part.meta:
+        case ToolCall() if between in OBJECTS and client != "responses" and CUSTOM in part.meta:
             return ToolCall(part.id, part.name, wrap(part.arguments))  # a client that did not offer the custom tool
+        case ToolCall() if between == "gemini" and CUSTOM not in part.meta:
+            # a call comes whole or not at all: what is no object has become one
+            return ToolCall(part.id, part.name, json.dumps(arguments(part)[0]), part.meta)
         case _:
             return part
 
@@ -49,7 +61,10 @@ def through(between: str, client: str, reply: Reply) -> Reply:
     """Return what is left of an answer that another dialect has told."""
     parts = [told_by(between, client, part) for part in reply.parts]
     stop = NEAREST[between].get(reply.stop, reply.stop)
-    return replace(reply, parts=parts, stop=stop, sequence="" if stop == "stop" else reply.sequence)
+    usage = reply.usage
+    if between == "gemini" and usage is not None:
+        usage = replace(usage, cache_write=0)
+    return replace(reply, parts=parts, stop=stop, usage=usage, sequence="" if stop == "stop" else reply.sequence)
 
 
 @pytest.mark.pitfall(2)

@@ -27,6 +27,7 @@ Case = tuple[str, str]
 ENDS = {
     "openai": re.compile(rb'"finish_reason": ?"|\[DONE\]'),
     "anthropic": re.compile(rb'"stop_reason": ?"'),
+    "gemini": re.compile(rb'"(?:finishReason|blockReason)": ?"'),
     "responses": re.compile(rb'"?response\.(?:completed|incomplete|done)|"status": ?"(?:completed|incomplete)"'),
 }
 
