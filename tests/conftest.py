@@ -9,10 +9,11 @@ import fcntl
 import os
 from collections import Counter
 from collections.abc import Generator, Iterable
+from functools import partial
 
 import pytest
 
-from tests.clients.roster import PROGRAMS
+from tests.clients.roster import PROGRAMS, installed, installer
 from tests.running import ROOT, llama_server
 
 # engine → (is it there, how to get it)
@@ -22,7 +23,7 @@ ENGINES = {
     "vllm": (lambda: (ROOT / ".engines/vllm/.made").exists(), "tests/engines/install/vllm.sh"),
     "whisper": (lambda: (ROOT / ".engines/whisper/.made").exists(), "tests/engines/install/whisper.sh"),
     "piper": (lambda: (ROOT / ".engines/piper/.made").exists(), "tests/engines/install/piper.sh"),
-    **{name: (client.command().exists, "tests/engines/install/clients.sh") for name, client in PROGRAMS.items()},
+    **{name: (partial(installed, client), installer(client)) for name, client in PROGRAMS.items()},
 }
 # What a user set for a flock of their own must not reach the one that is tested
 KEPT = ("FLOCK_TEST_ENGINES", "FLOCK_WRITE_GOLDENS")

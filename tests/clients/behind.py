@@ -20,6 +20,11 @@ FILE, CONTENT = "hello.txt", "abcdef"
 CHAT = "/v1/chat/completions"
 
 
+def desk(client: Client) -> str:
+    """Return what a client's place is called: clients with the same tool share one, since a model knows the tool."""
+    return client.tool or client.name
+
+
 @dataclass(frozen=True, slots=True)
 class Around:
     """What a back end needs to start: the flock it is attached to, a directory of its own, what ends with it."""
@@ -30,7 +35,7 @@ class Around:
 
     def file(self, client: Client) -> Path:
         """Return where a client's file is to be written."""
-        return self.top / client.name / "work" / FILE
+        return self.top / desk(client) / "work" / FILE
 
 
 @dataclass(frozen=True, slots=True)

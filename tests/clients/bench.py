@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.clients.backends import NATIVE_CATALOG, empty
-from tests.clients.behind import Around, Backend, Served
+from tests.clients.behind import Around, Backend, Served, desk
 from tests.clients.client import Client, Place, Target, new_place
 from tests.running import Flock, flock_home
 
@@ -40,7 +40,7 @@ class Bench:
 
     def place(self, backend: Backend, client: Client) -> Place:
         """Return new directories for a run, always the same ones: the models of real engines know them."""
-        return new_place(self._top / backend.name / client.name)
+        return new_place(self._top / backend.name / desk(client))
 
     def target(self, model: str, key: str = "") -> Target:
         """Return how a client is pointed at flock."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.clients.behind import CHAT, CONTENT, FILE, Backend, Served
 from tests.clients.bench import Bench
-from tests.clients.client import Client, Place, Ran, run, started
+from tests.clients.client import GEMINI, Client, Place, Ran, run, started
 from tests.clients.roster import WAYS
 from tests.fakes.scripted_answers import DONE, ORDER
 from tests.running import wait_for
@@ -20,7 +20,7 @@ from tests.running import wait_for
 ASK = "Please say hello, and nothing else."
 # a bad key must not be tried for minutes: what an impatient user waits
 BAD_KEY_SECONDS = 20.0
-CELLS_OF_WAYS = ("tool", "two")
+CELLS_OF_WAYS = ("tool", "tool-plain", "two")
 BAD_KEY = "flk_this-key-was-never-made"
 
 
@@ -45,6 +45,13 @@ def spoken(cell: Cell, served: Served) -> None:
     assert last["path"].partition("?")[0] == wanted
 
 
+def unstreamed(cell: Cell, served: Served) -> None:
+    """Assert that a scripted engine was asked for a whole answer, unless it was asked in another dialect."""
+    last = served.seen()["requests"][-1]
+    if last["path"].partition("?")[0] == cell.client.path:
+        assert not last["stream"], "the engine was asked for a stream"
+
+
 def text(cell: Cell) -> str:
     """A question, and the streamed answer is printed."""
     served = cell.bench.served(cell.backend)
@@ -62,17 +69,27 @@ def plain(cell: Cell) -> str:
     ran = run(cell.client, cell.bench.target(served.model(cell.client)), ASK, cell.place(), stream=False)
     ended_well(cell, ran)
     assert served.says in ran.out, told("the answer was not printed", ran)
-    assert not served.seen()["requests"][-1]["stream"], "the engine was asked for a stream"
+    unstreamed(cell, served)
     return f"{ran.seconds:.1f} s"
 
 
 def tool(cell: Cell) -> str:
     """An order to write a file: the client's own tool is called, the file is there, and the result is answered."""
+    return written(cell, stream=True)
+
+
+def tool_plain(cell: Cell) -> str:
+    """The same, and nothing is streamed."""
+    return written(cell, stream=False)
+
+
+def written(cell: Cell, *, stream: bool) -> str:
+    """Let a client write a file."""
     served = cell.bench.served(cell.backend)
     place = cell.place()
     file = place.work / FILE
     prompt = "Please " + ORDER.format(path=file, content=CONTENT) + "."
-    ran = run(cell.client, cell.bench.target(served.model(cell.client)), prompt, place)
+    ran = run(cell.client, cell.bench.target(served.model(cell.client)), prompt, place, stream=stream)
     ended_well(cell, ran)
     assert file.is_file(), told("the file was not written", ran)
     assert file.read_text().strip() == CONTENT
@@ -81,7 +98,7 @@ def tool(cell: Cell) -> str:
     if served.port and cell.client.tool:
         said = [request["said"]["tools"] for request in served.seen()["requests"]][-2:]
         assert said == [[cell.client.tool], []], said
-        spoken(cell, served)
+        (spoken if stream else unstreamed)(cell, served)
     return f"{ran.seconds:.1f} s"
 
 
@@ -153,7 +170,8 @@ def cut(cell: Cell) -> str:
 
 
 CELLS: dict[str, Callable[[Cell], str]] = {
-    "text": text, "plain": plain, "tool": tool, "two": two, "bad-key": bad_key, "abort": abort, "cut": cut,
+    "text": text, "plain": plain, "tool": tool, "tool-plain": tool_plain, "two": two,
+    "bad-key": bad_key, "abort": abort, "cut": cut,
 }  # fmt: skip
 
 
@@ -163,14 +181,14 @@ def not_applicable(name: str, client: Client, backend: Backend) -> str:
         return "this hangs on the client and flock alone: tried with the scripted engine"
     if client.name in WAYS and (name not in CELLS_OF_WAYS or not backend.name.startswith("scripted")):
         return f"the dialects that {client.installed_as} also speaks: {', '.join(CELLS_OF_WAYS)}, with scripted engines"
-    if backend.own_dialect and client.path == CHAT:
-        return f"{backend.name} is there for what is relayed; chat is relayed to scripted as well"
+    if backend.own_dialect and client.path in (CHAT, GEMINI):
+        return f"{backend.name} is there for what is relayed; chat is relayed to scripted as well, and Gemini nowhere"
     if client.model and (backend.name != "scripted" or name != "tool"):
         return f"{client.name} insists on {client.model}, which no other engine has and which does not think"
-    if name == "two" and not client.tool:
+    if name in ("tool-plain", "two") and not client.tool:
         return f"{client.name} has no tools"
     reasons = (backend.without.get(key) for key in (client.name, f"{client.name} {name}", name))
-    return next(filter(None, reasons), client.always_streams if name == "plain" else "")
+    return next(filter(None, reasons), client.always_streams if "plain" in name else "")
 
 
 def ended_well(cell: Cell, ran: Ran) -> None:

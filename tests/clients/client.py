@@ -20,7 +20,12 @@ from tests.running import ROOT
 
 CLIENTS = ROOT / ".engines" / "clients"
 COMMANDS = CLIENTS / "node_modules" / ".bin"
+SCRIPTS = ROOT / "tests" / "clients" / "scripts"
 NODE = CLIENTS / "node_modules" / "node" / "bin"
+# what the paths of Gemini begin with: the model and what is wanted of it follow
+GEMINI = "/v1beta/models"
+# where nobody listens: for clients that look for other hosts and have no switch for it
+NOWHERE = "http://127.0.0.1:9"
 # what a whole headless run may take on a busy machine: start of the client, two requests, end
 RUN_SECONDS = 120.0
 
@@ -91,6 +96,12 @@ class Client(Protocol):
     def argv(self, target: Target, prompt: str, place: Place, *, stream: bool) -> list[str]:
         """Return its command line for one prompt."""
         ...
+
+
+def shut_in() -> dict[str, str]:
+    """Return the variables with which whatever is not on 127.0.0.1 cannot be reached, nor its name be looked up."""
+    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), NOWHERE) | {"NO_PROXY": "127.0.0.1,localhost"}
+    return proxies | {name.lower(): value for name, value in proxies.items()}
 
 
 def new_place(top: Path) -> Place:

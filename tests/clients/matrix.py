@@ -1,4 +1,4 @@
-"""Print which command-line clients work through flock with which engines.
+"""Print which clients work through flock with which engines.
 
 Starts a flock of its own in a temporary home. Cells: PASS, FAIL, and N/A where there is nothing to try; reasons stand
 below the table, and what a failed client printed too. A client or an engine that is not installed is a FAIL.
@@ -50,7 +50,7 @@ def outcome(bench: Bench, name: str, client: Client, backend: Backend) -> Outcom
 def table(rows: dict[tuple[str, str], dict[str, Outcome]], columns: Sequence[str]) -> Iterator[str]:
     """Yield the lines of the table and of the reasons below it."""
     reasons: list[str] = []
-    yield f"{'':20} {'':8} " + "".join(f"{column:{WIDTH}}" for column in columns).rstrip()
+    yield f"{'':22} {'':10} " + "".join(f"{column:{WIDTH}}" for column in columns).rstrip()
     last = ""
     for (client, cell), found in rows.items():
         if client in WAYS and all(one.word == "N/A" for one in found.values()):
@@ -62,7 +62,7 @@ def table(rows: dict[tuple[str, str], dict[str, Outcome]], columns: Sequence[str
                 reasons.append(one.reason)
             mark = f" [{reasons.index(one.reason) + 1}]" if one.reason else f" {one.note}"
             fields.append(f"{one.word}{mark}"[: WIDTH - 1].ljust(WIDTH))
-        yield f"{client if client != last else '':20} {cell:8} " + "".join(fields).rstrip()
+        yield f"{client if client != last else '':22} {cell:10} " + "".join(fields).rstrip()
         last = client
     yield ""
     yield from (f"[{number}] {reason}" for number, reason in enumerate(reasons, 1))

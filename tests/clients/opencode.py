@@ -1,9 +1,9 @@
-"""opencode, headless: each of three dialects by the package of its provider, configured by a file in its home."""
+"""opencode, headless: each of four dialects by the package of its provider, configured by a file in its home."""
 
 import json
 from pathlib import Path
 
-from tests.clients.client import COMMANDS, Place, Target
+from tests.clients.client import COMMANDS, GEMINI, Place, Target
 
 
 class Opencode:
@@ -17,6 +17,7 @@ class Opencode:
     always_streams = "opencode always streams"
     always_succeeds = False
     package = "@ai-sdk/openai-compatible"
+    base = "/v1"
 
     def command(self) -> Path:
         return COMMANDS / "opencode"
@@ -26,7 +27,7 @@ class Opencode:
         provider = {
             "npm": self.package,
             "name": "flock",
-            "options": {"baseURL": f"{target.url}/v1", "apiKey": "{env:FLOCK_TOKEN}"},
+            "options": {"baseURL": f"{target.url}{self.base}", "apiKey": "{env:FLOCK_TOKEN}"},
             "models": {target.model: model},
         }
         name = f"flock/{target.model}"
@@ -73,3 +74,12 @@ class OpencodeResponses(Opencode):
     name = "opencode-responses"
     path = "/v1/responses"
     package = "@ai-sdk/openai"
+
+
+class OpencodeGemini(Opencode):
+    """The same over Gemini."""
+
+    name = "opencode-gemini"
+    path = GEMINI
+    package = "@ai-sdk/google"
+    base = "/v1beta"

@@ -1,9 +1,9 @@
-"""qwen-code, headless: each of three dialects, configured by variables and its settings file."""
+"""qwen-code, headless: each of four dialects, configured by variables and its settings file."""
 
 import json
 from pathlib import Path
 
-from tests.clients.client import COMMANDS, Place, Target
+from tests.clients.client import COMMANDS, GEMINI, Place, Target
 
 
 class QwenCode:
@@ -38,6 +38,9 @@ class QwenCode:
             "ANTHROPIC_API_KEY": target.key,
             "ANTHROPIC_BASE_URL": target.url,
             "ANTHROPIC_MODEL": target.model,
+            "GEMINI_API_KEY": target.key,
+            "GOOGLE_GEMINI_BASE_URL": target.url,
+            "GEMINI_MODEL": target.model,
         }
 
     def arguments(self, path: str, content: str) -> str:
@@ -61,3 +64,11 @@ class QwenCodeResponses(QwenCode):
     name = "qwen-code-responses"
     path = "/v1/responses"
     auth_type = "openai-responses"
+
+
+class QwenCodeGemini(QwenCode):
+    """The same over Gemini."""
+
+    name = "qwen-code-gemini"
+    path = GEMINI
+    auth_type = "gemini"

@@ -80,7 +80,10 @@ def shared(kind: str) -> Callable[[Around], Served]:
     """Return the start of an engine that serves one model for all clients."""
 
     def start(around: Around) -> Served:
-        calls = {c.tool: c.arguments(str(around.file(c)), CONTENT) for c in PROGRAMS.values() if c.tool}
+        calls: dict[str, str] = {}
+        for client in PROGRAMS.values():  # the first with a tool of this name: backends.py leaves out who differs
+            if client.tool:
+                calls.setdefault(client.tool, client.arguments(str(around.file(client)), CONTENT))
         (edit,) = (edit_of(around.file(c)) for c in PROGRAMS.values() if not c.tool)
         directory = hf_clients.write(around.top / "models", f"{kind}-clients", calls, edit)
         port = free_port()

@@ -18,7 +18,7 @@ THOUGHT = "The scripted engine thinks before it speaks."
 ORDER = "write the file {path} with the content {content}"
 _ORDERED = re.compile(r"write the file (\S+) with the content (\w+)", re.IGNORECASE)
 # at what each schema calls the place of a file
-_PLACES = ("file_path", "filePath", "absolute_path", "path")
+_PLACES = ("file_path", "filePath", "filepath", "absolute_path", "path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,7 @@ WRITERS: dict[str, Callable[[Tool, str, str], str]] = {
     "Write": _with_fields,
     "write": _with_fields,
     "write_file": _with_fields,
+    "editor": lambda tool, path, content: json.dumps({"path": path, "new_text": content}),
     "apply_patch": _patch,
     "exec_command": lambda tool, path, content: json.dumps({"cmd": _shell(path, content)}),
     "shell_command": lambda tool, path, content: json.dumps({"command": _shell(path, content)}),
