@@ -1,7 +1,7 @@
 """Sound to text: transcriptions, and translations into English.
 
 Clients send OpenAI's form. Upstreams have OpenAI's path ("openai"; "vllm" for one that streams events of its own, so
-that the stream is made from the whole), or are whisper.cpp's server ("whisper", whisper.py). Called by the door and the
+that the stream is made from the whole), or are whisper.cpp's server ("whisper" and "whisper-openai", whisper.py). Called by the door and the
 plan (task.py says what a task has).
 """
 
@@ -56,7 +56,7 @@ class SoundToText:
         """Spell the task for a model of an upstream. Raises Unsupported for what it cannot answer with."""
         if shape == "openai":
             return _openai(ask, model, self.path)
-        if shape not in ("vllm", "whisper"):
+        if shape != "vllm" and shape not in whisper.PATHS:
             raise no_such(shape, self.NAME)
         wanted = str(ask.body.get("response_format") or "json")
         if ask.stream and wanted not in _STREAMED:
@@ -67,7 +67,7 @@ class SoundToText:
             )
         if shape == "vllm":
             return _whole(ask, model, self.path)
-        return whisper.write(ask, ask.uploads["file"], translate=self.NAME == "translations")
+        return whisper.write(ask, ask.uploads["file"], shape, translate=self.NAME == "translations")
 
 
 TRANSCRIPTIONS = SoundToText("transcriptions")

@@ -1,4 +1,4 @@
-"""Sound to text as whisper.cpp's own server does it: POST /inference.
+"""Sound to text as whisper.cpp's own server does it, at its own path or at OpenAI's: its manners are the same there.
 
 Owns its manners, looked up in examples/server/server.cpp of whisper.cpp 1.8: every segment of its text is a line that
 begins with a space where a word begins, words are tokens, a file it cannot read is "Invalid request" and nothing else,
@@ -23,7 +23,8 @@ from flock.dialects.tasks.task import EVENTS, JSON, Done, Finish, Refusal, Sent
 from flock.errors import FlockError, InvalidRequest, Unsupported
 from flock.plain import is_array, is_object
 
-PATH = "/inference"
+# shape → where it is asked; with OpenAI's path (--inference-path) that one alone, for translations too
+PATHS = {"whisper": "/inference", "whisper-openai": "/v1/audio/transcriptions"}
 # what its decoder reads without ffmpeg
 _READS = ("WAV", "MP3", "FLAC", "Ogg Vorbis")
 _SAYS = ("json", "text", "srt", "vtt", "verbose_json")
@@ -42,8 +43,8 @@ LANGUAGES = frozenset(
 _SPACE = re.compile(r"(?m)^ +")
 
 
-def write(ask: Ask, upload: Upload, *, translate: bool) -> Sent:
-    """Spell the task. Raises Unsupported for a form of answer that it has not, or a language that it does not know."""
+def write(ask: Ask, upload: Upload, shape: str, *, translate: bool) -> Sent:
+    """Spell the task in one of the shapes of PATHS. Raises Unsupported for a form of answer that it has not, or a language that it does not know."""
     wanted = str(ask.body.get("response_format") or "json")
     if wanted not in _SAYS:
         raise Unsupported(
@@ -65,7 +66,7 @@ def write(ask: Ask, upload: Upload, *, translate: bool) -> Sent:
     lost = [name for name in ask.body if name not in _USED]
     if wanted != "verbose_json" and "timestamp_granularities" in ask.body:
         lost.append("timestamp_granularities")
-    made = Sent("translate", PATH, body, content_type, edits=("openai → whisper", *edits), lost=tuple(lost))
+    made = Sent("translate", PATHS[shape], body, content_type, edits=("openai → whisper", *edits), lost=tuple(lost))
     made.finish, made.refusal = _finish(ask, upload, wanted), _refusal(upload)
     return made
 

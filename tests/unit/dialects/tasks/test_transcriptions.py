@@ -134,6 +134,14 @@ def test_translations_are_asked_for_as_such() -> None:
     assert said(whisper(task="translations"))["translate"] == "true"
 
 
+def test_whisper_at_openais_path_keeps_its_manners() -> None:
+    for task in ("transcriptions", "translations"):
+        sent = TASKS[task].write(asked(task=task), "real", "whisper-openai")
+        assert sent.path == PATH
+        assert said(sent)["translate"] == ("true" if task == "translations" else "false")
+        assert read(finished(sent, recorded("transcriptions.whisper.json")))["text"] == SENTENCE
+
+
 def test_what_whisper_does_not_have_is_named() -> None:
     sent = whisper(
         field("include[]", "logprobs"), field("timestamp_granularities[]", "word"), field("chunking_strategy", "auto")
