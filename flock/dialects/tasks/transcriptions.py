@@ -1,8 +1,8 @@
 """Sound to text: transcriptions, and translations into English.
 
 Clients send OpenAI's form. Upstreams have OpenAI's path ("openai"; "vllm" for one that streams events of its own, so
-that the stream is made from the whole), or are whisper.cpp's server ("whisper" and "whisper-openai", whisper.py). Called by the door and the
-plan (task.py says what a task has).
+that the stream is made from the whole), or are whisper.cpp's server ("whisper" and "whisper-openai", whisper.py).
+Called by the door and the plan (task.py says what a task has).
 """
 
 import math

@@ -44,7 +44,10 @@ _SPACE = re.compile(r"(?m)^ +")
 
 
 def write(ask: Ask, upload: Upload, shape: str, *, translate: bool) -> Sent:
-    """Spell the task in one of the shapes of PATHS. Raises Unsupported for a form of answer that it has not, or a language that it does not know."""
+    """Spell the task in one of the shapes of PATHS.
+
+    Raises Unsupported for a form of answer that it has not, InvalidRequest for a language that it does not know.
+    """
     wanted = str(ask.body.get("response_format") or "json")
     if wanted not in _SAYS:
         raise Unsupported(
