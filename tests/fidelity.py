@@ -14,8 +14,13 @@ from flock.dialects.openai.server import CHAT
 from flock.dialects.table import SERVERS, UPSTREAMS
 from flock.errors import FlockError
 
-PATHS = {"openai": CHAT, "anthropic": "/v1/messages", "responses": "/v1/responses"}
-TITLES = {"openai": "OpenAI chat", "anthropic": "Anthropic Messages", "responses": "Responses"}
+PATHS = {
+    "openai": CHAT,
+    "anthropic": "/v1/messages",
+    "responses": "/v1/responses",
+    "gemini": "/v1beta/models/m:generateContent",
+}
+TITLES = {"openai": "OpenAI chat", "anthropic": "Anthropic Messages", "responses": "Responses", "gemini": "Gemini"}
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 SCHEMA = {"type": "object", "properties": {"probe_key": {"type": "string"}}}
 
@@ -49,11 +54,26 @@ def responses(*items: Json, **fields: Any) -> Json:
     return {"model": "m", "input": list(items) or "hi", **fields}
 
 
+def gemini(*contents: Json, **fields: Any) -> Json:
+    """Return a Gemini request."""
+    return {"contents": list(contents) or [{"role": "user", "parts": [{"text": "hi"}]}], **fields}
+
+
+def generation(**config: Any) -> Json:
+    """Return a Gemini request with these settings."""
+    return gemini(generationConfig=config)
+
+
 def everywhere(name: str, value: Any, marks: tuple[str, ...], **spelled: str) -> Sample:
     """Return the sample of a field that every dialect has at its top, perhaps under another name; "-" for none."""
-    makers = {"openai": chat, "anthropic": messages, "responses": responses}
+    makers = {"openai": chat, "anthropic": messages, "responses": responses, "gemini": generation}
     bodies = {d: make(**{spelled.get(d, name): value}) for d, make in makers.items() if spelled.get(d) != "-"}
     return Sample(name, bodies, marks)
+
+
+def said(*parts: Json) -> Json:
+    """Return a user's turn of parts, as Gemini has it."""
+    return {"role": "user", "parts": list(parts)}
 
 
 def user(*parts: Json) -> Json:
@@ -79,6 +99,12 @@ MESSAGES_CALL = {
     "role": "assistant",
     "content": [{"type": "tool_use", "id": "call_probe1", "name": "probe_tool", "input": {"probe_key": "probe_arg"}}],
 }
+GEMINI_TOOL = {"functionDeclarations": [{"name": "probe_tool", "description": "d", "parametersJsonSchema": SCHEMA}]}
+GEMINI_CALL = {
+    "role": "model",
+    "parts": [{"functionCall": {"id": "call_probe1", "name": "probe_tool", "args": {"probe_key": "probe_arg"}}}],
+}
+GEMINI_HI = {"role": "user", "parts": [{"text": "hi"}]}
 RESPONSES_CALL = {
     "type": "function_call",
     "call_id": "call_probe1",
@@ -101,15 +127,26 @@ def with_result(content: Any, chat_content: Any = None, **fields: Any) -> dict[s
             {"type": "function_call_output", "call_id": "call_probe1", "output": chat_content or content},
             tools=[RESPONSES_TOOL],
         ),
+        "gemini": gemini(
+            GEMINI_HI, GEMINI_CALL, gemini_result({"result": chat_content or content}), tools=[GEMINI_TOOL]
+        ),
     }
 
 
-def with_choice(chat_choice: Any, messages_choice: Any, responses_choice: Any) -> dict[str, Json]:
+def gemini_result(response: Json, *parts: Json) -> Json:
+    """Return the content in which a Gemini client tells what the tool gave."""
+    more = {"parts": list(parts)} if parts else {}
+    told = {"id": "call_probe1", "name": "probe_tool", "response": response, **more}
+    return {"role": "user", "parts": [{"functionResponse": told}]}
+
+
+def with_choice(chat_choice: Any, messages_choice: Any, responses_choice: Any, calling: Json) -> dict[str, Json]:
     """Return a request that offers the tool and says which is to be called."""
     return {
         "openai": chat(tools=[CHAT_TOOL], tool_choice=chat_choice),
         "anthropic": messages(tools=[MESSAGES_TOOL], tool_choice=messages_choice),
         "responses": responses(tools=[RESPONSES_TOOL], tool_choice=responses_choice),
+        "gemini": gemini(tools=[GEMINI_TOOL], toolConfig={"functionCallingConfig": calling}),
     }
 
 
@@ -120,6 +157,7 @@ SAMPLES = (
             "openai": chat({"role": "system", "content": "PROBE"}, HI),
             "anthropic": messages(system="PROBE"),
             "responses": responses(instructions="PROBE"),
+            "gemini": gemini(systemInstruction={"parts": [{"text": "PROBE"}]}),
         },
         ("PROBE",),
     ),
@@ -141,6 +179,7 @@ SAMPLES = (
                 user({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}})
             ),
             "responses": responses(user({"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}"})),
+            "gemini": gemini(said({"inlineData": {"mimeType": "image/png", "data": PIXEL}})),
         },
         (PIXEL,),
     ),
@@ -172,12 +211,18 @@ SAMPLES = (
             "responses": responses(
                 user({"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,UFJPQkU="})
             ),
+            "gemini": gemini(
+                said({"inlineData": {"mimeType": "application/pdf", "data": "UFJPQkU=", "displayName": "a.pdf"}})
+            ),
         },
         ("UFJPQkU=",),
     ),
     Sample(
         "sound",
-        {"openai": chat(user({"type": "input_audio", "input_audio": {"data": "UFJPQkU=", "format": "wav"}}))},
+        {
+            "openai": chat(user({"type": "input_audio", "input_audio": {"data": "UFJPQkU=", "format": "wav"}})),
+            "gemini": gemini(said({"inlineData": {"mimeType": "audio/wav", "data": "UFJPQkU="}})),
+        },
         ("UFJPQkU=",),
     ),
     Sample(
@@ -205,6 +250,11 @@ SAMPLES = (
                 {"role": "assistant", "content": "said"},
                 HI,
             ),
+            "gemini": gemini(
+                GEMINI_HI,
+                {"role": "model", "parts": [{"text": "PROBE", "thought": True, "thoughtSignature": "PROBESIG"}]},
+                GEMINI_HI,
+            ),
         },
         ("PROBESIG",),
     ),
@@ -214,33 +264,43 @@ SAMPLES = (
             "openai": chat(tools=[CHAT_TOOL]),
             "anthropic": messages(tools=[MESSAGES_TOOL]),
             "responses": responses(tools=[RESPONSES_TOOL]),
+            "gemini": gemini(tools=[GEMINI_TOOL]),
         },
         ("probe_key",),
     ),
     Sample("call and result", with_result("PROBE_RESULT"), ("PROBE_RESULT",)),
     Sample(
         "result that is an error",
-        {"anthropic": with_result("PROBE_RESULT", is_error=True)["anthropic"]},
-        ('"is_error":true', "[tool error]"),
+        {
+            "anthropic": with_result("PROBE_RESULT", is_error=True)["anthropic"],
+            "gemini": gemini(GEMINI_HI, GEMINI_CALL, gemini_result({"error": "PROBE_RESULT"}), tools=[GEMINI_TOOL]),
+        },
+        ('"is_error":true', "[tool error]", '"response":{"error":'),
     ),
     Sample(
         "picture in a result",
         {
             "anthropic": with_result(
                 [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}]
-            )["anthropic"]
+            )["anthropic"],
+            "gemini": gemini(
+                GEMINI_HI,
+                GEMINI_CALL,
+                gemini_result({}, {"inlineData": {"mimeType": "image/png", "data": PIXEL}}),
+                tools=[GEMINI_TOOL],
+            ),
         },
         (PIXEL,),
     ),
     Sample(
         "tool_choice: none",
-        with_choice("none", {"type": "none"}, "none"),
-        ('"tool_choice":"none"', '"tool_choice":{"type":"none"}'),
+        with_choice("none", {"type": "none"}, "none", {"mode": "NONE"}),
+        ('"tool_choice":"none"', '"tool_choice":{"type":"none"}', '"mode":"NONE"'),
     ),
     Sample(
         "tool_choice: any tool",
-        with_choice("required", {"type": "any"}, "required"),
-        ('"tool_choice":"required"', '"tool_choice":{"type":"any"'),
+        with_choice("required", {"type": "any"}, "required", {"mode": "ANY"}),
+        ('"tool_choice":"required"', '"tool_choice":{"type":"any"', '"mode":"ANY"'),
     ),
     Sample(
         "tool_choice: one tool",
@@ -248,8 +308,9 @@ SAMPLES = (
             {"type": "function", "function": {"name": "probe_tool"}},
             {"type": "tool", "name": "probe_tool"},
             {"type": "function", "name": "probe_tool"},
+            {"mode": "ANY", "allowedFunctionNames": ["probe_tool"]},
         ),
-        ('"tool_choice":{',),
+        ('"tool_choice":{', '"allowedFunctionNames":["probe_tool"]'),
     ),
     Sample(
         "one call at a time",
@@ -277,8 +338,9 @@ SAMPLES = (
         {
             "anthropic": messages(tools=[{"type": "web_search_20250305", "name": "web_search"}]),
             "responses": responses(tools=[{"type": "web_search"}]),
+            "gemini": gemini(tools=[{"googleSearch": {}}]),
         },
-        ('"web_search',),
+        ('"web_search', '"googleSearch":{'),
     ),
     Sample(
         "answer of a JSON schema",
@@ -286,36 +348,61 @@ SAMPLES = (
             "openai": chat(response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}),
             "anthropic": messages(output_config={"format": {"type": "json_schema", "schema": SCHEMA}}),
             "responses": responses(text={"format": {"type": "json_schema", "name": "x", "schema": SCHEMA}}),
+            "gemini": generation(responseMimeType="application/json", responseJsonSchema=SCHEMA),
         },
         ("probe_key",),
     ),
-    Sample("JSON object", {"openai": chat(response_format={"type": "json_object"})}, ("json_object",)),
+    Sample(
+        "JSON object",
+        {
+            "openai": chat(response_format={"type": "json_object"}),
+            "gemini": generation(responseMimeType="application/json"),
+        },
+        ("json_object", '"responseMimeType":"application/json"'),
+    ),
     Sample(
         "how much to think",
         {
             "openai": chat(reasoning_effort="high"),
             "anthropic": messages(thinking={"type": "enabled", "budget_tokens": 20000}, max_tokens=30000),
             "responses": responses(reasoning={"effort": "high"}),
+            "gemini": generation(thinkingConfig={"thinkingLevel": "HIGH"}),
         },
-        ('"reasoning_effort":', '"thinking":{', '"reasoning":{', '"effort":'),
+        ('"reasoning_effort":', '"thinking":{', '"reasoning":{', '"effort":', '"thinkingConfig":{'),
     ),
-    everywhere("max_tokens", 1234, ("1234",), openai="max_completion_tokens", responses="max_output_tokens"),
+    everywhere(
+        "max_tokens",
+        1234,
+        ("1234",),
+        openai="max_completion_tokens",
+        responses="max_output_tokens",
+        gemini="maxOutputTokens",
+    ),
     everywhere("temperature", 0.125, ("0.125",)),
-    everywhere("top_p", 0.375, ("0.375",)),
-    everywhere("top_k", 17, ("17",), responses="-"),
-    everywhere("min_p", 0.0625, ("0.0625",), anthropic="-", responses="-"),
+    everywhere("top_p", 0.375, ("0.375",), gemini="topP"),
+    everywhere("top_k", 17, ("17",), responses="-", gemini="topK"),
+    everywhere("min_p", 0.0625, ("0.0625",), anthropic="-", responses="-", gemini="-"),
     Sample(
         "stop sequences",
-        {"openai": chat(stop=["PROBE"]), "anthropic": messages(stop_sequences=["PROBE"])},
+        {
+            "openai": chat(stop=["PROBE"]),
+            "anthropic": messages(stop_sequences=["PROBE"]),
+            "gemini": generation(stopSequences=["PROBE"]),
+        },
         ("PROBE",),
     ),
     Sample(
-        "five stop sequences", {"anthropic": messages(stop_sequences=["a1", "b2", "c3", "d4", "PROBE"])}, ("PROBE",)
+        "five stop sequences",
+        {
+            "anthropic": messages(stop_sequences=["a1", "b2", "c3", "d4", "PROBE"]),
+            "gemini": generation(stopSequences=["a1", "b2", "c3", "d4", "PROBE"]),
+        },
+        ("PROBE",),
     ),
     everywhere("seed", 4321, ("4321",), anthropic="-", responses="-"),
-    everywhere("presence_penalty", 0.875, ("0.875",), anthropic="-", responses="-"),
-    everywhere("frequency_penalty", 0.625, ("0.625",), anthropic="-", responses="-"),
-    everywhere("logit_bias", {"1234": 5}, ("1234",), anthropic="-", responses="-"),
+    everywhere("presence_penalty", 0.875, ("0.875",), anthropic="-", responses="-", gemini="presencePenalty"),
+    everywhere("frequency_penalty", 0.625, ("0.625",), anthropic="-", responses="-", gemini="frequencyPenalty"),
+    everywhere("logit_bias", {"1234": 5}, ("1234",), anthropic="-", responses="-", gemini="-"),
     Sample("`n` above 1", {"openai": chat(n=2)}, ('"n":2',)),
     Sample("logprobs", {"openai": chat(logprobs=True, top_logprobs=3)}, ('"logprobs":true',)),
     Sample(
@@ -326,10 +413,22 @@ SAMPLES = (
         {"anthropic": messages(system=[{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}])},
         ("ephemeral",),
     ),
+    Sample(
+        "safety settings",
+        {"gemini": gemini(safetySettings=[{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "PROBE"}])},
+        ("PROBE",),
+    ),
     Sample("context_management", {"anthropic": messages(context_management={"edits": []})}, ("context_management",)),
     Sample("prediction", {"openai": chat(prediction={"type": "content", "content": "PROBE"})}, ("PROBE",)),
     Sample("a field nobody knows", everywhere("probe_field", "PROBE", ()).bodies, ("PROBE",)),
-    Sample("conversation kept by the server", {"responses": responses(previous_response_id="resp_1")}, ("resp_1",)),
+    Sample(
+        "conversation kept by the server",
+        {
+            "responses": responses(previous_response_id="resp_1"),
+            "gemini": gemini(cachedContent="cachedContents/resp_1"),
+        },
+        ("resp_1",),
+    ),
 )
 
 
@@ -370,8 +469,8 @@ an answer without it would be another answer.
 Some engines cannot do a thing in any dialect ([catalog/engines.yaml](../catalog/engines.yaml), `lacks`); such a request
 goes to another engine that has the model, or is refused.
 
-| a request's | from a client of | to OpenAI chat | to Anthropic Messages | to Responses |
-|---|---|---|---|---|
+| a request's | from a client of | to OpenAI chat | to Anthropic Messages | to Responses | to Gemini |
+|---|---|---|---|---|---|
 """
 
 
@@ -382,7 +481,7 @@ def page() -> str:
     for sample, client, found in rows():
         title = sample.title if sample.title != last else ""
         last = sample.title
-        cells = [_cell(*found[upstream]) for upstream in ("openai", "anthropic", "responses")]
+        cells = [_cell(*found[upstream]) for upstream in ("openai", "anthropic", "responses", "gemini")]
         lines.append(f"| {title} | {TITLES[client]} | {' | '.join(cells)} |")
     return _INTRO.lstrip("\n") + "\n".join(lines) + "\n"
 
