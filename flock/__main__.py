@@ -38,6 +38,7 @@ VERBS = (
     "secret",
     "model",
     "engine",
+    "vendor",
     "usage",
     "audit",
     "request",
@@ -48,10 +49,10 @@ VERBS = (
 
 # What a user may put behind a noun, where some system has an executable of that name. `rm` is no action of ours, but
 # handing `flock modle rm NAME` over would delete a file.
-_NOUNS = ("config", "token", "secret", "model", "engine", "usage", "audit", "request", "job")
+_NOUNS = ("config", "token", "secret", "model", "engine", "vendor", "usage", "audit", "request", "job")
 _ACTIONS = (
     *("ls", "list", "show", "get", "set", "unset", "edit", "path", "add", "create", "remove", "rm", "revoke"),
-    *("attach", "detach", "explain", "watch", "cancel"),
+    *("attach", "detach", "explain", "watch", "cancel", "test"),
 )
 _SHELLS = ("bash", "zsh", "fish")
 

@@ -22,7 +22,7 @@ _NOUN_FILES = {"daemon": "lifecycle"}
 _OWN_WAY = (
     *("token.create", "engine.attach", "model.add"),
     *("daemon.up", "daemon.stop", "daemon.logs", "daemon.doctor"),
-    *("secret.lock", "secret.unlock"),
+    *("secret.lock", "secret.unlock", "vendor.add", "vendor.test"),
 )
 
 

@@ -37,13 +37,7 @@ def key_from(descriptor: int, patience: float = PIPE_SECONDS) -> str:
     Terminals, devices and sockets are not read. A pipe is waited for at most `patience` seconds in all.
     Raises UsageError for what cannot be a key.
     """
-    try:
-        mode = os.fstat(descriptor).st_mode
-    except OSError:
-        return ""
-    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
-        return ""
-    words = _read(descriptor, patience if stat.S_ISFIFO(mode) else None).strip()
+    words = words_from(descriptor, patience).strip()
     if len(words) > KEY_BYTES or len(words.split()) > 1 or not words.isascii():
         raise UsageError(
             "what came on standard input is no API key: one word of printable characters is",
@@ -52,10 +46,21 @@ def key_from(descriptor: int, patience: float = PIPE_SECONDS) -> str:
     return words.decode()
 
 
-def _read(descriptor: int, patience: float | None) -> bytes:
+def words_from(descriptor: int, patience: float = PIPE_SECONDS, most: int = KEY_BYTES) -> bytes:
+    """Return what a file or pipe holds, a little more than `most` bytes where it holds more; b"" of anything else."""
+    try:
+        mode = os.fstat(descriptor).st_mode
+    except OSError:
+        return b""
+    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+        return b""
+    return _read(descriptor, patience if stat.S_ISFIFO(mode) else None, most)
+
+
+def _read(descriptor: int, patience: float | None, most: int) -> bytes:
     words = b""
     end = time.monotonic() + (patience or 0.0)
-    while len(words) <= KEY_BYTES:
+    while len(words) <= most:
         if patience is not None:
             ready: list[Any] = select.select([descriptor], [], [], max(0.0, end - time.monotonic()))[0]
             if not ready:

@@ -31,6 +31,7 @@ WORDS = {
     "status": "status",
     "model": "models",
     "engine": "engines",
+    "vendor": "vendors",
     "token": "tokens",
     "secret": "secrets",
     "usage": "usage",
@@ -48,6 +49,7 @@ WORDS = {
 GROUPS = {
     "model": "Models that answer.",
     "engine": "The processes that generate, flock's own or adopted.",
+    "vendor": "Paid APIs, by the team's keys.",
     "token": "API keys.",
     "secret": "Stored keys of vendors and engines.",
     "request": "What runs now, and why each request went where it went.",

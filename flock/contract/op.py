@@ -193,7 +193,7 @@ def _option_argv(name: str, value: Any) -> list[str]:
 
 NOUNS = (
     *("audit", "cache", "engines", "jobs", "lifecycle", "models", "requests", "secrets", "settings", "status"),
-    *("tokens", "usage"),
+    *("tokens", "usage", "vendors"),
 )
 
 

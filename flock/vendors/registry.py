@@ -103,7 +103,8 @@ class Vendors:
     def plain(self) -> Places:
         """Return those of them that a row of the catalog names with http://; a URL that came with `add` is no row."""
         set_here = {name for name, entry in self._added.entries.items() if "base" in entry.settings}
-        return frozenset().union(*(places for name, places in self._reach.plain.items() if name not in set_here))
+        kept = (places for name, places in self._reach.plain.items() if name not in set_here)
+        return frozenset(place for places in kept for place in places)
 
     def names(self) -> tuple[str, ...]:
         """Return the vendors that are on."""
