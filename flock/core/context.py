@@ -21,6 +21,7 @@ from flock.paths import Home
 from flock.policy.keys import Keys
 from flock.secrets.vault import Vault
 from flock.store.store import Store
+from flock.vendors.registry import Vendors
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Context:
     clock: Clock
     store: Store
     vault: Vault
+    vendors: Vendors
     keys: Keys
     registry: Registry
     pools: Pools

@@ -10,43 +10,27 @@ import gc
 import json
 import logging
 import os
-import secrets
 import signal
 import stat
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from flock import __version__
-from flock.catalog import load_families, load_profiles
-from flock.clock import Clock, SystemClock
+from flock.clock import Clock
 from flock.config import Config, load
 from flock.configfile import write_minimal
 from flock.contract.op import Scope
 from flock.core.context import Context
-from flock.core.counting import Counter
-from flock.core.ids import IdLists
-from flock.core.inference import Inference, Manners, watch
-from flock.core.jobs import Jobs
-from flock.core.metrics import Metrics
-from flock.core.names import Names
-from flock.core.pictures import PictureBook
+from flock.core.inference import Inference, watch
 from flock.daemon import app, listen, logs
 from flock.daemon.lock import hold
-from flock.dialects.switches import Switches
-from flock.engines.engine import EngineSettings
-from flock.engines.registry import Registry
-from flock.engines.tokenizers import Tokenizers, hub_directory
-from flock.errors import Draining, FlockError, InternalError, KeyRevoked, StorageFailed
-from flock.outbound.images import Pictures
-from flock.outbound.pool import Pools
-from flock.outbound.session import open_session
+from flock.daemon.wiring import wired
+from flock.errors import Draining, FlockError, InternalError, StorageFailed
 from flock.paths import Home, check_owner, find_home, private_dir
-from flock.policy.keys import Keys, new_entry, new_secret
-from flock.secrets.vault import Vault
-from flock.store.store import Store
+from flock.policy.keys import new_entry, new_secret
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +88,7 @@ async def _main(home: Home, config: Config, ready_fd: int | None) -> None:
         loop.add_signal_handler(number, stop, 10.0)
     tcp = listen.public_socket(config)
     try:
-        async with _wired(home, config, stop) as context:
+        async with wired(home, config, stop) as context:
             first_key = await _first_key(context)
             async with _doors(context, tcp):
                 _follow(context)
@@ -132,110 +116,6 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
-
-
-@contextlib.asynccontextmanager
-async def _wired(home: Home, config: Config, stop: "listen.Stop") -> AsyncGenerator[Context]:
-    """Make every object of the daemon, and take them apart again in the opposite order."""
-    clock = SystemClock()
-    async with contextlib.AsyncExitStack() as stack:
-        store = await Store.open(home.database, clock)
-        stack.push_async_callback(store.close)
-        session = await stack.enter_async_context(open_session())
-        profiles, problems = load_profiles(config.catalog_dirs(home))
-        for problem in problems:
-            log.warning("%s", problem)
-        instance_id = secrets.token_hex(8)
-        vault = Vault(home.secrets, os.environ, clock)
-        registry = Registry(
-            home=home,
-            settings=engine_settings(config, os.environ),
-            profiles=profiles,
-            models=store.models,
-            engines=store.engines,
-            session=session,
-            clock=clock,
-            instance_id=instance_id,
-            secrets=vault,
-        )
-        stack.push_async_callback(registry.stop)
-        pools = Pools(config.gateway.connect_seconds)
-        stack.callback(pools.close)
-        tokenizers = Tokenizers(registry.around, hub_directory(os.environ, Path.home()))
-        stack.push_async_callback(tokenizers.stop)
-        metrics = Metrics()
-        inference = Inference(
-            places=registry,
-            pools=pools,
-            ledger=store.writer,
-            metrics=metrics,
-            clock=clock,
-            names=Names(config.router.default_model, config.router.alias_pairs()),
-            manners=_manners(home, config, Counter(session, clock, tokenizers)),
-        )
-        keys = await _keys(config, store, clock, inference)
-        jobs = Jobs(clock)
-        stack.push_async_callback(jobs.stop)
-        yield Context(
-            home=home,
-            config=config,
-            clock=clock,
-            store=store,
-            vault=vault,
-            keys=keys,
-            registry=registry,
-            pools=pools,
-            inference=inference,
-            metrics=metrics,
-            jobs=jobs,
-            ids=IdLists(home.completions),
-            session=session,
-            instance_id=instance_id,
-            started_at=clock.now(),
-            api_url=config.external_url or config.listen.url,
-            stop=stop,
-            drifts=inference.drifts,
-        )
-
-
-async def _keys(config: Config, store: Store, clock: Clock, inference: Inference) -> Keys:
-    """Return the keys of the store; revoking one ends its running requests."""
-    keys = Keys(clock, required=config.auth.require_keys)
-    keys.load(await store.keys.all())
-    keys.on_revoked = lambda key_id: inference.interrupt_key(
-        key_id, KeyRevoked("this API key was revoked", hint="ask for a new one: flock token create")
-    )
-    store.writer.touched = keys.take_touched
-    return keys
-
-
-def _manners(home: Home, config: Config, counter: Counter) -> Manners:
-    """Return how requests are translated: by the catalog's families and the switches of the configuration."""
-    families, problems = load_families(config.catalog_dirs(home))
-    for problem in problems:
-        log.warning("%s", problem)
-    switches = Switches(**config.translation.model_dump())
-    pictures = PictureBook(Pictures() if switches.fetch_images else None)
-    return Manners(families, switches, pictures, counter)
-
-
-def engine_settings(config: Config, environ: Mapping[str, str]) -> EngineSettings:
-    """Return the registry's part of the configuration; an endpoint's source is the variable or the key that set it."""
-    kinds = {
-        "ollama": config.engine.ollama_endpoint,
-        "vllm": config.engine.vllm_endpoint,
-        "mlx": config.engine.mlx_endpoint,
-        "llamacpp": config.engine.llamacpp_endpoint,
-        "whisper": config.engine.whisper_endpoint,
-        "piper": config.engine.piper_endpoint,
-    }
-    endpoints = {kind: url for kind, url in kinds.items() if url}
-    return EngineSettings(
-        preferred=config.engine.preferred,
-        endpoints=endpoints,
-        sources={kind: config.origin(f"engine.{kind}_endpoint") for kind in endpoints},
-        vllm_key=environ.get("VLLM_API_KEY", ""),
-    )
 
 
 def _follow(context: Context) -> None:

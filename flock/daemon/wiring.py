@@ -1,0 +1,175 @@
+"""The objects of a running daemon, made in order and taken apart in the opposite one.
+
+Owns which object gets which other. Refuses to start anything that waits for somebody else: no engine, no vendor, no
+secret is asked here. Called by daemon/serve.py.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+from collections.abc import AsyncGenerator, Callable, Mapping
+from pathlib import Path
+
+from flock.catalog import load_families, load_profiles
+from flock.clock import Clock, SystemClock
+from flock.config import Config
+from flock.core.context import Context
+from flock.core.counting import Counter
+from flock.core.ids import IdLists
+from flock.core.inference import Inference, Manners
+from flock.core.jobs import Jobs
+from flock.core.metrics import Metrics
+from flock.core.names import Names
+from flock.core.pictures import PictureBook
+from flock.dialects.switches import Switches
+from flock.engines.engine import EngineSettings
+from flock.engines.registry import Registry
+from flock.engines.tokenizers import Tokenizers, hub_directory
+from flock.errors import KeyRevoked
+from flock.outbound.images import Pictures
+from flock.outbound.pool import Pools
+from flock.outbound.session import open_session
+from flock.outbound.vendors import VendorClient
+from flock.paths import Home
+from flock.policy.keys import PREFIX, Keys
+from flock.secrets.vault import Vault
+from flock.store.store import Store
+from flock.vendors.plugins import plugged
+from flock.vendors.registry import Vendors
+from flock.vendors.row import load_vendors
+
+log = logging.getLogger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> AsyncGenerator[Context]:
+    """Make every object of the daemon, and take them apart again in the opposite order."""
+    clock = SystemClock()
+    async with contextlib.AsyncExitStack() as stack:
+        store = await Store.open(home.database, clock)
+        stack.push_async_callback(store.close)
+        session = await stack.enter_async_context(open_session())
+        profiles, problems = load_profiles(config.catalog_dirs(home))
+        for problem in problems:
+            log.warning("%s", problem)
+        instance_id = secrets.token_hex(8)
+        vault = Vault(home.secrets, os.environ, clock)
+        registry = Registry(
+            home=home,
+            settings=engine_settings(config, os.environ),
+            profiles=profiles,
+            models=store.models,
+            engines=store.engines,
+            session=session,
+            clock=clock,
+            instance_id=instance_id,
+            secrets=vault,
+        )
+        stack.push_async_callback(registry.stop)
+        vendors, post = await _vendors(home, config, store, vault, clock)
+        stack.push_async_callback(post.close)
+        pools = Pools(config.gateway.connect_seconds)
+        stack.callback(pools.close)
+        tokenizers = Tokenizers(registry.around, hub_directory(os.environ, Path.home()))
+        stack.push_async_callback(tokenizers.stop)
+        metrics = Metrics()
+        inference = Inference(
+            places=registry,
+            pools=pools,
+            ledger=store.writer,
+            metrics=metrics,
+            clock=clock,
+            names=Names(config.router.default_model, config.router.alias_pairs()),
+            manners=_manners(home, config, Counter(session, clock, tokenizers)),
+            vendors=vendors,
+            post=post,
+        )
+        keys = await _keys(config, store, clock, inference)
+        jobs = Jobs(clock)
+        stack.push_async_callback(jobs.stop)
+        yield Context(
+            home=home,
+            config=config,
+            clock=clock,
+            store=store,
+            vault=vault,
+            vendors=vendors,
+            keys=keys,
+            registry=registry,
+            pools=pools,
+            inference=inference,
+            metrics=metrics,
+            jobs=jobs,
+            ids=IdLists(home.completions),
+            session=session,
+            instance_id=instance_id,
+            started_at=clock.now(),
+            api_url=config.external_url or config.listen.url,
+            stop=stop,
+            drifts=inference.drifts,
+        )
+
+
+async def _keys(config: Config, store: Store, clock: Clock, inference: Inference) -> Keys:
+    """Return the keys of the store; revoking one ends its running requests."""
+    keys = Keys(clock, required=config.auth.require_keys)
+    keys.load(await store.keys.all())
+    keys.on_revoked = lambda key_id: inference.interrupt_key(
+        key_id, KeyRevoked("this API key was revoked", hint="ask for a new one: flock token create")
+    )
+    store.writer.touched = keys.take_touched
+    return keys
+
+
+async def _vendors(
+    home: Home, config: Config, store: Store, vault: Vault, clock: Clock
+) -> tuple[Vendors, VendorClient]:
+    """Return the vendors and the way to them; no key is read and nobody is asked."""
+    rows, problems = load_vendors(config.catalog_dirs(home))
+    for problem in problems:
+        log.warning("%s", problem)
+    post = VendorClient(lambda: vendors.places(), plain=lambda: vendors.plain())
+    vendors = Vendors(
+        rows,
+        store.vendors,
+        vault,
+        post,
+        clock,
+        environment=os.environ,
+        enabled=config.router.fallback.enabled,
+        plugged=await asyncio.to_thread(plugged),
+        is_ours=lambda word: word.startswith(PREFIX),
+    )
+    await vendors.start()
+    return vendors, post
+
+
+def _manners(home: Home, config: Config, counter: Counter) -> Manners:
+    """Return how requests are translated: by the catalog's families and the switches of the configuration."""
+    families, problems = load_families(config.catalog_dirs(home))
+    for problem in problems:
+        log.warning("%s", problem)
+    switches = Switches(**config.translation.model_dump())
+    pictures = PictureBook(Pictures() if switches.fetch_images else None)
+    return Manners(families, switches, pictures, counter)
+
+
+def engine_settings(config: Config, environ: Mapping[str, str]) -> EngineSettings:
+    """Return the registry's part of the configuration; an endpoint's source is the variable or the key that set it."""
+    kinds = {
+        "ollama": config.engine.ollama_endpoint,
+        "vllm": config.engine.vllm_endpoint,
+        "mlx": config.engine.mlx_endpoint,
+        "llamacpp": config.engine.llamacpp_endpoint,
+        "whisper": config.engine.whisper_endpoint,
+        "piper": config.engine.piper_endpoint,
+    }
+    endpoints = {kind: url for kind, url in kinds.items() if url}
+    return EngineSettings(
+        preferred=config.engine.preferred,
+        endpoints=endpoints,
+        sources={kind: config.origin(f"engine.{kind}_endpoint") for kind in endpoints},
+        vllm_key=environ.get("VLLM_API_KEY", ""),
+    )
