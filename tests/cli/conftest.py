@@ -19,6 +19,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("FLOCK_DATA_DIR", raising=False)
     monkeypatch.delenv("FLOCK_ENGINE_KEY", raising=False)
+    monkeypatch.delenv("FLOCK_VENDOR_KEY", raising=False)
     for name in QUIET_ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "home"
