@@ -29,7 +29,6 @@ from flock.engines.watched import Pauses
 from flock.errors import Conflict, Draining, ModelNotFound
 from flock.paths import Home
 from flock.profile import Profile
-from flock.secrets.file import SecretFile
 from flock.upstream import Placement, Upstream
 
 log = logging.getLogger(__name__)
@@ -42,30 +41,11 @@ def nothing() -> None:
     """Do nothing: the default of `on_change`."""
 
 
-class KeysInFile:
-    """The keys of adopted engines in the home's private file, reached in a thread."""
-
-    def __init__(self, home: Home) -> None:
-        self._file = SecretFile(home.secrets)
-
-    async def get(self, name: str) -> str:
-        """Return a key, "" when there is none. Raises StorageFailed, SecretsLocked."""
-        return await asyncio.to_thread(self._file.get, name)
-
-    async def put(self, name: str, value: str) -> None:
-        """Keep a key. Raises StorageFailed, SecretsLocked."""
-        await asyncio.to_thread(self._file.put, name, value)
-
-    async def delete(self, name: str) -> None:
-        """Forget a key. Raises StorageFailed."""
-        await asyncio.to_thread(self._file.delete, name)
-
-
 class Registry:
     """The engines of one daemon. `on_change` is called in the loop after every change of what runs.
 
     `available` are the engines flock may start, in order of preference; the last one's absence is what is reported.
-    `secrets` keeps the keys of adopted engines; the home's private file does where nothing else is given.
+    `secrets` keeps the keys of adopted engines.
     """
 
     def __init__(
@@ -78,12 +58,12 @@ class Registry:
         session: aiohttp.ClientSession,
         clock: Clock,
         instance_id: str,
+        secrets: Secrets,
         *,
         available: Sequence[Engine] = (),
         ports: Ports | None = None,
         limits: Limits | None = None,
         pauses: Pauses | None = None,
-        secrets: Secrets | None = None,
     ) -> None:
         self.table: Mapping[str, tuple[Placement, ...]] = MappingProxyType({})
         self.on_change: Callable[[], None] = nothing
@@ -96,7 +76,7 @@ class Registry:
             settings,
             profiles,
             engines,
-            secrets or KeysInFile(home),
+            secrets,
             session,
             clock,
             instance_id,

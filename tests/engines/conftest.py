@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 
 from flock.clock import SystemClock
+from flock.engines.attached import Secrets
 from flock.engines.children import Children
 from flock.engines.embedded import Embedded
 from flock.engines.engine import Engine, EngineSettings
@@ -20,6 +20,7 @@ from flock.engines.supervisor import OwnModel, Supervised, Surroundings
 from flock.engines.watched import Pauses
 from flock.outbound.session import open_session
 from flock.paths import Home
+from flock.secrets.vault import Vault
 from flock.store.store import Store
 from tests.engines.parts import INSTANCE, PROFILES
 from tests.models.make import ensure
@@ -63,7 +64,7 @@ async def opened(
     async with AsyncExitStack() as stack:
 
         async def make(
-            settings: EngineSettings | None = None, available: Sequence[Engine] = (), **more: Any
+            settings: EngineSettings | None = None, available: Sequence[Engine] = (), secrets: Secrets | None = None
         ) -> Registry:
             registry = Registry(
                 home,
@@ -74,10 +75,10 @@ async def opened(
                 session,
                 SystemClock(),
                 INSTANCE,
+                secrets or Vault(home.secrets, {"FLOCK_SECRETS_BACKEND": "file"}, SystemClock()),
                 available=tuple(available) or (Embedded(),),
                 ports=Ports(first=free_port()),
                 pauses=Pauses(ready=0.05, away=0.02),
-                **more,
             )
             await registry.start()
             stack.push_async_callback(registry.stop)

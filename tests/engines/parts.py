@@ -69,6 +69,30 @@ class Absent(StandIn):
         return None
 
 
+class Rack:
+    """Keys in memory. While `shut`, who asks for one waits; `asked` are the names that were asked for."""
+
+    def __init__(self, **keys: str) -> None:
+        self.keys = keys
+        self.asked: list[str] = []
+        self.opened = asyncio.Event()
+        self.opened.set()
+
+    def shut(self) -> None:
+        self.opened.clear()
+
+    async def get(self, name: str) -> str:
+        self.asked.append(name)
+        await self.opened.wait()
+        return self.keys.get(name, "")
+
+    async def put(self, name: str, value: str) -> None:
+        self.keys[name] = value
+
+    async def delete(self, name: str) -> None:
+        self.keys.pop(name, None)
+
+
 class HandClock:
     """A clock that only moves when told."""
 

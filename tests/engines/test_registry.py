@@ -32,49 +32,11 @@ from flock.errors import (
 from flock.paths import Home
 from flock.smoke import facts
 from flock.store.store import Store
-from tests.engines.parts import INSTANCE, PROFILES, Absent, StandIn, until
+from tests.engines.parts import INSTANCE, PROFILES, Absent, Rack, StandIn, until
+from tests.engines.servers import VLLM, Server
 from tests.running import PATIENCE, free_port
 
 Open = Callable[..., Any]
-
-
-class Server:
-    """An OpenAI-compatible server in the test's own loop; `key` is what it wants, `served` what it lists."""
-
-    def __init__(self, served: list[dict[str, Any]], key: str = "", headers: dict[str, str] | None = None) -> None:
-        self.served = served
-        self.key = key
-        application = web.Application()
-        application.router.add_get("/v1/models", self.models)
-        application.router.add_get("/version", self.version)
-        application.router.add_get("/healthz", self.healthz)
-        self.headers = headers or {}
-        self.server = TestServer(application)
-
-    async def models(self, request: web.Request) -> web.Response:
-        if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
-            return web.json_response({"error": "no"}, status=401)
-        return web.json_response({"object": "list", "data": self.served})
-
-    async def version(self, request: web.Request) -> web.Response:
-        return web.json_response({"version": "0.32.0"})
-
-    async def healthz(self, request: web.Request) -> web.Response:
-        return web.json_response({}, headers=self.headers)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.port}"
-
-    async def __aenter__(self) -> "Server":
-        await self.server.start_server()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.server.close()
-
-
-VLLM = [{"id": "org/model-a", "object": "model", "owned_by": "vllm", "max_model_len": 2048}]
 
 
 async def chat(session: aiohttp.ClientSession, registry: Registry, model: str) -> str:
@@ -183,6 +145,7 @@ async def test_attaching_a_real_engine(
         session,
         SystemClock(),
         "another",
+        Rack(),
         available=(Embedded(),),
         ports=Ports(first=free_port()),
     )
