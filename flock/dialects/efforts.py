@@ -1,8 +1,8 @@
-"""How much a model is to think: the words for it, how each dialect says them, and what a word is in Gemini's figures.
+"""How much a model is to think: the words for it, how each dialect says them, what a word is to Gemini and Ollama.
 
 A model's name may end in one (`<model>-none`, `<model>-high`), for tools that cannot say it. Pure. Owns the words and
-the one table between efforts and Gemini's budgets and levels (pitfall 48). Called by core/names.py's caller and by the
-Gemini dialect.
+the one table between efforts, Gemini's budgets and levels and Ollama's `think` (pitfall 48). Called by core/names.py's
+caller, by the Gemini and by the Ollama dialect.
 """
 
 import re
@@ -18,6 +18,16 @@ GEMINI_BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high
 _MOST = GEMINI_BUDGETS["high"]
 # google-genai's ThinkingLevel. "xhigh" only the newest models know; thinking cannot be turned off where levels are.
 _LEVELS = {"none": "MINIMAL", "minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM", "high": "HIGH"}
+# Ollama's `think` (api/types.go): the levels that every version with levels takes; "max" is newer, and refused before.
+_THINK: dict[str, bool | str] = {
+    "none": False,
+    "minimal": "low",
+    "low": "low",
+    "medium": "medium",
+    "high": "high",
+    "xhigh": "high",
+    "max": "high",
+}
 # Models before Gemini 3 have budgets and refuse levels.
 _BUDGETED = re.compile(r"gemini-(?:1|2)[.\-]|gemini-robotics-er-1|learnlm")
 
@@ -33,7 +43,7 @@ def fields(dialect: str, body: dict[str, Any], effort: str) -> dict[str, Any]:
     if dialect == "openai":
         return {"reasoning_effort": effort}
     if dialect == "ollama":
-        return {"think": effort != "none" and (effort if effort in ("low", "medium") else "high")}
+        return {"think": ollama_think(effort)}
     if dialect == "responses":
         return {"reasoning": {**_object(body.get("reasoning")), "effort": effort}}
     if dialect.startswith("gemini"):
@@ -46,6 +56,11 @@ def fields(dialect: str, body: dict[str, Any], effort: str) -> dict[str, Any]:
     if effort == "none":
         return {"thinking": {"type": "disabled"}}
     return {"output_config": {**_object(body.get("output_config")), "effort": effort}}
+
+
+def ollama_think(effort: str) -> bool | str:
+    """Return what Ollama's `think` says for an effort: the nearest level, "medium" (as true is) for an unknown one."""
+    return _THINK.get(effort, "medium")
 
 
 def effort_of_level(level: str) -> str:

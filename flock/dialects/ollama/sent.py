@@ -13,6 +13,7 @@ from typing import Any
 
 from flock.dialects import history
 from flock.dialects.custom_tools import as_function
+from flock.dialects.efforts import ollama_think
 from flock.dialects.half import Outgoing
 from flock.dialects.ir import Format, Json, Message, Opaque, Request, Tool, ToolCall
 from flock.dialects.ollama.words import (
@@ -24,7 +25,6 @@ from flock.dialects.ollama.words import (
     NAME,
     NUMBERS,
     WHOLE_NUMBERS,
-    think_of,
 )
 from flock.dialects.ollama.writing import Turns
 from flock.dialects.openai.offers import offered
@@ -201,7 +201,7 @@ def _write_think(request: Request, body: Json, thinks: bool | None, lost: list[s
     if request.dialect in (NAME, GENERATED) and wanted.effort in LEVELS:
         body["think"] = wanted.effort
     elif wanted.effort:
-        body["think"] = think_of(wanted.effort)
+        body["think"] = ollama_think(wanted.effort)
         if body["think"] != wanted.effort:
             edits.append(f"an effort of {wanted.effort}: sent as think {body['think']}")
     elif wanted.budget is not None:

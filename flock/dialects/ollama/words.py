@@ -48,16 +48,6 @@ NUMBERS = ("temperature", "top_p", "min_p", "presence_penalty", "frequency_penal
 WHOLE_NUMBERS = ("top_k", "seed")
 # What `think` may say beside true and false. "max" is the newest: older servers refuse it.
 LEVELS = ("low", "medium", "high", "max")
-# The middle's efforts in levels that every version takes; "none" is false.
-THINK: dict[str, bool | str] = {
-    "none": False,
-    "minimal": "low",
-    "low": "low",
-    "medium": "medium",
-    "high": "high",
-    "xhigh": "high",
-    "max": "high",
-}
 # How much thinking a budget of tokens is, as the chat dialect has it
 EFFORT_BY_BUDGET = ((2048, "low"), (16384, "medium"))
 # ollama-python reads lines by httpx, which takes these for line breaks too (str.splitlines); inside JSON strings, the
@@ -80,11 +70,6 @@ def dumped(value: Any) -> bytes:
 def moment(epoch: float) -> str:
     """Return an epoch second as RFC 3339, UTC: what `created_at` and its like hold."""
     return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def think_of(effort: str) -> bool | str:
-    """Return what `think` says for an effort of the middle; an unknown one is "medium", as true is."""
-    return THINK.get(effort, "medium")
 
 
 def of_reply(generated: bool, text: str = "", **more: Any) -> Json:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flock.dialects.efforts import EFFORTS, fields, split
+from flock.dialects.efforts import EFFORTS, fields, ollama_think, split
 from flock.dialects.table import SERVERS
 
 PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages", "responses": "/v1/responses"}
@@ -42,3 +42,15 @@ def test_what_else_was_said_of_the_answer_stays() -> None:
     body = {"output_config": {"format": {"type": "json_schema"}}, "reasoning": {"summary": "auto"}}
     assert fields("anthropic", body, "low")["output_config"] == {"format": {"type": "json_schema"}, "effort": "low"}
     assert fields("responses", body, "low")["reasoning"] == {"summary": "auto", "effort": "low"}
+
+
+@pytest.mark.pitfall(48)
+@pytest.mark.parametrize("effort", [*EFFORTS, "xhigh"])
+def test_ollama_understands_its_levels(effort: str) -> None:
+    body: dict[str, Any] = {"model": "m", "messages": [], **fields("ollama", {}, effort)}
+    server = SERVERS["ollama"]
+    reasoning = server.read_request(server.read_ask(json.dumps(body).encode(), "/api/chat")).reasoning
+    assert reasoning is not None
+    nearest = {"minimal": "low", "xhigh": "high", "max": "high"}.get(effort, effort)
+    assert (reasoning.mode == "off") if effort == "none" else (reasoning.effort == nearest)
+    assert ollama_think("unheard-of") == "medium"
