@@ -7,11 +7,15 @@ that scores a pair. Their numbers mean nothing. Called by make.py; refuses every
 
 import random
 import string
+import sys
 from pathlib import Path
 
-from gguf_writer import Gguf
+TOOLS = str(Path(__file__).resolve().parents[2] / "tools")
+sys.path += [place for place in (TOOLS,) if place not in sys.path]
 
-from tests.models.noise import noise
+from gguf_writer import Gguf  # noqa: E402
+
+from tests.models.noise import noise  # noqa: E402
 
 WIDTH, LAYERS, HEADS, FEED_FORWARD = 64, 2, 4, 128
 CONTEXT = 512  # the positions that original BERT has
