@@ -19,12 +19,13 @@ from flock.errors import UpstreamError
 from flock.profile import Profile
 from tests.grammar.anthropic import read as read_messages
 from tests.grammar.gemini import read as read_gemini
+from tests.grammar.ollama import check as check_lines
 from tests.grammar.openai import check as check_chunks
 from tests.grammar.responses import Grammar as ResponsesGrammar
 
 Json = dict[str, Any]
 CORPUS = Path(__file__).resolve().parents[2] / "corpus"
-DIALECTS = ("openai", "anthropic", "responses", "gemini")
+DIALECTS = ("openai", "anthropic", "responses", "gemini", "ollama")
 TO = Addressing("req_0123456789abcdef", "alias", 1_795_691_335, 77)
 
 _STREAMS = {
@@ -32,16 +33,26 @@ _STREAMS = {
     "anthropic": "anthropic/*.sse",
     "responses": "responses/*.sse",
     "gemini": "gemini/*.sse",
+    "ollama": "ollama/*.ndjson",
 }
 _REPLIES = {
     "openai": "openai/replies/*.json",
     "anthropic": "anthropic/*.reply.json",
     "responses": "responses/*.reply.json",
     "gemini": "gemini/*.reply.json",
+    "ollama": "ollama/*.reply.json",
 }
-# (upstream's dialect, case)
-STREAMS = [(of, path.stem) for of in DIALECTS for path in sorted(CORPUS.glob(_STREAMS[of]))]
-REPLIES = [(of, path.name.partition(".")[0]) for of in DIALECTS for path in sorted(CORPUS.glob(_REPLIES[of]))]
+# An answer whose usage hangs on the request that asked for it: tests/unit/dialects/ollama has it.
+_ALONE = (("ollama", "uncounted_prompt"),)
+
+
+def _cases(patterns: dict[str, str]) -> list[tuple[str, str]]:
+    """Return (upstream's dialect, case) of the files."""
+    found = [(of, path.name.partition(".")[0]) for of in DIALECTS for path in sorted(CORPUS.glob(patterns[of]))]
+    return [case for case in found if case not in _ALONE]
+
+
+STREAMS, REPLIES = _cases(_STREAMS), _cases(_REPLIES)
 # streams that end badly, or not at all
 BROKEN = frozenset(
     {
@@ -50,6 +61,8 @@ BROKEN = frozenset(
         *(("anthropic", name) for name in ("broken", "cut")),
         *(("responses", name) for name in ("cut", "error_event", "failed", "failed_overflow", "plain_error")),
         *(("gemini", name) for name in ("bare_error", "broken", "cut", "malformed")),
+        *(("ollama", name) for name in ("broken", "broken_at_once", "cut", "cut_behind_a_call", "cut_inside_a_line")),
+        ("ollama", "garbage"),
     }
 )
 GOOD = [case for case in STREAMS if case not in BROKEN]
@@ -59,6 +72,7 @@ PATHS = {
     "anthropic": "/v1/messages",
     "responses": "/v1/responses",
     "gemini": "/v1beta/models/alias:streamGenerateContent",
+    "ollama": "/api/chat",
 }
 # the tools that the answers of the corpora call
 _FUNCTIONS = ("get_weather", "get_time", "look", "now", "ping", "f", "g", "later")
@@ -73,6 +87,10 @@ _ASKED: dict[str, Json] = {
     "openai": {
         "messages": _HI,
         "stream_options": {"include_usage": True},
+        "tools": [{"type": "function", "function": {"name": name, "parameters": _SCHEMA}} for name in _FUNCTIONS],
+    },
+    "ollama": {
+        "messages": _HI,
         "tools": [{"type": "function", "function": {"name": name, "parameters": _SCHEMA}} for name in _FUNCTIONS],
     },
     "anthropic": {
@@ -137,10 +155,11 @@ def crossing(upstream: str, client: str, *, streams: bool = True) -> Crossing:
 def own_fold(case: tuple[str, str]) -> Reply:
     """Return what a stream amounts to for the upstream's own half, with nothing in between."""
     reader, found = UPSTREAMS[case[0]].reader({}), list[Event]()
-    # a frame ends with a blank line; the last one of some streams never does
+    # a frame ends with a blank line, a line with its break; the last one of some streams never does
     data = stream(case).replace(b"\r\n", b"\n")
-    for frame in data.split(b"\n\n"):
-        found += reader.read(frame + b"\n\n") if frame else []
+    end = b"\n" if case[0] == "ollama" else b"\n\n"
+    for frame in data.split(end):
+        found += reader.read(frame + end) if frame else []
     return fold([*found, *reader.close()])
 
 
@@ -179,6 +198,8 @@ def whole_stream(client: str, data: bytes) -> None:
         grammar = read_gemini(data)
         assert grammar.error is None, grammar.error
         assert grammar.finish
+    elif client == "ollama":
+        check_lines(data)
     else:
         assert _responses(data)["status"] in ("completed", "incomplete")
 
@@ -197,6 +218,8 @@ def broken_stream(client: str, data: bytes) -> None:
         grammar = read_gemini(data)
         assert grammar.error is not None
         assert not grammar.finish
+    elif client == "ollama":
+        check_lines(data, broken=True)
     else:
         assert _responses(data)["status"] == "failed"
 
@@ -214,5 +237,6 @@ TERMINAL = {
     "anthropic": (b"message_stop", b"message_delta"),
     "openai": (b"[DONE]", b'"finish_reason":"'),
     "gemini": (b'"finishReason"',),
+    "ollama": (b'"done":true', b"tool_calls"),
     "responses": (b"response.completed", b"response.incomplete"),
 }

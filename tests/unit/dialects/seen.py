@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from anthropic.types import Message as AnthropicMessage
 from google.genai.types import GenerateContentResponse
+from ollama import ChatResponse
 from openai._models import construct_type
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -18,6 +19,7 @@ from openai.types.responses import Response
 from flock.dialects.custom_tools import CUSTOM
 from flock.dialects.gemini.signatures import unpack
 from flock.dialects.ir import Refusal, Reply, Text, Thinking, ToolCall, Usage
+from tests.grammar.ollama import lines_of
 from tests.grammar.openai import frames_of
 from tests.unit.dialects.anthropic.reading import sdk_stream
 from tests.unit.dialects.gemini.reading import sdk_chunks
@@ -70,6 +72,16 @@ STOPS: dict[str, dict[str, str]] = {
         "pause": "MAX_TOKENS",
         "context_window": "MAX_TOKENS",
     },
+    "ollama": {
+        "stop": "stop",
+        "length": "length",
+        "tool_calls": "stop",
+        "stop_sequence": "stop",
+        "content_filter": "stop",
+        "refusal": "stop",
+        "pause": "length",
+        "context_window": "length",
+    },
     "responses": {
         "stop": "completed",
         "length": "max_output_tokens",
@@ -92,7 +104,7 @@ def expected(client: str, reply: Reply) -> Seen:
                 seen.text += part.text
             case Thinking():
                 seen.thinking += part.text
-            case Refusal() if client == "gemini":
+            case Refusal() if client in ("gemini", "ollama"):
                 seen.text += part.text
             case Refusal() if client != "anthropic":
                 seen.refusal += part.text
@@ -100,7 +112,7 @@ def expected(client: str, reply: Reply) -> Seen:
                 seen.text += part.text  # the dialect has no other place for the words
             case ToolCall():
                 raw = part.meta.get(CUSTOM)
-                given = {"input": part.arguments} if client in ("anthropic", "gemini") else part.arguments
+                given = {"input": part.arguments} if client in ("anthropic", "gemini", "ollama") else part.arguments
                 # what a signature was packed into is the client's own dialect's: it gets both apart
                 id = unpack(part.id)[0] if client == "gemini" else part.id
                 seen.calls.append((id, part.name, given if raw else _values(part.arguments)))
@@ -130,6 +142,8 @@ def streamed(client: str, data: bytes) -> Seen:
         return _seen_completion(_completion(data))
     if client == "gemini":
         return seen_chunks(sdk_chunks(data))
+    if client == "ollama":
+        return seen_lines([json.loads(line) for line in lines_of(data)])
     return _seen_response(accumulated(data).response.to_dict())
 
 
@@ -151,6 +165,8 @@ def in_one_piece(client: str, data: bytes) -> Seen:
         "responses": (Response, _seen_response),
         "gemini": (GenerateContentResponse, lambda body: seen_chunks([GenerateContentResponse.model_validate(body)])),
     }
+    if client == "ollama":
+        return seen_lines([json.loads(data)])
     model, seen = models[client]
     if client == "gemini":
         return seen(json.loads(data))
@@ -263,6 +279,22 @@ def seen_chunks(chunks: list[GenerateContentResponse]) -> Seen:
     return seen
 
 
+def seen_lines(lines: list[Json]) -> Seen:
+    """Return what lines of Ollama's say together; the library's types have no ids of calls, the lines have."""
+    seen = Seen()
+    for line in lines:
+        told = ChatResponse.model_validate(line)
+        seen.text += told.message.content or ""
+        seen.thinking += told.message.thinking or ""
+        for call, raw in zip(told.message.tool_calls or (), line["message"].get("tool_calls", ()), strict=True):
+            seen.calls.append((raw["id"], call.function.name, call.function.arguments))
+        if told.done:
+            cached = line.get("prompt_eval_cached_count", 0)
+            seen.stop = told.done_reason or ""
+            seen.usage = Usage(told.prompt_eval_count or 0, cached, told.eval_count or 0)
+    return seen
+
+
 def alike(client: str, seen: Seen, wanted: Seen) -> None:
     """Check that a client sees what it is to see: times are never told, and a usage only where the engine told it."""
     if wanted.usage is None:
@@ -272,8 +304,8 @@ def alike(client: str, seen: Seen, wanted: Seen) -> None:
             input=wanted.usage.input,
             cached=wanted.usage.cached,
             output=wanted.usage.output,
-            cache_write=0 if client == "gemini" else wanted.usage.cache_write,
-            reasoning=wanted.usage.reasoning,
+            cache_write=0 if client in ("gemini", "ollama") else wanted.usage.cache_write,
+            reasoning=0 if client == "ollama" else wanted.usage.reasoning,
         )
     if client == "responses" and not wanted.refusal and seen.refusal == "The model refused to answer.":
         seen.refusal = ""  # an upstream that only said that it refused

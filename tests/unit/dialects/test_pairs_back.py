@@ -32,17 +32,24 @@ NEAREST = {
     "anthropic": {"content_filter": "refusal"},
     "gemini": {"stop_sequence": "stop", "pause": "length", "context_window": "length", "refusal": "content_filter"},
     "responses": {"stop_sequence": "stop", "pause": "length", "context_window": "length"},
+    "ollama": {
+        "stop_sequence": "stop",
+        "pause": "length",
+        "context_window": "length",
+        "refusal": "stop",
+        "content_filter": "stop",
+    },
 }
 
 
 # dialects in which arguments are an object, also those of a custom tool
-OBJECTS = ("anthropic", "gemini")
+OBJECTS = ("anthropic", "gemini", "ollama")
 
 
 def told_by(between: str, client: str, part: Part) -> Part:
     """Return what another dialect makes of a part, where that is not the part itself."""
     match part:
-        case Refusal() if between == "gemini":
+        case Refusal() if between in ("gemini", "ollama"):
             return Text(part.text)
         case Refusal() if between != "anthropic":
             return Refusal(part.text)  # without the vendor's notes
@@ -50,7 +57,7 @@ def told_by(between: str, client: str, part: Part) -> Part:
             return Text(part.text)
         case ToolCall() if between in OBJECTS and client != "responses" and CUSTOM in part.meta:
             return ToolCall(part.id, part.name, wrap(part.arguments))  # a client that did not offer the custom tool
-        case ToolCall() if between == "gemini" and CUSTOM not in part.meta:
+        case ToolCall() if between in ("gemini", "ollama") and CUSTOM not in part.meta:
             # a call comes whole or not at all: what is no object has become one
             return ToolCall(part.id, part.name, json.dumps(arguments(part)[0]), part.meta)
         case _:
@@ -62,8 +69,8 @@ def through(between: str, client: str, reply: Reply) -> Reply:
     parts = [told_by(between, client, part) for part in reply.parts]
     stop = NEAREST[between].get(reply.stop, reply.stop)
     usage = reply.usage
-    if between == "gemini" and usage is not None:
-        usage = replace(usage, cache_write=0)
+    if between in ("gemini", "ollama") and usage is not None:
+        usage = replace(usage, cache_write=0, reasoning=0 if between == "ollama" else usage.reasoning)
     return replace(reply, parts=parts, stop=stop, usage=usage, sequence="" if stop == "stop" else reply.sequence)
 
 

@@ -28,6 +28,7 @@ ENDS = {
     "openai": re.compile(rb'"finish_reason": ?"|\[DONE\]'),
     "anthropic": re.compile(rb'"stop_reason": ?"'),
     "gemini": re.compile(rb'"(?:finishReason|blockReason)": ?"'),
+    "ollama": re.compile(rb'"done": ?true'),
     "responses": re.compile(rb'"?response\.(?:completed|incomplete|done)|"status": ?"(?:completed|incomplete)"'),
 }
 

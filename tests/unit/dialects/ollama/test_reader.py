@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from flock.dialects.estimate import estimate
 from flock.dialects.fold import fold
 from flock.dialects.ir import (
     Began,
@@ -24,6 +25,8 @@ from flock.dialects.ollama import upstream
 from flock.dialects.ollama.usage import PromptEstimated, is_estimated
 from flock.errors import UpstreamError
 from tests.unit.dialects.ollama.reading import BROKEN, STREAMS, WHOLE, events_of, reply_of, stream_of
+from tests.unit.dialects.pairs import crossing
+from tests.unit.dialects.test_pairs_whole import gathered
 
 GOOD = [case for case in STREAMS if case not in BROKEN]
 
@@ -224,3 +227,16 @@ def test_figures_that_are_none_tell_no_usage() -> None:
         del body[name]
     assert upstream.read_reply(body, {}).usage is None
     assert replace(usage, input=1) != usage
+
+
+@pytest.mark.pitfall(78)
+@pytest.mark.parametrize("client", ["openai", "anthropic", "responses", "ollama"])
+def test_every_client_is_told_the_estimate_of_its_own_prompt(client: str) -> None:
+    across = crossing("ollama", client)
+    for usage in (
+        across.read(json.dumps(reply_of("uncounted_prompt")).encode()).usage,
+        gathered(across, stream_of("uncounted_prompt"), 64).usage,
+    ):
+        assert is_estimated(usage)
+        assert usage is not None
+        assert usage.input == estimate(across.request) > 0
