@@ -19,8 +19,15 @@ PATHS = {
     "anthropic": "/v1/messages",
     "responses": "/v1/responses",
     "gemini": "/v1beta/models/m:generateContent",
+    "ollama": "/api/chat",
 }
-TITLES = {"openai": "OpenAI chat", "anthropic": "Anthropic Messages", "responses": "Responses", "gemini": "Gemini"}
+TITLES = {
+    "openai": "OpenAI chat",
+    "anthropic": "Anthropic Messages",
+    "responses": "Responses",
+    "gemini": "Gemini",
+    "ollama": "Ollama",
+}
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 SCHEMA = {"type": "object", "properties": {"probe_key": {"type": "string"}}}
 
@@ -64,9 +71,14 @@ def generation(**config: Any) -> Json:
     return gemini(generationConfig=config)
 
 
+def option(**options: Any) -> Json:
+    """Return an Ollama request with these options; it says the rest as a chat request does."""
+    return chat(options=options)
+
+
 def everywhere(name: str, value: Any, marks: tuple[str, ...], **spelled: str) -> Sample:
     """Return the sample of a field that every dialect has at its top, perhaps under another name; "-" for none."""
-    makers = {"openai": chat, "anthropic": messages, "responses": responses, "gemini": generation}
+    makers = {"openai": chat, "anthropic": messages, "responses": responses, "gemini": generation, "ollama": option}
     bodies = {d: make(**{spelled.get(d, name): value}) for d, make in makers.items() if spelled.get(d) != "-"}
     return Sample(name, bodies, marks)
 
@@ -105,6 +117,11 @@ GEMINI_CALL = {
     "parts": [{"functionCall": {"id": "call_probe1", "name": "probe_tool", "args": {"probe_key": "probe_arg"}}}],
 }
 GEMINI_HI = {"role": "user", "parts": [{"text": "hi"}]}
+OLLAMA_CALL = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [{"id": "call_probe1", "function": {"name": "probe_tool", "arguments": {"probe_key": "probe_arg"}}}],
+}
 RESPONSES_CALL = {
     "type": "function_call",
     "call_id": "call_probe1",
@@ -130,6 +147,7 @@ def with_result(content: Any, chat_content: Any = None, **fields: Any) -> dict[s
         "gemini": gemini(
             GEMINI_HI, GEMINI_CALL, gemini_result({"result": chat_content or content}), tools=[GEMINI_TOOL]
         ),
+        "ollama": chat(HI, OLLAMA_CALL, {**told, "tool_name": "probe_tool"}, tools=[CHAT_TOOL]),
     }
 
 
@@ -158,6 +176,7 @@ SAMPLES = (
             "anthropic": messages(system="PROBE"),
             "responses": responses(instructions="PROBE"),
             "gemini": gemini(systemInstruction={"parts": [{"text": "PROBE"}]}),
+            "ollama": chat({"role": "system", "content": "PROBE"}, HI),
         },
         ("PROBE",),
     ),
@@ -167,6 +186,7 @@ SAMPLES = (
             "openai": chat(HI, {"role": "system", "content": "PROBE"}),
             "anthropic": messages(HI, {"role": "system", "content": "PROBE"}),
             "responses": responses(HI, {"role": "developer", "content": "PROBE"}),
+            "ollama": chat(HI, {"role": "system", "content": "PROBE"}),
         },
         ("PROBE",),
     ),
@@ -180,6 +200,7 @@ SAMPLES = (
             ),
             "responses": responses(user({"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}"})),
             "gemini": gemini(said({"inlineData": {"mimeType": "image/png", "data": PIXEL}})),
+            "ollama": chat({**HI, "images": [PIXEL]}),
         },
         (PIXEL,),
     ),
@@ -265,6 +286,7 @@ SAMPLES = (
             "anthropic": messages(tools=[MESSAGES_TOOL]),
             "responses": responses(tools=[RESPONSES_TOOL]),
             "gemini": gemini(tools=[GEMINI_TOOL]),
+            "ollama": chat(tools=[CHAT_TOOL]),
         },
         ("probe_key",),
     ),
@@ -289,6 +311,7 @@ SAMPLES = (
                 gemini_result({}, {"inlineData": {"mimeType": "image/png", "data": PIXEL}}),
                 tools=[GEMINI_TOOL],
             ),
+            "ollama": chat(HI, OLLAMA_CALL, {"role": "tool", "tool_name": "probe_tool", "images": [PIXEL]}),
         },
         (PIXEL,),
     ),
@@ -349,6 +372,7 @@ SAMPLES = (
             "anthropic": messages(output_config={"format": {"type": "json_schema", "schema": SCHEMA}}),
             "responses": responses(text={"format": {"type": "json_schema", "name": "x", "schema": SCHEMA}}),
             "gemini": generation(responseMimeType="application/json", responseJsonSchema=SCHEMA),
+            "ollama": chat(format=SCHEMA),
         },
         ("probe_key",),
     ),
@@ -357,8 +381,9 @@ SAMPLES = (
         {
             "openai": chat(response_format={"type": "json_object"}),
             "gemini": generation(responseMimeType="application/json"),
+            "ollama": chat(format="json"),
         },
-        ("json_object", '"responseMimeType":"application/json"'),
+        ("json_object", '"responseMimeType":"application/json"', '"format":"json"'),
     ),
     Sample(
         "how much to think",
@@ -367,8 +392,9 @@ SAMPLES = (
             "anthropic": messages(thinking={"type": "enabled", "budget_tokens": 20000}, max_tokens=30000),
             "responses": responses(reasoning={"effort": "high"}),
             "gemini": generation(thinkingConfig={"thinkingLevel": "HIGH"}),
+            "ollama": chat(think="high"),
         },
-        ('"reasoning_effort":', '"thinking":{', '"reasoning":{', '"effort":', '"thinkingConfig":{'),
+        ('"reasoning_effort":', '"thinking":{', '"reasoning":{', '"effort":', '"thinkingConfig":{', '"think":'),
     ),
     everywhere(
         "max_tokens",
@@ -377,6 +403,7 @@ SAMPLES = (
         openai="max_completion_tokens",
         responses="max_output_tokens",
         gemini="maxOutputTokens",
+        ollama="num_predict",
     ),
     everywhere("temperature", 0.125, ("0.125",)),
     everywhere("top_p", 0.375, ("0.375",), gemini="topP"),
@@ -388,6 +415,7 @@ SAMPLES = (
             "openai": chat(stop=["PROBE"]),
             "anthropic": messages(stop_sequences=["PROBE"]),
             "gemini": generation(stopSequences=["PROBE"]),
+            "ollama": option(stop=["PROBE"]),
         },
         ("PROBE",),
     ),
@@ -396,15 +424,23 @@ SAMPLES = (
         {
             "anthropic": messages(stop_sequences=["a1", "b2", "c3", "d4", "PROBE"]),
             "gemini": generation(stopSequences=["a1", "b2", "c3", "d4", "PROBE"]),
+            "ollama": option(stop=["a1", "b2", "c3", "d4", "PROBE"]),
         },
         ("PROBE",),
     ),
     everywhere("seed", 4321, ("4321",), anthropic="-", responses="-"),
     everywhere("presence_penalty", 0.875, ("0.875",), anthropic="-", responses="-", gemini="presencePenalty"),
     everywhere("frequency_penalty", 0.625, ("0.625",), anthropic="-", responses="-", gemini="frequencyPenalty"),
-    everywhere("logit_bias", {"1234": 5}, ("1234",), anthropic="-", responses="-", gemini="-"),
+    everywhere("logit_bias", {"1234": 5}, ("1234",), anthropic="-", responses="-", gemini="-", ollama="-"),
     Sample("`n` above 1", {"openai": chat(n=2)}, ('"n":2',)),
-    Sample("logprobs", {"openai": chat(logprobs=True, top_logprobs=3)}, ('"logprobs":true',)),
+    Sample(
+        "logprobs",
+        {"openai": chat(logprobs=True, top_logprobs=3), "ollama": chat(logprobs=True, top_logprobs=3)},
+        ('"logprobs":true',),
+    ),
+    Sample("the window", {"ollama": option(num_ctx=12345)}, ("12345",)),
+    Sample("`keep_alive`", {"ollama": chat(keep_alive="12345s")}, ("12345s",)),
+    Sample("`repeat_penalty`", {"ollama": option(repeat_penalty=1.0625)}, ("1.0625",)),
     Sample(
         "verbosity", {"openai": chat(verbosity="low"), "responses": responses(text={"verbosity": "low"})}, ('"low"',)
     ),
@@ -469,8 +505,8 @@ an answer without it would be another answer.
 Some engines cannot do a thing in any dialect ([catalog/engines.yaml](../catalog/engines.yaml), `lacks`); such a request
 goes to another engine that has the model, or is refused.
 
-| a request's | from a client of | to OpenAI chat | to Anthropic Messages | to Responses | to Gemini |
-|---|---|---|---|---|---|
+| a request's | from a client of | to OpenAI chat | to Anthropic Messages | to Responses | to Gemini | to Ollama |
+|---|---|---|---|---|---|---|
 """
 
 
@@ -481,7 +517,7 @@ def page() -> str:
     for sample, client, found in rows():
         title = sample.title if sample.title != last else ""
         last = sample.title
-        cells = [_cell(*found[upstream]) for upstream in ("openai", "anthropic", "responses", "gemini")]
+        cells = [_cell(*found[upstream]) for upstream in ("openai", "anthropic", "responses", "gemini", "ollama")]
         lines.append(f"| {title} | {TITLES[client]} | {' | '.join(cells)} |")
     return _INTRO.lstrip("\n") + "\n".join(lines) + "\n"
 
