@@ -43,7 +43,7 @@ def plugged(points: Iterable[EntryPoint] | None = None) -> Plugged:
                     rows[name] = thing
                 else:
                     vendors[name] = thing
-        except Exception as error:  # code of others may raise anything, and must not keep flock from starting
+        except (Exception, SystemExit) as error:  # whatever code of others raises, flock starts
             log.warning("the vendor plug-in %s (%s) is left out: %s", point.name, point.value, error)
     return Plugged(rows, tuple(vendors.values()))
 

@@ -52,7 +52,7 @@ class Reach:
         head, slash, rest = model.partition("/")
         if slash and (prefix := head + slash) in self._by_prefix:
             vendor = self._by_prefix[prefix]
-            return (self._placed(vendor, model, rest),) if vendor is not None and rest else ()
+            return (self._placed(vendor, model, rest),) if vendor is not None and rest.strip("/") else ()
         return tuple(self._placed(vendor, model, model) for fits, vendor in self._by_glob if fits(model))
 
     def known(self) -> list[VendorModel]:

@@ -384,7 +384,8 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     "vendor.remove-stays": (RemoveVendor(name="groq"), GROQ),
     "vendor.show": (ShowVendor(name="groq"), GROQ),
     "vendor.show-off": (ShowVendor(name="azure"), AZURE),
-    "vendor.test": (
+    "vendor.test": (CheckVendor(name="groq"), [KeyCheck("groq", "GROQ_API_KEY", ASKED, "ok", 200, 14, "")]),
+    "vendor.test-refused": (
         CheckVendor(name="groq"),
         [
             KeyCheck("groq", "GROQ_API_KEY", ASKED, "ok", 200, 14, ""),
