@@ -4,7 +4,7 @@ Owns the fields of a model as google-genai's `types.Model` has them, and the pag
 models there are.
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -73,7 +73,7 @@ def _last(token: str | None) -> str | None:
     if not token:
         return None
     try:
-        return urlsafe_b64decode(token.encode()).decode()
+        return b64decode(token.encode(), altchars=b"-_", validate=True).decode()
     except ValueError:
         raise InvalidRequest(
             "pageToken is none of ours", hint="send nextPageToken as it came", details={"param": "pageToken"}

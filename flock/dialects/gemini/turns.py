@@ -65,6 +65,7 @@ class Turns:
         self._wire = wire
         self._custom = custom
         self._signed = signed
+        self._called: dict[str, str] = {}  # the names of calls by their ids, for results that came without one
         self.lost: dict[str, None] = {}
         self.edits: dict[str, None] = {}
 
@@ -170,13 +171,14 @@ class Turns:
         call: Json = {"name": self._wire.get(part.name, part.name), "args": given}
         if part.id:
             call["id"] = part.id
+        self._called[part.id] = call["name"]
         signature: Any = part.meta.get(SIGNATURE)
         signed = {SIGNATURE: signature} if signature else {}
         return {"functionCall": call, **signed, **self._hints(part.meta)}
 
     def _result(self, part: ToolResult, shown: list[Json]) -> Json:
         self._meta(part)
-        name = self._wire.get(part.name, part.name)
+        name = self._called.get(part.id) or self._wire.get(part.name, part.name)
         told: Any = part.meta.get(RESPONSE)
         if self._own and told is not None:
             return {"functionResponse": {**told, "name": name, "id": part.id}, **self._hints(part.meta)}

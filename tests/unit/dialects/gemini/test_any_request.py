@@ -27,7 +27,7 @@ _WORDS = st.sampled_from(
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.floats(-2, 2) | _WORDS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=5),
-    max_leaves=15,
+    max_leaves=8,
 )
 _CONFIG = st.dictionaries(
     st.sampled_from(
