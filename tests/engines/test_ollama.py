@@ -1,4 +1,7 @@
-"""What is known of an Ollama's models: kinds, the windows they have and could have, sizes."""
+"""What is known of an Ollama's models: kinds, the windows they have and could have, sizes.
+
+On the fake that answers as the real one does, and on a server of old, changing and failing answers.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -7,10 +10,12 @@ import aiohttp
 import pytest
 
 from flock.engines.adopted import Probe, Served, parse_url
+from flock.engines.engine import EngineSettings
 from flock.engines.probe import probe
 from flock.engines.registry import Registry
 from tests.engines.parts import until
 from tests.engines.servers import Ollama, Server
+from tests.fakes.ollama_process import fake_ollama
 
 Open = Callable[..., Awaitable[Registry]]
 
@@ -85,17 +90,20 @@ async def test_without_models(session: aiohttp.ClientSession) -> None:
         assert (seen.kind, seen.models) == ("ollama", ())
 
 
-async def test_table_follows_what_it_loads(opened: Open) -> None:
-    async with Ollama(dict(SHOWN)) as server:
-        registry = await opened()
-        row = await registry.attach(server.url, "box")
-        assert (row.kind, row.version) == ("ollama", "0.32.0")
-        (placement,) = registry.table["gemma4:latest"]
-        assert (placement.kind, placement.context, placement.largest) == ("chat", None, 131072)
-        server.loaded["gemma4:latest"] = 16384
-        await until(lambda: registry.table["gemma4:latest"][0].context == 16384, "the window it was loaded with")
-        (model,) = [model for model in registry.models() if model.id == "gemma4:latest"]
-        assert (model.context, model.largest_context, model.size_bytes) == (16384, 131072, 1000)
+async def test_table_follows_what_it_loads(opened: Open, session: aiohttp.ClientSession) -> None:
+    with fake_ollama("--version", "0.12.3") as port:
+        registry = await opened(EngineSettings(endpoints={"ollama": f"http://127.0.0.1:{port}"}))
+        (row,) = [row for row in registry.engines() if row.name == "ollama"]
+        assert (row.kind, row.state, row.version) == ("ollama", "ready", "0.12.3")
+        (placement,) = registry.table["tiny:1b"]
+        assert (placement.kind, placement.context, placement.largest) == ("chat", None, 8192)
+        assert registry.table["embedder:latest"][0].kind == "embedding"
+        hello = {"model": "tiny:1b", "messages": [{"role": "user", "content": "Hello"}], "options": {"num_ctx": 6000}}
+        async with session.post(f"http://127.0.0.1:{port}/api/chat", json=hello) as answer:
+            await answer.read()
+        await until(lambda: registry.table["tiny:1b"][0].context == 6000, "the window it was loaded with")
+        (model,) = [model for model in registry.models() if model.id == "tiny:1b"]
+        assert (model.context, model.largest_context, model.size_bytes) == (6000, 8192, 800_000_000)
 
 
 @pytest.mark.parametrize(
