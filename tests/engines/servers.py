@@ -8,13 +8,19 @@ from aiohttp.test_utils import TestServer
 
 
 class Server:
-    """An OpenAI-compatible server in the test's own loop; `key` is what it wants, `served` what it lists."""
+    """An OpenAI-compatible server in the test's own loop; `key` is what it wants, `served` what it lists.
 
-    def __init__(self, served: list[dict[str, Any]], key: str = "", headers: dict[str, str] | None = None) -> None:
+    Without `lists` it has no list at all.
+    """
+
+    def __init__(
+        self, served: list[dict[str, Any]], key: str = "", headers: dict[str, str] | None = None, *, lists: bool = True
+    ) -> None:
         self.served = served
         self.key = key
         application = web.Application()
-        application.router.add_get("/v1/models", self.models)
+        if lists:
+            application.router.add_get("/v1/models", self.models)
         application.router.add_get("/version", self.version)
         application.router.add_get("/healthz", self.healthz)
         self.headers = headers or {}
@@ -44,6 +50,25 @@ class Server:
 
 
 VLLM = [{"id": "org/model-a", "object": "model", "owned_by": "vllm", "max_model_len": 2048}]
+
+
+class Routed(Server):
+    """A server with further answers: `replies` maps "GET /path" to a status and a JSON body; all else is a 404."""
+
+    def __init__(
+        self, served: list[dict[str, Any]], replies: dict[str, tuple[int, Any]], *, lists: bool = True
+    ) -> None:
+        super().__init__(served, lists=lists)
+        for question, reply in replies.items():
+            method, path = question.split()
+            self.server.app.router.add_route(method, path, self.answering(*reply))
+
+    @staticmethod
+    def answering(status: int, body: Any) -> Any:
+        async def answer(request: web.Request) -> web.Response:
+            return web.json_response(body, status=status)
+
+        return answer
 
 
 class Ollama(Server):

@@ -11,8 +11,10 @@ from flock.engines.adopted import Probe, Served, parse_url
 from flock.engines.engine import Engine
 from flock.engines.probe import probe
 from flock.engines.registry import Registry
+from flock.errors import InvalidRequest
 from flock.upstream import Upstream
 from tests.engines import real
+from tests.engines.servers import VLLM, Routed
 from tests.models import bert
 from tests.running import PATIENCE
 
@@ -102,3 +104,61 @@ async def test_real_servers_tell_what_they_do(
         known = Probe((Served(engine.model, kind="known before"),), seen.kind, "known before")
         assert await probe(session, address, known=known) == known
         assert await probe(session, address, known=Probe((), seen.kind, "")) == seen
+
+
+LLAMACPP = [{"id": "a", "owned_by": "llamacpp"}]
+VLLM_ROUTES = ("/v1/chat/completions", "/v1/embeddings", "/v1/rerank", "/v1/audio/transcriptions")
+
+
+@pytest.mark.parametrize(
+    ("replies", "kind", "whole"),
+    [
+        ({}, "chat", True),  # from before it had props, embeddings and rerank
+        ({"GET /props": (200, {"role": "router"}), "POST /v1/embeddings": (400, {})}, "", True),
+        ({"POST /v1/rerank": (501, {}), "POST /v1/embeddings": (501, {})}, "chat", True),
+        ({"POST /v1/rerank": (501, {}), "POST /v1/embeddings": (400, {})}, "embedding", True),
+        ({"POST /v1/rerank": (400, {}), "POST /v1/embeddings": (400, {})}, "rerank", True),
+        ({"GET /props": (200, [1]), "POST /v1/rerank": (400, {})}, "rerank", True),
+    ],
+)
+async def test_answers_of_llama_cpp(
+    session: aiohttp.ClientSession, replies: dict[str, tuple[int, Any]], kind: str, whole: bool
+) -> None:
+    async with Routed(LLAMACPP, replies) as server:
+        seen = await probe(session, parse_url(server.url))
+        assert (seen.kind, seen.models, seen.whole) == ("llamacpp", (Served("a", kind=kind),), whole)
+
+
+@pytest.mark.parametrize(
+    ("routes", "kind"),
+    [
+        (VLLM_ROUTES[:1], "chat"),
+        (VLLM_ROUTES[1:3], "embedding"),  # what embeds can also be used to score
+        (VLLM_ROUTES[2:3], "rerank"),
+        (VLLM_ROUTES[3:], "transcription"),
+        ((VLLM_ROUTES[0], VLLM_ROUTES[3]), "chat"),
+        (VLLM_ROUTES, ""),  # an old one has them all
+        ((), ""),
+    ],
+)
+async def test_routes_of_vllm(session: aiohttp.ClientSession, routes: tuple[str, ...], kind: str) -> None:
+    async with Routed(VLLM, {f"POST {route}": (400, {}) for route in routes}) as server:
+        seen = await probe(session, parse_url(server.url))
+        assert (seen.kind, seen.version, seen.models) == ("vllm", "0.32.0", (Served("org/model-a", 2048, kind),))
+
+
+@pytest.mark.parametrize(
+    ("replies", "words"),
+    [
+        ({}, "gave HTTP 404"),
+        ({"GET /voices": (200, {"a": 1})}, "gave HTTP 404"),
+        ({"GET /voices": (200, {"a": {"audio": {}}})}, "gave HTTP 404"),
+        ({"GET /v1/models": (200, {"models": []})}, "and no list of models"),
+    ],
+)
+async def test_what_is_nothing_that_flock_knows(
+    session: aiohttp.ClientSession, replies: dict[str, tuple[int, Any]], words: str
+) -> None:
+    async with Routed([], replies, lists=False) as server:
+        with pytest.raises(InvalidRequest, match=words):
+            await probe(session, parse_url(server.url))
