@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 # How often logs are trimmed and a smoke engine that nobody needs any more is ended.
 _HOUSEKEEPING_SECONDS = 10.0
+# Kinds of models that a request without a model's name may go to: those that chat, and those of which nothing is known.
+_MAY_CHAT = ("", "chat")
 
 
 def nothing() -> None:
@@ -198,8 +200,10 @@ class Registry:
         return [*listed, self._own.smoke] if self._smoke_listed() else listed
 
     def _smoke_listed(self) -> bool:
-        """The smoke model stands in only while there is nothing else: pinned by tests/engines/test_registry.py."""
-        return not self._own.added and not any(watched.models for watched in self._attached.by_name.values())
+        """The smoke model stands in only while nothing else may chat: pinned by tests/engines/test_registry.py."""
+        kinds = [own.kind for own in self._own.added.values()]
+        kinds += [served.kind for watched in self._attached.by_name.values() for served in watched.models]
+        return not any(kind in _MAY_CHAT for kind in kinds)
 
     def _holder(self, model: str) -> str:
         for watched in self._attached.by_name.values():
@@ -215,7 +219,8 @@ class Registry:
         placements = [rows.own_placement(engine) for engine in own]
         for watched in self._attached.by_name.values():
             placements += [rows.adopted_placement(watched, served) for served in watched.models]
-        for placement in placements:
+        # the first one is the default where the configuration names none
+        for placement in sorted(placements, key=lambda placement: placement.kind not in _MAY_CHAT):
             table[placement.model] = (*table.get(placement.model, ()), placement)
         if table != self.table:
             self.table = MappingProxyType(table)

@@ -71,7 +71,8 @@ async def test_kinds_are_known_before_an_engine_is_started(opened: Open, models:
         "tiny-embed": ("stopped", "embedding"),
         "tiny-script": ("stopped", "chat"),
     }
-    assert [places[0].kind for places in second.table.values()] == ["embedding", "chat"]
+    # the one that chats comes first: it is the default
+    assert [places[0].kind for places in second.table.values()] == ["chat", "embedding"]
 
 
 LLAMA = pytest.mark.engine("llama-server")

@@ -12,6 +12,7 @@ from flock.engines.engine import EngineSettings
 from flock.engines.probe import probe
 from flock.engines.registry import Registry
 from flock.errors import EngineUnreachable, InvalidRequest
+from flock.smoke import facts
 from tests.engines import real
 from tests.engines.parts import until
 from tests.models import voice, whisper
@@ -92,7 +93,7 @@ async def test_settings_name_running_servers(opened: Open, listener: real.Real, 
         endpoints={"whisper": listener.url, "piper": speaker.url}, sources={"whisper": "FLOCK_WHISPER_ENDPOINT"}
     )
     registry = await opened(settings)
-    assert {row.id: (row.kind, row.engine) for row in registry.models()} == {
+    assert {row.id: (row.kind, row.engine) for row in registry.models() if row.source != "built-in"} == {
         "whisper": ("transcription", "whisper"),
         voice.NAME: ("speech", "piper"),
     }
@@ -111,6 +112,7 @@ async def test_whisper_server_of_a_setting_that_is_down_is_found_when_it_comes(
     settings = EngineSettings(endpoints={"whisper": f"http://127.0.0.1:{port}", "piper": f"http://127.0.0.1:{nobody}"})
     registry = await opened(settings)
     await until(lambda: registry.table.get("whisper"), "the whisper-server answers")
+    assert next(iter(registry.table)) == facts.NAME, "who names no model wants one that chats"
     (silent,) = [row for row in registry.engines() if row.name == "piper"]
     assert (silent.state, silent.kind, silent.models) == ("unreachable", "piper", ())
     assert str(nobody) in silent.error
