@@ -15,8 +15,10 @@ from flock.dialects.tasks.task import Sent
 from flock.errors import InvalidRequest, Unsupported, UpstreamError
 from flock.plain import is_object
 
-# Bytes from the word "usage" on in which an answer's counts are looked for; OpenAI's, with all details, are 300.
+# Bytes at each end of an answer in which its counts are looked for: llama-server tells them first, OpenAI and vLLM
+# last; with all details they are 300.
 _USAGE_SPAN = 4096
+_MOST_COUNTED = 2**53  # what JSON's numbers hold for certain
 
 
 def read_object(raw: bytes) -> dict[str, Any]:
@@ -75,13 +77,19 @@ def unknown(body: dict[str, Any], *known: str) -> list[str]:
 
 def told(body: bytes) -> dict[str, Any]:
     """Return an upstream's answer. Raises UpstreamError for one that is no JSON object."""
+    found = told_or_none(body)
+    if found is None:
+        raise odd("no JSON object")
+    return found
+
+
+def told_or_none(body: bytes) -> dict[str, Any] | None:
+    """Return an upstream's answer, None for one that is no JSON object."""
     try:
         found = parse_told(body)
     except ValueError:
-        found = None
-    if not is_object(found):
-        raise odd("no JSON object")
-    return found
+        return None
+    return found if is_object(found) else None
 
 
 def odd(words: str) -> UpstreamError:
@@ -89,39 +97,45 @@ def odd(words: str) -> UpstreamError:
     return UpstreamError(f"the engine's answer is {words}", hint="send the request again")
 
 
+def count_of(value: Any) -> int | None:
+    """Return a count an upstream tells, None for what cannot be one."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _MOST_COUNTED:
+        return None
+    return int(value)
+
+
 def prompt_usage(usage: Any) -> Usage | None:
     """Return the usage of an answer in OpenAI's words, or in those of its audio models; None for none."""
     if not is_object(usage):
         return None
-    counted = usage.get("prompt_tokens", usage.get("input_tokens", usage.get("total_tokens")))
-    if isinstance(counted, bool) or not isinstance(counted, int | float):
+    counted = count_of(usage.get("prompt_tokens", usage.get("input_tokens", usage.get("total_tokens"))))
+    if counted is None:
         return None
-    made = usage.get("completion_tokens", usage.get("output_tokens"))
-    output = int(made) if isinstance(made, int | float) and not isinstance(made, bool) else 0
-    return Usage(input=int(counted), output=output)
+    return Usage(input=counted, output=count_of(usage.get("completion_tokens", usage.get("output_tokens"))) or 0)
 
 
 def usage_within(body: bytes) -> Usage | None:
-    """Return the usage of an answer in OpenAI's words without reading the rest of it, which may be megabytes."""
-    for start in dict.fromkeys((body.rfind(b'"usage"'), body.find(b'"usage"'))):
-        opened = body.find(b"{", start, start + 32) if start >= 0 else -1
-        closed = _end_of_object(body, opened) if opened >= 0 else -1
+    """Return the usage of an answer in OpenAI's words, read at its end or its beginning: between may be megabytes."""
+    for part in (body[-_USAGE_SPAN:], body[:_USAGE_SPAN]):
+        start = part.rfind(b'"usage"')
+        opened = part.find(b"{", start, start + 32) if start >= 0 else -1
+        closed = _end_of_object(part, opened) if opened >= 0 else -1
         if closed > 0:
             try:
-                return prompt_usage(orjson.loads(body[opened:closed]))
+                return prompt_usage(orjson.loads(part[opened:closed]))
             except ValueError:
                 continue
     return None
 
 
-def _end_of_object(body: bytes, opened: int) -> int:
-    """Return where an object without strings that hold brackets ends, -1 where that is too far."""
+def _end_of_object(text: bytes, opened: int) -> int:
+    """Return where an object without strings that hold brackets ends, -1 where it does not."""
     depth = 0
-    for at_byte in range(opened, min(len(body), opened + _USAGE_SPAN)):
-        if body[at_byte] == 0x7B:
+    for place in range(opened, len(text)):
+        if text[place] == 0x7B:
             depth += 1
-        elif body[at_byte] == 0x7D:
+        elif text[place] == 0x7D:
             depth -= 1
             if not depth:
-                return at_byte + 1
+                return place + 1
     return -1

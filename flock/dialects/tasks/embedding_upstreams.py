@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from flock.dialects.ir import Usage
 from flock.dialects.openai.checks import at
-from flock.dialects.tasks.bodies import dumped, odd, prompt_usage, told
+from flock.dialects.tasks.bodies import count_of, dumped, odd, prompt_usage, told
 from flock.dialects.tasks.task import Sent
 from flock.dialects.tasks.vectors import Given, Vector, Wanted, vector_of
 from flock.errors import Unsupported
@@ -38,7 +38,11 @@ def write_openai(wanted: Wanted, model: str) -> Sent:
 
 def read_openai(body: bytes) -> Given:
     """Return the vectors of an answer, in the order of the inputs. Raises UpstreamError."""
-    answer = told(body)
+    return openai_vectors(told(body))
+
+
+def openai_vectors(answer: dict[str, Any]) -> Given:
+    """Return the vectors of an answer that has been parsed. Raises UpstreamError."""
     data = answer.get("data")
     if not is_array(data) or not all(is_object(one) for one in data):
         raise odd("without 'data'")
@@ -63,8 +67,7 @@ def read_ollama(body: bytes) -> Given:
 
 def ollama_usage(answer: dict[str, Any]) -> Usage | None:
     """Return the tokens that an answer of Ollama's tells."""
-    count = answer.get("prompt_eval_count")
-    return Usage(input=count) if isinstance(count, int) else None
+    return _counted(answer.get("prompt_eval_count"))
 
 
 def write_gemini(wanted: Wanted, model: str) -> Sent:
@@ -88,8 +91,7 @@ def read_gemini(body: bytes) -> Given:
 def gemini_usage(answer: dict[str, Any]) -> Usage | None:
     """Return the tokens that an answer of Gemini's tells: its newer embedding models do."""
     usage = answer.get("usageMetadata")
-    count = usage.get("promptTokenCount", usage.get("totalTokenCount")) if is_object(usage) else None
-    return Usage(input=count) if isinstance(count, int) else None
+    return _counted(usage.get("promptTokenCount", usage.get("totalTokenCount"))) if is_object(usage) else None
 
 
 def write_cohere(wanted: Wanted, model: str) -> Sent:
@@ -122,10 +124,15 @@ def cohere_usage(answer: dict[str, Any]) -> Usage | None:
     meta = answer.get("meta")
     for name in ("billed_units", "tokens"):
         units = meta.get(name) if is_object(meta) else None
-        count = units.get("input_tokens") if is_object(units) else None
-        if isinstance(count, int | float) and not isinstance(count, bool):
-            return Usage(input=int(count))
+        found = _counted(units.get("input_tokens")) if is_object(units) else None
+        if found is not None:
+            return found
     return None
+
+
+def _counted(value: Any) -> Usage | None:
+    count = count_of(value)
+    return None if count is None else Usage(input=count)
 
 
 def _vectors(value: Any) -> list[Vector]:

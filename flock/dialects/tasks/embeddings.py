@@ -11,15 +11,16 @@ from urllib.parse import quote
 import orjson
 
 from flock.dialects.ask import Ask
+from flock.dialects.echo import echoed
 from flock.dialects.ir import Usage
 from flock.dialects.openai.checks import fields_of
 from flock.dialects.tasks import embedding_clients as clients
 from flock.dialects.tasks import embedding_upstreams as upstreams
-from flock.dialects.tasks.bodies import dumped, model_of, no_such, passed, read_object, told, usage_within
+from flock.dialects.tasks.bodies import dumped, model_of, no_such, passed, read_object, told, told_or_none, usage_within
 from flock.dialects.tasks.task import Done, Finish, Sent
 from flock.dialects.tasks.vectors import Wanted, as_base64, as_floats, checked
 from flock.errors import InvalidRequest, Unsupported
-from flock.plain import is_array, is_object
+from flock.plain import is_array
 
 NAME = "embeddings"
 OPENAI = "/v1/embeddings"
@@ -84,16 +85,17 @@ def _openai(ask: Ask, model: str, wanted: Wanted) -> Sent:
     made = passed(ask, model, OPENAI)
     made.usage_of = usage_within
     if wanted.base64 or wanted.dimensions is not None:
-        made.finish = _as_asked(wanted)
+        made.finish = _as_asked(ask, model, wanted)
     return made
 
 
-def _as_asked(wanted: Wanted) -> Finish:
+def _as_asked(ask: Ask, model: str, wanted: Wanted) -> Finish:
     def finish(body: bytes, content_type: str) -> Done:
-        given = checked(upstreams.read_openai(body), len(wanted.inputs), wanted.dimensions)
-        if all(isinstance(vector, str) is wanted.base64 for vector in given.vectors):
-            return Done(body, content_type, given.usage)
         answer = told(body)
+        given = checked(upstreams.openai_vectors(answer), len(wanted.inputs), wanted.dimensions)
+        if all(isinstance(vector, str) is wanted.base64 for vector in given.vectors):
+            return Done(echoed(body, ask.model) if ask.model != model else body, content_type, given.usage)
+        answer["model"] = ask.model
         for one in answer["data"]:
             one["embedding"] = as_base64(one["embedding"]) if wanted.base64 else as_floats(one["embedding"])
         return Done(orjson.dumps(answer), usage=given.usage)
@@ -130,7 +132,5 @@ def _renamed(body: dict[str, Any], model: str) -> dict[str, Any]:
 def _usage_in(body: bytes, word: bytes) -> Usage | None:
     if word not in body:
         return None
-    answer = orjson.loads(body)
-    if not is_object(answer):
-        return None
-    return upstreams.gemini_usage(answer) or upstreams.ollama_usage(answer)
+    answer = told_or_none(body)
+    return None if answer is None else upstreams.gemini_usage(answer) or upstreams.ollama_usage(answer)

@@ -84,25 +84,33 @@ def boundary_of(raw: bytes) -> bytes:
 
 def read(raw: bytes) -> list[Part]:
     """Return the parts of a form that `trimmed` made, in order. Raises InvalidRequest for what is no form."""
+    return [_part(raw, start, end) for start, end in _spans(raw)]
+
+
+def _spans(raw: bytes) -> list[tuple[int, int]]:
+    """Return where each part begins, right behind its boundary, and where it ends. Nothing is copied."""
     mark = b"\r\n--" + boundary_of(raw)
-    pieces = raw[len(mark) - 2 :].split(mark, MOST_PARTS + 1)
-    if len(pieces) > MOST_PARTS + 1:
-        raise InvalidRequest(f"the form has more than {MOST_PARTS} parts", hint="send fewer")
-    if len(pieces) < 2 or not pieces[-1].startswith(b"--"):
-        raise _broken("its last boundary is missing: it was cut")
-    return [_part(piece) for piece in pieces[:-1]]
+    found: list[tuple[int, int]] = []
+    start = len(mark) - 2
+    while (end := raw.find(mark, start)) >= 0:
+        found.append((start, end))
+        if len(found) > MOST_PARTS:
+            raise InvalidRequest(f"the form has more than {MOST_PARTS} parts", hint="send fewer")
+        start = end + len(mark)
+        if raw.startswith(b"--", start):
+            return found
+    raise _broken("its last boundary is missing: it was cut")
 
 
-def _part(piece: bytes) -> Part:
-    opening = piece[:MOST_HEADERS]
-    line = opening.find(b"\r\n")
-    if line < 0 or opening[:line].strip(b" \t"):
+def _part(raw: bytes, start: int, end: int) -> Part:
+    line = raw.find(b"\r\n", start, min(end, start + MOST_HEADERS))
+    if line < 0 or raw[start:line].strip(b" \t"):
         raise _broken("something stands behind a boundary")
-    blank = piece.find(b"\r\n\r\n", line, line + MOST_HEADERS)
+    blank = raw.find(b"\r\n\r\n", line, min(end, line + MOST_HEADERS))
     if blank < 0:
         raise _broken(f"the headers of a part do not end within {MOST_HEADERS} bytes")
-    name, filename, media_type = _headers(piece[line + 2 : blank])
-    return Part(name, piece[blank + 4 :], filename, media_type)
+    name, filename, media_type = _headers(raw[line + 2 : blank])
+    return Part(name, raw[blank + 4 : end], filename, media_type)
 
 
 def _headers(lines: bytes) -> tuple[str, str | None, str]:
@@ -159,9 +167,16 @@ def content_type(boundary: bytes) -> str:
 
 
 def spliced(raw: bytes, name: str, value: str) -> bytes:
-    """Return a form that `trimmed` made with one field set, all else as it came."""
-    parts = [part for part in read(raw) if part.name != name]
-    return write([Part(name, value.encode("utf-8")), *parts], boundary_of(raw))[0]
+    """Return a form that `trimmed` made with one field set, all else as it came, byte for byte."""
+    mark = b"--" + boundary_of(raw)
+    front, _ = write([Part(name, value.encode("utf-8"))], boundary_of(raw))
+    kept = memoryview(raw)
+    pieces: list[bytes | memoryview] = [front[: -len(mark) - 4]]
+    for start, end in _spans(raw):
+        headers_end = raw.find(b"\r\n\r\n", start)
+        if _headers(raw[raw.find(b"\r\n", start) + 2 : headers_end])[0] != name:
+            pieces += [kept[start - len(mark) : end + 2]]
+    return b"".join([*pieces, mark, b"--\r\n"])
 
 
 def fields(parts: Sequence[Part]) -> dict[str, str | list[str]]:

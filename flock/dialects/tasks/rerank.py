@@ -27,6 +27,7 @@ from flock.dialects.tasks.bodies import (
     prompt_usage,
     read_object,
     told,
+    told_or_none,
     unknown,
 )
 from flock.dialects.tasks.embedding_upstreams import cohere_usage
@@ -47,9 +48,11 @@ _COHERE_KNOBS = ("max_tokens_per_doc", "priority", "relevant_spans")
 class Wanted:
     """What a client wants: `documents` are what is ranked, `sent_back` what a result shows of each.
 
-    `bare`: the answer is to be an array, with the field "score". `api` is Cohere's version, 1 or 2.
+    `model` is its name as the client knows it. `bare`: the answer is to be an array, with the field "score". `api` is
+    Cohere's version, 1 or 2.
     """
 
+    model: str
     query: str
     documents: list[str]
     sent_back: list[dict[str, Any]]
@@ -63,9 +66,8 @@ class Wanted:
 def read_ask(raw: bytes, path: str, _content_type: str) -> Ask:
     """Parse and check a body sent to V1 or V2. Raises InvalidRequest naming the field that is wrong."""
     body = read_object(raw)
-    model = model_of(body)
-    _wanted(body, path)
-    return Ask("cohere", NAME, path, raw, body, model, stream=False, wants_usage=False)
+    wanted = _wanted(body, path)
+    return Ask("cohere", NAME, path, raw, body, wanted.model, stream=False, wants_usage=False)
 
 
 def _wanted(body: dict[str, Any], path: str) -> Wanted:
@@ -98,7 +100,9 @@ def _wanted(body: dict[str, Any], path: str) -> Wanted:
     for one, text in zip(shown, texts, strict=True):
         one.setdefault("text", text)
     api = 2 if path == V2 else 1
-    return Wanted(named(query, "query"), texts, shown, top, bool(show), bare, api, unknown(body, *_KNOWN))
+    return Wanted(
+        model_of(body), named(query, "query"), texts, shown, top, bool(show), bare, api, unknown(body, *_KNOWN)
+    )
 
 
 def _text(document: Any, fields: list[str], where: str) -> str:
@@ -133,7 +137,7 @@ def write(ask: Ask, model: str, shape: str) -> Sent:
         strings = all(isinstance(document, str) for document in ask.body.get("documents") or (None,))
         if ask.path == V2 and strings and not wanted.show:
             made = passed(ask, model, V2)
-            made.usage_of = lambda body: cohere_usage(told(body))
+            made.usage_of = lambda body: cohere_usage(told_or_none(body) or {})
             return made
         kept = {name: ask.body[name] for name in _COHERE_KNOBS if ask.body.get(name) is not None}
         return _translated(wanted, V2, model, kept)
@@ -209,9 +213,8 @@ def _body(answer: dict[str, Any], results: list[dict[str, Any]], wanted: Wanted,
         "results": results,
         "meta": {**meta, "api_version": {"version": str(wanted.api)}},
     }
-    model = answer.get("model")
-    if isinstance(model, str):
-        body["model"] = model
+    if wanted.model:
+        body["model"] = wanted.model
     if usage is not None:
         body["usage"] = {"prompt_tokens": usage.input, "total_tokens": usage.input}
     return body

@@ -40,6 +40,7 @@ LANGUAGES = frozenset(
         *("te", "tg", "th", "tk", "tl", "tr", "tt", "uk", "ur", "uz", "vi", "yi", "yo", "yue", "zh"),
     }
 )
+_MOST = 1e9
 _SPACE = re.compile(r"(?m)^ +")
 
 
@@ -194,5 +195,7 @@ def _words(segment: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _number(value: Any) -> float:
-    """Return a number; 0 for what is none (a mean over no tokens is null)."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+    """Return a number; 0 for what is none (a mean over no tokens is null) or cannot be one of seconds or logarithms."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MOST:
+        return 0.0
+    return float(value)

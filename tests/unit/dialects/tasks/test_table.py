@@ -39,6 +39,7 @@ def test_faults_of_cohere() -> None:
         (b'data: {"text": "\\"usage\\"", "usage": {"input_tokens": 9}}\n\n', 9),
         (b'{"usage": null}', None),
         (b'{"usage": {"prompt_tokens": true}}', None),
+        (b'{"usage": {"prompt_tokens": 1e300}}', None),
         (b'{"usage": {"type": "duration", "seconds": 5}}', None),
         (b'{"usage": {"prompt_tokens": 5', None),
         (b'{"usage": {' + b" " * 5000 + b"}}", None),

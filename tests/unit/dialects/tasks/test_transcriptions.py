@@ -194,6 +194,7 @@ def test_verbose_json_of_silence_is_whole() -> None:
     answer = TranscriptionVerbose.model_validate_json(finished(sent, raw).body, strict=True)
     assert answer.segments is not None
     assert answer.segments[0].avg_logprob == 0
+    assert read(finished(sent, b'{"duration": 1e308}'))["duration"] == 0
 
 
 def test_a_stream_is_made_of_the_whole() -> None:
