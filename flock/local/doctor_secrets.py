@@ -34,10 +34,11 @@ def secrets(scene: Scene) -> Iterator[Check]:
             yield Check("secrets", NOTE, f"{short(path)} (mode {mode}); {words}", scene.fix("flock up"))
         return
     store, _ = Client(scene.home.socket).call(ShowSecretStore())
-    yield _told(scene, store)
+    yield told(scene, store)
 
 
-def _told(scene: Scene, store: SecretStore) -> Check:
+def told(scene: Scene, store: SecretStore) -> Check:
+    """Return what a daemon's answer comes to."""
     file = f"{short(store.path)} (mode {store.mode or '0600'})"
     why = f"the keyring is not used: {store.why_no_keyring}"
     stored = text.count(store.in_file, "secret")

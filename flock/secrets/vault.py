@@ -36,7 +36,7 @@ LIMIT_SECONDS = 3.0
 _NAME = re.compile(r"[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,199}")
 # SecretService and Windows take more, but nothing that is longer is a key
 _VALUE_MOST = 65536
-_AGAIN = "unlock the keyring, then: flock down && flock up"
+_AGAIN = "flock down && flock up"
 
 
 class Vault:
@@ -236,7 +236,7 @@ class Vault:
                 ) from None
 
     def _hung(self) -> str:
-        return f"it did not answer within {self._limit:g} s"
+        return f"it did not answer within {self._limit:g} s; unlock it or answer its question, then start flock again"
 
     async def _at_file(self, work: Callable[[], Out]) -> Out:
         return await self._limited(work, str(self._path))

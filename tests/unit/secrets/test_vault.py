@@ -137,7 +137,7 @@ async def test_a_home_that_moved_still_finds_its_keyring(vault_over: MakeVault, 
 async def test_a_keyring_that_hangs_at_its_proof_is_left_for_the_file(vault_over: MakeVault, ring: Ring) -> None:
     ring.be("hangs")
     vault = vault_over(ring, limit=SOON)
-    assert (await vault.where()).why_no_keyring == f"it did not answer within {SOON:g} s"
+    assert (await vault.where()).why_no_keyring.startswith(f"it did not answer within {SOON:g} s")
     ring.be("good")
     await vault_over().put("vllm", "k")
     assert (await vault.where()).kind == "file"
@@ -159,7 +159,8 @@ async def test_a_keyring_that_hangs_later_fails_that_access_and_is_asked_no_more
     }
     with pytest.raises(StorageFailed, match="it did not answer within 1 s") as caught:
         await acts[verb]()
-    assert "unlock the keyring" in caught.value.hint
+    assert "unlock it" in caught.value.sentence
+    assert caught.value.hint == "flock down && flock up"
     assert "k-2" not in caught.value.sentence
     ring.be("good")
     asked = ring.calls()
