@@ -101,6 +101,7 @@ LINES = (
     ("usage", "--json"),
     ("token", "ls", "--json"),
     ("engine", "ls"),
+    ("vendor", "ls"),
     ("job", "ls"),
     ("--help",),
     ("model", "--help"),
