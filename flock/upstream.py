@@ -3,7 +3,7 @@
 The word that routing, engines, vendors and the forward path share.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -33,6 +33,11 @@ class Credential(Protocol):
 
 class Channel(Protocol):
     """How a vendor is reached: where its paths are, and which keys open it. flock/vendors has the real ones."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What is sent with every request beside a key, unless the client's dialect says otherwise."""
+        ...
 
     def url(self, path: str, model: str) -> str:
         """Return the URL of a dialect's path ("/v1/chat/completions") for a model of the vendor."""

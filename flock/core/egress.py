@@ -68,6 +68,7 @@ class Egress:
         headers = {
             "Content-Type": made.content_type,
             "Accept": "application/json, text/event-stream",
+            **channel.headers,
             **made.headers,
             **credential.headers(),
         }

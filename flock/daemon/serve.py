@@ -127,7 +127,12 @@ def _follow(context: Context) -> None:
         context.ids.keep("models", context.registry.table)
         context.ids.keep("engines", [e.name for e in context.registry.engines()])
 
+    def vendors_changed() -> None:
+        context.ids.keep("vendors", context.vendors.names())
+
     context.registry.on_change = changed
+    context.vendors.on_change = vendors_changed
+    vendors_changed()
     context.ids.keep("tokens", context.keys.ids())
 
 

@@ -19,10 +19,12 @@ from flock.contract.lifecycle import Down
 from flock.contract.models import AddModel, ListModels, RemoveModel
 from flock.contract.op import Op, Where, ensure_declared, to_argv
 from flock.contract.requests import ExplainRequest, ListRequests, ShowRequest
+from flock.contract.secrets import ListSecrets, LockSecrets, ShowSecretStore, UnlockSecrets
 from flock.contract.settings import GetConfig, SetConfig, ShowConfig, UnsetConfig
 from flock.contract.status import ShowStatus
 from flock.contract.tokens import CreateToken, ListTokens, RevokeToken
 from flock.contract.usage import RecentUsage
+from flock.contract.vendors import AddVendor, CheckVendor, ListVendorModels, ListVendors, RemoveVendor, ShowVendor
 from flock.paths import user_name
 from tests.daemon.conftest import Door, bearer
 from tests.running import Flock, flock_home
@@ -42,8 +44,12 @@ READING: list[Op[Any]] = [
     ShowConfig(),
     GetConfig(key="auth.require_keys"),
     ListTokens(all=True),
+    ListSecrets(),
+    ShowSecretStore(),
     RecentUsage(limit=3),
     RecentUsage(user="nobody"),
+    ListVendors(all=True),
+    ShowVendor(name="groq"),
 ]
 EVERY: list[Op[Any]] = [
     *READING,
@@ -58,6 +64,12 @@ EVERY: list[Op[Any]] = [
     UnsetConfig(key="listen"),
     CreateToken(name="x"),
     RevokeToken(id="k_1"),
+    LockSecrets(),
+    UnlockSecrets(),
+    CheckVendor(name="groq"),
+    ListVendorModels(name="groq"),
+    AddVendor(name="groq"),
+    RemoveVendor(name="groq"),
 ]
 
 
