@@ -13,7 +13,7 @@ from flock.contract.vendors import AddVendor, CheckVendor, KeyCheck, ListVendors
 from flock.errors import InvalidRequest, UsageError
 from tests.cli.conftest import Opener
 from tests.cli.running import by_name, flock
-from tests.cli.values import ANTHROPIC, ASKED, AZURE, GROQ
+from tests.cli.vendor_values import ANTHROPIC, ASKED, AZURE, GROQ
 from tests.screen import Screen
 
 Captured = pytest.CaptureFixture[str]

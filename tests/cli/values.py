@@ -49,18 +49,7 @@ from flock.contract.settings import (
 from flock.contract.status import Machine, ShowStatus, Status
 from flock.contract.tokens import CreateToken, ListTokens, RevokeToken, Token, TokenCreated
 from flock.contract.usage import RecentUsage, UsageRow
-from flock.contract.vendors import (
-    AddVendor,
-    CheckVendor,
-    KeyCheck,
-    ListVendorModels,
-    ListVendors,
-    RemoveVendor,
-    ShowVendor,
-    Vendor,
-    VendorKey,
-    VendorModel,
-)
+from tests.cli.vendor_values import VENDOR_CASES
 
 # 2026-11-21T12:00:00Z
 NOW = 1795262400.0
@@ -214,52 +203,6 @@ GUESSED = UsageRow("req_02", AT, "bob", "k_2", "a", "completions", "vllm", 9, 1,
 
 CHANGED = SettingChanged("listen", "127.0.0.1:9090", PLACES.config, True, hidden_by="FLOCK_LISTEN")
 
-GROQ = Vendor(
-    name="groq",
-    title="Groq",
-    state="on",
-    url="https://api.groq.com/openai/v1",
-    keys=(VendorKey("GROQ_API_KEY", "ready"), VendorKey("stored key 1", "resting", 25.0)),
-    dialects=("openai",),
-    prefixes=("groq/",),
-    patterns=(),
-    models=14,
-    tags=("fast",),
-    own_credentials=False,
-    source="added",
-    docs="https://console.groq.com/docs/openai",
-)
-ANTHROPIC = Vendor(
-    name="anthropic",
-    title="Anthropic",
-    state="on",
-    url="https://api.anthropic.com/v1",
-    keys=(VendorKey("ANTHROPIC_API_KEY_FILE", "unread"),),
-    dialects=("anthropic",),
-    prefixes=("anthropic/",),
-    patterns=("claude-*",),
-    models=None,
-    tags=(),
-    own_credentials=True,
-    source="catalog",
-)
-AZURE = Vendor(
-    name="azure",
-    title="Azure OpenAI",
-    state="off",
-    url="",
-    keys=(),
-    dialects=("openai",),
-    prefixes=("azure/",),
-    patterns=(),
-    models=None,
-    tags=(),
-    own_credentials=False,
-    source="catalog",
-    note="its URL is not known",
-)
-ASKED = "https://api.groq.com/openai/v1/models"
-
 # every operation, and the answer it gets; the key names the golden files
 CASES: dict[str, tuple[Op[Any], Any]] = {
     "audit.recent": (
@@ -368,29 +311,5 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     "token.ls": (ListTokens(all=True), [TOKEN, REVOKED]),
     "token.revoke": (RevokeToken(id="k_1"), REVOKED),
     "usage.recent": (RecentUsage(), [USED, GUESSED]),
-    "vendor.add": (AddVendor(name="groq"), GROQ),
-    "vendor.add-off": (AddVendor(name="azure"), AZURE),
-    "vendor.add-own-models": (AddVendor(name="anthropic"), ANTHROPIC),
-    "vendor.ls": (ListVendors(), [GROQ, ANTHROPIC, AZURE]),
-    "vendor.ls-none": (ListVendors(), []),
-    "vendor.models": (
-        ListVendorModels(name="openrouter"),
-        [
-            VendorModel("openrouter/qwen/qwen3-8b", "qwen/qwen3-8b", "chat", 40960, "0.035", "0.138"),
-            VendorModel("openrouter/a/b", "a/b", "", None, None, None),
-        ],
-    ),
-    "vendor.remove": (RemoveVendor(name="azure"), AZURE),
-    "vendor.remove-stays": (RemoveVendor(name="groq"), GROQ),
-    "vendor.show": (ShowVendor(name="groq"), GROQ),
-    "vendor.show-off": (ShowVendor(name="azure"), AZURE),
-    "vendor.test": (CheckVendor(name="groq"), [KeyCheck("groq", "GROQ_API_KEY", ASKED, "ok", 200, 14, "")]),
-    "vendor.test-refused": (
-        CheckVendor(name="groq"),
-        [
-            KeyCheck("groq", "GROQ_API_KEY", ASKED, "ok", 200, 14, ""),
-            KeyCheck("groq", "stored key 1", ASKED, "refused", 401, None, "Invalid API Key"),
-            KeyCheck("groq", "stored key 2", ASKED, "unreachable", None, None, "connection refused"),
-        ],
-    ),
+    **VENDOR_CASES,
 }
