@@ -37,6 +37,8 @@ def failure_of(error: Exception, named: str, proxy: Proxy | None, sent: bool) ->
             return _ended(named, proxy, sent, "closed the connection without an answer")
         case aiohttp.ClientError() | OSError():
             return _ended(named, proxy, sent, f"broke the connection without an answer: {_system(error)}")
+        case UnicodeError():  # a label of more than 63 letters, say: no resolver is asked for such a name
+            return Unreached(f"{f'the proxy {proxy.named}' if proxy is not None else named} has no address")
         case _:  # ValueError: a key with a line break in it, for one
             return Unreached(f"the request for {named} has a header that cannot be sent")
 

@@ -3,14 +3,17 @@
 Prints "PORT n" once it listens. `GET /seen` (as of a web server) returns what it was asked for: "CONNECT host:port" or
 "POST http://host:port/path", whether the credentials were right, and never the bytes of a tunnel. Every target is
 reached on 127.0.0.1 at the port it names, so that a name of the internet can be asked for in a test.
-usage: python -m tests.fakes.proxy [--port N] [--user NAME:PASSWORD] [--refuse]
+usage: python -m tests.fakes.proxy [--port N] [--user NAME:PASSWORD] [--refuse] [--tls FILE]
 """
 
 import argparse
 import asyncio
 import base64
 import json
+from pathlib import Path
 from urllib.parse import urlsplit
+
+from tests.fakes.certificates import load
 
 SEEN: list[dict[str, object]] = []
 
@@ -108,9 +111,11 @@ async def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--user", default="", help="NAME:PASSWORD that every request must show")
     parser.add_argument("--refuse", action="store_true", help="refuse every target with status 403")
+    parser.add_argument("--tls", type=Path, help="a file with a certificate and its key: speak TLS to clients")
     options = parser.parse_args()
+    tls = load(options.tls) if options.tls else None
     server = await asyncio.start_server(
-        lambda r, w: serve(r, w, options.user, options.refuse), "127.0.0.1", options.port, backlog=128
+        lambda r, w: serve(r, w, options.user, options.refuse), "127.0.0.1", options.port, backlog=128, ssl=tls
     )
     print("PORT", server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()

@@ -146,14 +146,13 @@ async def test_what_is_configured_may_change_meanwhile(peer: Peer) -> None:
 
 
 async def test_plain_http_goes_to_the_internet_only_where_a_row_says_so(make: Make) -> None:
-    place = ("vendor.invalid", 80)
-    error = await refused(NotConfigured, make(place).send("http://vendor.invalid/v1", HEADERS, b"{}"))
+    name = f"{'v' * 64}.example"  # too long to be looked up: these tests ask no resolver
+    place = (name, 80)
+    error = await refused(NotConfigured, make(place).send(f"http://{name}/v1", HEADERS, b"{}"))
     assert "https only" in str(error)
-    # now it is looked up, and there is no such name
-    error = await refused(
-        Unreached, make(place, plain=lambda: frozenset({place})).send("http://vendor.invalid/v1", HEADERS, b"{}")
-    )
-    assert str(error) == "vendor.invalid has no address"
+    client = make(place, plain=lambda: frozenset({place}))
+    error = await refused(Unreached, client.send(f"http://{name}/v1", HEADERS, b"{}"))
+    assert str(error) == f"{name}:80 has no address"
 
 
 @pytest.mark.parametrize("method", ["send", "get"])
