@@ -7,6 +7,7 @@ on D-Bus or a prompt: vault.py calls it in threads with a limit.
 """
 
 import contextlib
+import importlib
 import logging
 import secrets as random
 from collections.abc import Callable, Generator
@@ -24,6 +25,13 @@ _NONE, _CHAIN = "keyring.backends.fail.", "keyring.backends.chainer."
 _NEVER = ("keyring.backends.null.", _CHAIN, "keyrings.alt.")
 
 Find = Callable[[], Any]
+
+
+def load() -> None:
+    """Import the library and its largest backend, which asks nobody anything, so that no limit need hold for it."""
+    for module in ("keyring", "keyring.backends.SecretService"):
+        with contextlib.suppress(Exception):  # the proof says what is wrong
+            importlib.import_module(module)
 
 
 def installed() -> Any:

@@ -22,7 +22,7 @@ from flock.errors import Conflict, InvalidRequest, StorageFailed
 from flock.secrets import references
 from flock.secrets.document import Entry
 from flock.secrets.file import SecretFile
-from flock.secrets.os_keyring import Find, OsKeyring, installed
+from flock.secrets.os_keyring import Find, OsKeyring, installed, load
 from flock.secrets.patience import within
 from flock.secrets.seal import Cost
 
@@ -206,6 +206,7 @@ class Vault:
         """Return why the keyring is not used, "" when it is; the first call puts it to the proof."""
         async with self._at_keyring:
             if self._why_not is None:
+                await within(None, load, "keyring import")
                 try:
                     self._why_not = await within(self._limit, partial(self._ring.prove, self._service), "keyring proof")
                 except TimeoutError:
