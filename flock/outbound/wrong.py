@@ -67,6 +67,5 @@ def _host(error: Exception, named: str) -> str:
 
 
 def _tls(error: Exception) -> str:
-    cause = getattr(error, "os_error", None)
-    reason = cause.reason if isinstance(cause, ssl.SSLError) else ""
-    return (reason or "the handshake failed").replace("_", " ").lower()
+    reason = getattr(getattr(error, "os_error", None), "reason", None)  # an SSLError that OpenSSL did not make has none
+    return str(reason or "the handshake failed").replace("_", " ").lower()

@@ -29,7 +29,10 @@ def broken(number: int) -> aiohttp.ClientOSError:
 @pytest.mark.parametrize(
     ("error", "proxy", "sent", "kind", "words"),
     [
-        (aiohttp.ClientConnectorDNSError(KEY, OSError(-2, "")), None, False, Unreached, "api.example.com has no address"),
+        (
+            aiohttp.ClientConnectorDNSError(KEY, OSError(-2, "")), None, False, Unreached,
+            "api.example.com has no address",
+        ),
         (
             aiohttp.ClientConnectorError(KEY, OSError(errno.ECONNREFUSED, SECRET)), None, False, Unreached,
             "api.example.com:443 does not answer: Connection refused",
@@ -62,9 +65,14 @@ def broken(number: int) -> aiohttp.ClientOSError:
             aiohttp.ServerDisconnectedError(), None, True, Dropped,
             "api.example.com:443 closed the connection without an answer",
         ),
-        (ValueError(SECRET), None, False, Unreached, "the request for api.example.com:443 has a header that cannot be sent"),
-        (aiohttp.ClientError(SECRET), None, True, Dropped, "api.example.com:443 broke the connection without an answer: "
-         "the connection failed"),
+        (
+            ValueError(SECRET), None, False, Unreached,
+            "the request for api.example.com:443 has a header that cannot be sent",
+        ),
+        (
+            aiohttp.ClientError(SECRET), None, True, Dropped,
+            "api.example.com:443 broke the connection without an answer: the connection failed",
+        ),
     ],
 )  # fmt: skip
 def test_every_error_has_its_words(
