@@ -14,6 +14,7 @@ from flock.clock import Clock
 from flock.contract.vendors import KeyCheck, VendorModel
 from flock.contract.vendors import Vendor as View
 from flock.errors import ConfigInvalid, Conflict, EngineUnreachable, FlockError, InvalidRequest, NotFound, UpstreamError
+from flock.outbound.addresses import is_near
 from flock.store.entries import VendorEntry
 from flock.upstream import Credential, Placement
 from flock.vendors import asking, sources, wanted
@@ -311,6 +312,11 @@ def _refuse_useless(vendor: Listed, new: Sequence[str]) -> None:
     if not vendor.base:
         hint = f"flock vendor add {name} --url https://llm.example.com/v1 < key.txt"
         raise InvalidRequest(f"{name} needs a URL: there is no usual one", hint=hint)
+    if vendor.base.startswith("http://") and not is_near(wanted.place_of(vendor.base)[0]):
+        raise InvalidRequest(
+            f"{vendor.base} would have the key cross the internet in the clear; flock speaks https there",
+            hint=f"flock vendor add {name} --url https{vendor.base.removeprefix('http')} < key.txt",
+        )
     if not new and not vendor.channel.states() and not vendor.own_credentials:
         raise InvalidRequest(
             f"no key for {name} came: it is read from standard input or FLOCK_VENDOR_KEY",

@@ -108,6 +108,7 @@ async def test_a_vendor_that_fails_says_what_it_said(around: Around, there: Serv
         ("groq", {"key": "sk-orc-" + "x" * 9}, InvalidRequest, "a key of flock's own"),
         ("groq", {"key": "k", "url": "api.groq.com"}, InvalidRequest, "is no URL of a vendor"),
         ("groq", {"key": "k", "url": "https://u:p@h"}, InvalidRequest, "holds no name and password"),
+        ("groq", {"key": "k", "url": "http://api.groq.com/v1"}, InvalidRequest, "the internet in the clear"),
         ("groq", {"key": "k", "dialect": "smoke"}, InvalidRequest, "anthropic, gemini, openai, responses"),
         ("azure", {"key": "k", "url": "https://a", "deployments": ["x"]}, InvalidRequest, "MODEL=DEPLOYMENT"),
         ("xai", {"key": "k", "url": "https://a"}, Conflict, '"xai/" stands before the models of x-ai'),
