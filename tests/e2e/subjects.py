@@ -2,9 +2,10 @@
 
 Owns the facts by which engines differ; tests ask them instead of naming engines. flock's own engines serve the smoke
 model, attached ones tiny-script; both say one sentence, and call one tool where it is offered. Called by the fixtures
-of test_anthropic_sdk.py, test_responses_sdk.py and test_openai_sdk_attached.py.
+of the tests of each SDK.
 """
 
+import asyncio
 import contextlib
 import inspect
 import json
@@ -115,6 +116,27 @@ async def every(stream: Any) -> list[Any]:
     """Return all events of either client's stream."""
     stream = await done(stream)
     return [event async for event in stream] if hasattr(stream, "__aiter__") else list(stream)
+
+
+async def taken(value: Any) -> Any:
+    """Take whatever the call of a client gives, a stream to its end."""
+    answer = await done(value)
+    return await every(answer) if hasattr(answer, "__aiter__") or hasattr(answer, "__next__") else answer
+
+
+async def left(stream: Any) -> None:
+    """Read a little of an async stream in a task and cancel that, as a server does when its own client has gone."""
+    begun = asyncio.Event()
+
+    async def read() -> None:
+        async for _ in stream:
+            begun.set()
+
+    task = asyncio.create_task(read())
+    await begun.wait()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 @contextlib.asynccontextmanager
