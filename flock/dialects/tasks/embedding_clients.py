@@ -176,9 +176,11 @@ def read_ollama(body: dict[str, Any], path: str) -> Wanted:
     """Return what a body of /api/embed or /api/embeddings wants. Raises InvalidRequest."""
     param = "prompt" if path == OLLAMA_EMBEDDINGS else "input"
     value = body.get(param)
-    if value is None or value in ("", []):
-        raise missing(param, f"add {param}: flock loads models by itself")
-    inputs, tokens = _inputs(value) if param == "input" else ([words(value, param)], False)
+    only_there = ""
+    if value is None or value in ("", []):  # an Ollama loads the model and gives no vectors
+        inputs, tokens, only_there = list[str](), False, f"{param} is empty, and only texts can be embedded"
+    else:
+        inputs, tokens = _inputs(value) if param == "input" else ([words(value, param)], False)
     if tokens:
         raise wrong("input[0]", "a string", 0)
     return Wanted(
@@ -186,6 +188,7 @@ def read_ollama(body: dict[str, Any], path: str) -> Wanted:
         dimensions=_dimensions(body.get("dimensions"), "dimensions"),
         truncate=switch(body.get("truncate"), "truncate"),
         rest=unknown(body, "model", param, "dimensions", "truncate"),
+        only_there=only_there,
     )
 
 

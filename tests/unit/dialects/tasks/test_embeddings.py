@@ -229,6 +229,24 @@ def test_what_only_gemini_can_say_is_refused_elsewhere() -> None:
         write(asked, "m", "openai")
 
 
+@pytest.mark.parametrize(
+    ("path", "body"), [(EMBED, {"model": "m"}), (EMBED, {"model": "m", "input": []}), (EMBEDDINGS, {"model": "m"})]
+)
+def test_an_empty_input_loads_a_model_of_ollamas_and_is_refused_elsewhere(path: str, body: dict[str, Any]) -> None:
+    asked = ask("embeddings", path, body)
+    assert write(asked, "m", "ollama").kind == "relay"
+    with pytest.raises(Unsupported, match="is empty, and only texts can be embedded"):
+        write(asked, "m", "openai")
+
+
+def test_an_answer_that_is_looked_into_names_the_model_as_the_client_does() -> None:
+    for encoding in ("float", "base64"):
+        body = {"model": "alias", "input": TEXTS, "encoding_format": encoding, "dimensions": 64}
+        sent = write(ask("embeddings", OPENAI, body), "tiny-embed", "openai")
+        for given_as in ("float", "base64"):
+            assert read(finished(sent, recorded(f"embeddings.llamacpp.{given_as}.json")))["model"] == "alias"
+
+
 # -- bad requests and bad answers
 
 
@@ -257,10 +275,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (BATCH, {"requests": [{"content": {"parts": [{"text": 5}]}}]}, "requests[0].content.parts[0].text"),
     (BATCH, gemini("a", outputDimensionality="8"), "requests[0].outputDimensionality"),
     (SINGLE, {"content": {"parts": [{"text": "a"}]}, "task_type": 5}, "taskType"),
-    (EMBED, {"model": "m"}, "input"),
-    (EMBED, {"model": "m", "input": []}, "input"),
     (EMBED, {"model": "m", "input": [5]}, "input[0]"),
-    (EMBEDDINGS, {"model": "m", "input": "a"}, "prompt"),
     (EMBEDDINGS, {"model": "m", "prompt": 5}, "prompt"),
 ]
 
