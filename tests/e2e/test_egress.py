@@ -130,7 +130,8 @@ def test_only_what_is_configured_is_contacted(models: dict[str, Path]) -> None:
 def traces() -> str:
     """Return the path of an strace that works here, "" for none: it may be missing, or tracing be forbidden."""
     found = shutil.which("strace") or ""
-    tried = found and subprocess.run([found, "-f", "-o", "/dev/null", "true"], capture_output=True, check=False)
+    argv = [found, "-f", "--seccomp-bpf", "-o", "/dev/null", "true"]
+    tried = found and subprocess.run(argv, capture_output=True, check=False)
     return found if tried and tried.returncode == 0 else ""
 
 
