@@ -26,7 +26,7 @@ async def check(fetch: Fetch, vendor: Vendor, credential: Credential) -> KeyChec
         status, _, body = await fetch.get(url or listed, _headers(vendor, credential))
     except OSError as error:
         return _told(vendor, credential, url or listed, "unreachable", None, _words(error))
-    if _refuses(status, body):
+    if vendor.channel.refuses(status, body):
         credential.failed(401, None)
         return _told(vendor, credential, url, "refused", status, _safe(_said(body), credential))
     if not 200 <= status < 300:
@@ -57,7 +57,7 @@ async def models(fetch: Fetch, vendor: Vendor, credential: Credential) -> list[F
             f"{vendor.name} cannot be asked for its models at {url}: {_words(error)}",
             hint=f"flock vendor test {vendor.name}",
         ) from None
-    if _refuses(status, body):
+    if vendor.channel.refuses(status, body):
         credential.failed(401, None)
         raise VendorKeyMissing(
             f"{vendor.name} refuses the key {credential.name} ({status})", hint=f"flock vendor test {vendor.name}"
@@ -69,11 +69,6 @@ async def models(fetch: Fetch, vendor: Vendor, credential: Credential) -> list[F
             hint=f"flock vendor test {vendor.name}",
         )
     return vendor.read_list(body)
-
-
-def _refuses(status: int, body: bytes) -> bool:
-    """Return whether an answer says that the key is not good; Google says so with 400 and a reason."""
-    return status in (401, 403) or (status == 400 and b"API_KEY_INVALID" in body)
 
 
 def _headers(vendor: Vendor, credential: Credential) -> dict[str, str]:

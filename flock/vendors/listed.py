@@ -67,6 +67,12 @@ class RowChannel:
                 return Lent({header: value})
         return None
 
+    def refuses(self, status: int, body: bytes) -> bool:
+        """Return whether an answer says that the key is not good: 401, 403, at some vendors 400 with certain words."""
+        if status == 400:
+            return any(words.encode() in body for words in self._row.key_faults)
+        return status in (401, 403)
+
     def states(self) -> tuple[KeyState, ...]:
         """Return the team's keys, also those that have not been read yet."""
         return self._pool.states()

@@ -42,6 +42,7 @@ class VendorRow:
     deployments: Mapping[str, str] = field(default_factory=dict[str, str])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     auth: str = "bearer"
+    key_faults: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -178,6 +179,7 @@ _CHECKS: Mapping[str, Check] = {
     "deployments": _pairs,
     "headers": _pairs,
     "auth": one_of(AUTHS),
+    "key_faults": words_of(tuple, 'words of an error, such as ["API_KEY_INVALID"]'),
     "prefixes": words_of(tuple, 'prefixes of model ids, such as ["groq/"]'),
     "models": some_globs,
     "kinds": _kinds,

@@ -41,6 +41,10 @@ class Team(Channel, Protocol):
         """What is sent with every request beside a key, unless the client's dialect says otherwise."""
         ...
 
+    def refuses(self, status: int, body: bytes) -> bool:
+        """Return whether an answer says that the key is not good, which is nothing of the caller's."""
+        ...
+
     def states(self) -> tuple[KeyState, ...]:
         """Return the team's keys, also those that have not been read yet; () turns the vendor off."""
         ...

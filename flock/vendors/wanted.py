@@ -9,7 +9,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from flock.errors import ConfigInvalid, InvalidRequest, NotFound
 from flock.plain import is_array
@@ -111,13 +111,29 @@ def _at(row: VendorRow | None, url: str) -> dict[str, object]:
             hint="flock vendor add NAME --url https://llm.example.com/v1",
         )
     found: dict[str, object] = {"base": url.rstrip("/"), "bases": {}}
-    if row is not None and row.layout == "azure":
+    if row is None:
+        return found
+    if row.layout == "azure":
         base, query = azure.read(url)
-        found |= {"base": base, **({"query": query} if query else {})}
+        return {"base": base, "bases": {}, **({"query": query} if query else {})}
+    # the same path at another host is the vendor's layout elsewhere: a region, a mirror; its other places are there too
+    alike = urlsplit(url).path.rstrip("/") == urlsplit(row.base).path.rstrip("/")
+    if alike:
+        found["bases"] = {place: there for place, base in row.bases.items() if (there := _there(base, row.base, url))}
     for field, otherwise in (("list", "/models"), ("check", "")):
-        if row is not None and getattr(row, field).startswith(("http://", "https://")):
-            found[field] = otherwise
+        if (place := str(getattr(row, field))).startswith(("http://", "https://")):
+            found[field] = (_there(place, row.base, url) if alike else "") or otherwise
     return found
+
+
+def _there(place: str, base: str, url: str) -> str:
+    """Return a place at the host of `url` when it is at the host of `base`, "" when it is elsewhere."""
+    here, there = urlsplit(place), urlsplit(url)
+    return urlunsplit(here._replace(scheme=there.scheme, netloc=there.netloc)) if _host(place) == _host(base) else ""
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.lower()
 
 
 def _pair(words: str) -> tuple[str, str]:

@@ -41,7 +41,7 @@ async def test_each_key_is_asked_about(there: Server) -> None:
         ((200, LIST), "ok"),
         ((401, REFUSED), "refused"),
         ((403, b""), "refused"),
-        ((400, {"error": {"message": "API key not valid.", "details": [{"reason": "API_KEY_INVALID"}]}}), "refused"),
+        ((400, {"error": {"message": "API key not valid.", "details": [{"reason": "API_KEY_INVALID"}]}}), "failed"),
         ((400, {"error": "odd"}), "failed"),
         ((404, b"nothing here"), "failed"),
         ((429, {"message": "slow down"}), "failed"),
