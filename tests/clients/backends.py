@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.clients.behind import Around, Backend, Served, spawned
 from tests.clients.client import Client
 from tests.clients.real_engines import embedded, real_llama_server, shared
-from tests.clients.roster import ROSTER
+from tests.clients.roster import FIRST, PROGRAMS, ROSTER
 from tests.fakes.scripted_answers import DONE, HELLO
 from tests.fakes.scripted_faces import FACES
 from tests.running import wait_for
@@ -22,13 +22,24 @@ NATIVE_CATALOG = "ollama:\n  dialects: [openai, anthropic, responses]\n"
 CELLS_OF_REAL = ("text", "tool")
 # what flock answers before it chooses an engine is tried once
 CELLS_OF_NATIVE = ("text", "plain", "tool", "tool-plain", "two", "abort", "cut")
-OWN_MODEL = {"aider text": "aider: where it has a model of its own that says the text of a file and nothing else"}
+TOOL_IS_ENOUGH = {
+    f"{name} text": "its tool cell ends with streamed text too, and every cell is tried with the scripted engine"
+    for name in PROGRAMS
+    if name not in FIRST
+}
+OWN_MODEL = {
+    **TOOL_IS_ENOUGH,
+    "aider text": "aider: where it has a model of its own that says the text of a file and nothing else",
+}
 # one model for all clients knows one way to call a tool
-ONE_WAY = {"continue": "one model serves all clients there, and calls Write as Claude Code has it, not as Continue"}
+ONE_WAY = {
+    **TOOL_IS_ENOUGH,
+    "continue": "one model serves all clients there, and calls Write as Claude Code has it, not as Continue",
+}
 SLOW_MLX = {
     **ONE_WAY,
     "qwen-code": "mlx: qwen-code's prompt of 27 000 tokens takes it 45 s on two cores",
-    "kilo": "mlx: kilo's prompt, which is much like opencode's, takes it 20 s on two cores",
+    "kilo": "mlx: kilo is an opencode that starts more slowly; opencode is tried",
     "text": "mlx takes seconds to read a prompt; its tool cell ends with streamed text too",
 }
 

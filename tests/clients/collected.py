@@ -14,11 +14,10 @@ from tests.clients.behind import Backend
 from tests.clients.bench import Bench, bench
 from tests.clients.cells import CELLS, Cell, not_applicable
 from tests.clients.client import RUN_SECONDS, Client
-from tests.clients.roster import ROSTER
+from tests.clients.roster import FIRST, ROSTER
 from tests.engines.real import START_SECONDS
 from tests.running import PATIENCE
 
-SLOW_CLIENTS = ("claude-code", "codex", "opencode", "qwen-code", "aider")
 SLOW_BACKENDS = ("mlx", "vllm")
 # the start of a back end, a whole run of a client, what is waited for afterwards
 TIMEOUT = pytest.mark.timeout(START_SECONDS + RUN_SECONDS + 2 * PATIENCE)
@@ -26,7 +25,7 @@ TIMEOUT = pytest.mark.timeout(START_SECONDS + RUN_SECONDS + 2 * PATIENCE)
 
 def slow(client: Client, backend: Backend) -> bool:
     """Say whether a client before a back end belongs to test_matrix.py."""
-    return client.installed_as in SLOW_CLIENTS or backend.name in SLOW_BACKENDS
+    return client.installed_as in FIRST or backend.name in SLOW_BACKENDS
 
 
 def cells(*, of_slow: bool) -> Iterator[object]:

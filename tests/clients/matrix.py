@@ -1,7 +1,9 @@
 """Print which clients work through flock with which engines.
 
-Starts a flock of its own in a temporary home. Cells: PASS, FAIL, and N/A where there is nothing to try; reasons stand
-below the table, and what a failed client printed too. A client or an engine that is not installed is a FAIL.
+Starts a flock of its own in a temporary home; no client reaches anything but 127.0.0.1, and which of them would try
+stands in its module. tests/engines/install/clients.sh, llm.sh, langchain.sh, llama_index.sh and pydantic_ai.sh install
+them. Cells: PASS, FAIL, and N/A where there is nothing to try; reasons stand below the table, and what a failed client
+printed too. A client or an engine that is not installed is a FAIL.
 usage: python -m tests.clients.matrix [--clients a,b] [--backends a,b] [--cells a,b]
            [--outside NAME=URL=MODEL=WORDS]   also a server that runs already; WORDS are part of what its model says
 """

@@ -46,6 +46,8 @@ _WAYS: tuple[Client, ...] = (
 PROGRAMS: dict[str, Client] = {client.name: client for client in _PROGRAMS}
 WAYS: dict[str, Client] = {client.name: client for client in _WAYS}
 ROSTER = PROGRAMS | WAYS
+# those that are tried with every cell before real engines too; of the others the cell of a tool is enough there
+FIRST = ("claude-code", "codex", "opencode", "qwen-code", "aider")
 
 
 def installer(client: Client) -> str:
