@@ -223,7 +223,7 @@ class Inference:
         """
         place = named.placements[0]
         native = place.upstream is not None and "ollama" in place.upstream.profile.dialects
-        if ask.dialect != "ollama" or native or not loading.is_load(ask):
+        if ask.dialect != "ollama" or ask.endpoint in TASKS or native or not loading.is_load(ask):
             return None
         if loading.is_unload(ask):
             raise Unsupported("flock itself decides when a model leaves memory", hint="leave out keep_alive: 0")
