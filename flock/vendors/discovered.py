@@ -8,6 +8,7 @@ import asyncio
 from collections import defaultdict
 
 from flock.clock import Clock
+from flock.errors import VendorKeyMissing
 from flock.vendors import asking
 from flock.vendors.vendor import Fetch, Found, Vendor
 
@@ -33,11 +34,20 @@ class Discovered:
         async with self._asking[name]:
             age = self._clock.monotonic() - self._asked_at.get(name, 0.0)
             if fresh or name not in self._lists or age > BELIEVED_SECONDS:
-                credential = (await vendor.channel.credentials())[0]
-                found = await asking.models(self._fetch, vendor, credential)
+                found = await self._by_any_key(vendor)
                 self._lists[name] = {model.id: model for model in found}
                 self._asked_at[name] = self._clock.monotonic()
             return self.known(name)
+
+    async def _by_any_key(self, vendor: Vendor) -> list[Found]:
+        """Return a vendor's list by the first key that it takes."""
+        *others, last = await vendor.channel.credentials()
+        for credential in others:
+            try:
+                return await asking.models(self._fetch, vendor, credential)
+            except VendorKeyMissing:
+                continue
+        return await asking.models(self._fetch, vendor, last)
 
     def known(self, vendor: str) -> list[Found]:
         """Return what is known of a vendor's models now."""

@@ -175,6 +175,11 @@ class Vendors:
         StorageFailed.
         """
         wanted.refuse_name(name)
+        if test and not self.enabled:
+            raise Conflict(
+                f"{name} is not asked about the key: router.fallback.enabled is false, so no vendor is contacted",
+                hint=f"flock vendor add {name} --no-test < key.txt",
+            )
         async with self._changing:
             self._refuse_taken(name)
             before = self._added.entries.get(name, VendorEntry(name, {}, 0, self._clock.now()))

@@ -15,7 +15,7 @@ from flock.errors import (
 )
 from flock.store.entries import VendorEntry
 from flock.vendors.discovered import BELIEVED_SECONDS
-from tests.unit.vendors.conftest import LIST, REFUSED, Around, raised
+from tests.unit.vendors.conftest import BAD, GOOD, LIST, REFUSED, Around, raised, running
 from tests.unit.vendors.standing import Kept, Rows, Server, server, vendors
 
 
@@ -89,6 +89,9 @@ async def test_what_cannot_be_asked(around: Around) -> None:
     off = Around(environment={"GROQ_API_KEY": "k"}, enabled=False)
     assert "router.fallback.enabled is false" in (await raised(Conflict, off.vendors.test("groq"))).sentence
     await raised(Conflict, off.vendors.models("groq"))
+    error = await raised(Conflict, off.vendors.add("groq", key="k"))
+    assert "no vendor is contacted" in error.sentence
+    assert (await off.vendors.add("groq", key="k", test=False)).state == "off"
 
 
 # -- models
@@ -141,6 +144,13 @@ async def test_a_key_that_the_list_refuses_never_looks_like_the_callers(around: 
     there.answers["/v1/models"] = (502, {"error": {"message": "s3cret-key"}})
     error = await raised(UpstreamError, around.vendors.models("box"))
     assert "s3cret" not in error.sentence
+
+
+async def test_a_list_is_shown_to_the_first_key_that_is_taken() -> None:
+    async with running("groq", BAD, GOOD) as (fake, found):
+        assert len(await found.models("groq")) == 4
+        assert len(fake.requests) == 2
+        assert [key.state for key in found.row("groq").keys] == ["resting", "ready"]
 
 
 async def test_a_list_that_failed_is_not_believed(around: Around, there: Server) -> None:

@@ -2,18 +2,14 @@
 path of each row is one that the vendor has, keys are shown as it wants them, its list is read.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import pytest
-from aiohttp import web
 
 from flock.vendors.listed import Listed
-from flock.vendors.registry import Vendors
-from flock.vendors.row import VendorRow, overlaid
-from tests.fakes.vendor import Vendor as Fake
+from flock.vendors.row import VendorRow
 from tests.fakes.vendor_rows import ROWS
+from tests.unit.vendors.conftest import BAD, GOOD, placed, running
 from tests.unit.vendors.standing import At, catalog, vendors
 
 SPOKEN = {
@@ -36,11 +32,6 @@ TASKS = {
     ("speech", "openai"): ("/v1/audio/speech", "speech"),
     ("images", "openai"): ("/v1/images/generations", "images"),
 }
-GOOD, BAD = "good-key-of-the-team", "bad-key-of-the-team"
-
-
-def placed(row: VendorRow, url: str = "https://box.openai.azure.com") -> VendorRow:
-    return row if row.base else overlaid(row, {"base": url})
 
 
 def asked(row: VendorRow) -> list[tuple[str, str]]:
@@ -62,25 +53,6 @@ def test_each_path_of_a_row_is_one_that_the_vendor_has(name: str) -> None:
         url = urlsplit(channel.url(path, "m"))
         assert ROWS[name].task("POST", url.path)[0] == task, url.geturl()
         assert ROWS[name].auth_of(url.path) == row.auth
-
-
-@asynccontextmanager
-async def running(name: str, *keys: str) -> AsyncIterator[tuple[Fake, Vendors]]:
-    """Run a fake, and the vendors of a daemon whose environment has these keys for it."""
-    fake = Fake(ROWS[name], [GOOD])
-    runner = web.AppRunner(fake.app())
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    row = placed(catalog()[name])
-    url = urlunsplit(urlsplit(row.base)._replace(scheme="http", netloc=f"127.0.0.1:{runner.addresses[0][1]}"))
-    variable = row.variables[0]
-    environment = {variable if not i else f"{variable}_{i + 1}": key for i, key in enumerate(keys)}
-    found = vendors(environment=environment, urls={name: url})
-    try:
-        yield fake, found
-    finally:
-        await found.client.close()  # type: ignore[attr-defined]
-        await runner.cleanup()
 
 
 @pytest.mark.parametrize("name", list(ROWS))
