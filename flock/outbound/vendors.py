@@ -15,6 +15,7 @@ from typing import Any
 from weakref import WeakSet
 
 import aiohttp
+from multidict import CIMultiDict
 from yarl import URL
 
 from flock import __version__
@@ -152,16 +153,19 @@ class VendorClient:
         more: dict[str, Any] = {"ssl": tls} if tls is not None else {}
         if proxy is not None:
             more["proxy"] = proxy.url
-        sent = {"User-Agent": f"flock/{__version__}", **headers, "Accept-Encoding": "identity"}
+        sent = CIMultiDict(headers)
+        sent.setdefault("User-Agent", f"flock/{__version__}")
+        sent["Accept-Encoding"] = "identity"
         if proxy is not None and proxy.authorization:
             shown = {"Proxy-Authorization": proxy.authorization}
             # of a tunnel the proxy sees its own request only, of plain HTTP the one that it passes on without this
             if target.scheme == "https":
                 more["proxy_headers"] = shown
             else:
-                sent |= shown
+                sent.update(shown)
         if method == "POST":
-            sent = {"Content-Type": "application/json", **sent, "Content-Length": str(len(body))}
+            sent.setdefault("Content-Type", "application/json")
+            sent["Content-Length"] = str(len(body))
             more["data"] = attempt.pieces(body)
         try:
             async with attempt.limited(len(body)):

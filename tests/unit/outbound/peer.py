@@ -14,9 +14,10 @@ BLOCK = b"x" * 65536
 
 @dataclass
 class Seen:
-    """One request: its first line, headers in lower case, body."""
+    """One request: its first line, the names of its headers as they came, headers in lower case, body."""
 
     line: str
+    names: list[str]
     headers: dict[str, str]
     body: bytes
 
@@ -52,7 +53,7 @@ class Peer:
                 if path == "/takes-nothing":
                     await self.go.wait()
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
-                self.seen.append(Seen(head[0], headers, body))
+                self.seen.append(Seen(head[0], [line.partition(":")[0] for line in head[1:] if line], headers, body))
                 count += 1
                 if not await self.behave(path, count, writer, reader):
                     return

@@ -86,9 +86,13 @@ async def test_the_request_arrives_as_it_is_and_nothing_is_added_that_tells(peer
 
 
 async def test_an_upload_keeps_its_own_type(peer: Peer, make: Make) -> None:
-    exchange = await make().send(peer.url("/"), {"content-type": "multipart/form-data; boundary=b"}, b"--b--")
+    own = {"content-type": "multipart/form-data; boundary=b", "accept-encoding": "gzip", "user-agent": "a client"}
+    exchange = await make().send(peer.url("/"), own, b"--b--")
     exchange.release()
-    assert peer.seen[0].headers["content-type"] == "multipart/form-data; boundary=b"
+    (seen,) = peer.seen
+    assert seen.headers["content-type"] == "multipart/form-data; boundary=b"
+    assert (seen.headers["accept-encoding"], seen.headers["user-agent"]) == ("identity", "a client")
+    assert len(seen.names) == len(set(map(str.lower, seen.names)))
 
 
 async def test_connections_are_used_again_and_no_cookie_comes_back(peer: Peer, make: Make) -> None:
