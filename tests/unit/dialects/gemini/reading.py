@@ -13,7 +13,8 @@ from google.genai.types import GenerateContentResponse, HttpOptions
 from flock.dialects.ask import Ask
 from flock.dialects.gemini import server, upstream
 from flock.dialects.half import Addressing, Outgoing
-from flock.dialects.ir import Event, Request
+from flock.dialects.ir import Event, Message, Part, Request
+from flock.dialects.table import SERVERS
 from flock.wire.sse import Frames, split
 
 Json = dict[str, Any]
@@ -54,6 +55,23 @@ def asked(body: Json | None = None, **fields: Any) -> Request:
 def sent(request: Request, model: str = "gemini-3-pro-preview", **options: Any) -> Outgoing:
     """Return what goes to an engine."""
     return upstream.write_request(request, model, stream=False, **options)
+
+
+def from_chat(*messages: Json, **fields: Any) -> Request:
+    """Return the request of a chat client."""
+    body = {"model": "m", "messages": list(messages) or [{"role": "user", "content": "hi"}], **fields}
+    server = SERVERS["openai"]
+    return server.read_request(server.read_ask(json.dumps(body).encode(), "/v1/chat/completions"))
+
+
+def told(*messages: Message, model: str = "gemini-2.5-flash", **fields: Any) -> Outgoing:
+    """Return what is sent of a conversation."""
+    return sent(Request("openai", "m", list(messages), **fields), model)
+
+
+def user(*parts: Part) -> Message:
+    """Return a user's turn."""
+    return Message("user", [*parts])
 
 
 def events_of(data: bytes, size: int = 0) -> list[Event]:
