@@ -39,6 +39,7 @@ ONE_WAY = {
 SLOW_MLX = {
     **ONE_WAY,
     "qwen-code": "mlx: qwen-code's prompt of 27 000 tokens takes it 45 s on two cores",
+    "gemini-cli": "mlx: reading Gemini CLI's prompt took it two minutes on two busy cores",
     "kilo": "mlx: kilo is an opencode that starts more slowly; opencode is tried",
     "text": "mlx takes seconds to read a prompt; its tool cell ends with streamed text too",
 }

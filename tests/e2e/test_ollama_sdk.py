@@ -96,8 +96,8 @@ async def test_generate(client: Any, on: Subject) -> None:
 
 async def test_loading_a_model_answers_at_once(client: Any, on: Subject) -> None:
     """What clients send to load a model before they need it."""
-    for asked in (client.generate(on.model, keep_alive="5m"), client.chat(on.model)):
-        answer = await done(asked)
+    for verb, more in ((client.generate, {"keep_alive": "5m"}), (client.chat, {})):
+        answer = await done(verb(on.model, **more))
         assert (answer.model, answer.done) == (on.model, True)
 
 
