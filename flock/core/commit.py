@@ -96,7 +96,8 @@ class Commit:
         self._first()
         if sent.finish is None:
             record.usage = sent.usage_of(body)
-            return Answer(exchange, body)
+            named = exchange.content_type.lower().startswith(b"application/json") and self._is_renamed()
+            return Answer(exchange, echoed(body, self._ask.model) if named else body)
         done = sent.finish(body, exchange.content_type.decode("latin-1"))
         record.usage = done.usage
         return Answer(exchange, done.body, done.content_type)

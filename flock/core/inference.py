@@ -42,6 +42,7 @@ from flock.errors import (
 from flock.outbound.exchange import Exchange
 from flock.outbound.pool import Pools
 from flock.policy.keys import ANYONE, Key
+from flock.profile import TASKS
 from flock.routing.choose import choose
 from flock.routing.health import Health
 from flock.upstream import Placement, Upstream
