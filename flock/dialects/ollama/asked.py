@@ -13,7 +13,7 @@ from flock.dialects.ollama.turns import WHOLE, Turns, read_prompt
 from flock.dialects.ollama.words import GENERATED, LEVELS, NAME, NUMBERS, WHOLE_NUMBERS
 from flock.dialects.openai.checks import at, fields_of, items_of, number, switch, whole, words, wrong
 from flock.dialects.openai.offers import read_tools
-from flock.errors import InvalidRequest
+from flock.errors import InvalidRequest, Unsupported
 from flock.plain import is_object
 
 _UNDERSTOOD = frozenset(
@@ -45,6 +45,21 @@ def read_request(ask: Ask) -> Request:
     if extras:
         request.extras[NAME] = extras
     return request
+
+
+def check_elsewhere(ask: Ask) -> None:
+    """Raise Unsupported for what nobody but an Ollama can do; to be called before a request goes to another engine.
+
+    A prompt without a template, tokens of an earlier answer, text behind the answer: without them the model would be
+    asked something else.
+    """
+    found = [name for name in WHOLE if ask.endpoint == "generate" and ask.body.get(name)]
+    if found:
+        raise Unsupported(
+            f"{' and '.join(found)} of /api/generate cannot be translated for this model's engine",
+            hint="send a plain prompt, or the conversation to /api/chat",
+            details=at(found[0]),
+        )
 
 
 def _options(options: Json, request: Request, extras: Json) -> None:

@@ -12,7 +12,7 @@ import orjson
 from flock.dialects.ask import Ask
 from flock.dialects.history import parse
 from flock.dialects.ollama.answer import write_reply
-from flock.dialects.ollama.asked import read_request
+from flock.dialects.ollama.asked import check_elsewhere, read_request
 from flock.dialects.ollama.faults import http_status, stream_fault, write_fault
 from flock.dialects.ollama.loading import is_load, is_unload, write_loaded
 from flock.dialects.ollama.uses import features
@@ -82,6 +82,7 @@ __all__ = [
     "GENERATE",
     "KEEPALIVE",
     "STREAM_TYPE",
+    "check_elsewhere",
     "features",
     "http_status",
     "is_load",

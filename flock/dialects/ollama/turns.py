@@ -19,8 +19,8 @@ from flock.plain import is_object
 
 ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 _KNOWN = ("role", "content", "thinking", "images", "tool_calls", "tool_name", "tool_call_id")
-# Of /api/generate: what a conversation cannot stand for, since the model would be asked something else. Kept as
-# content, which every other dialect refuses by this name.
+# Of /api/generate: what a conversation cannot stand for, since the model would be asked something else. Kept as content
+# for an Ollama; `asked.check_elsewhere` refuses it for others.
 WHOLE = ("raw", "context", "suffix")
 
 

@@ -190,8 +190,14 @@ def test_a_prompt_is_a_conversation() -> None:
 def test_what_only_ollama_can_do_is_refused_by_its_name(name: str) -> None:
     request = ask(request_of(f"generate_{name}"))
     assert any(isinstance(part, Opaque) and part.type == name for part in request.messages[-1].parts)
-    with pytest.raises(Unsupported, match=f"'{name}'"):
-        openai.write_request(request, "m", stream=False)
+    with pytest.raises(Unsupported, match=f"{name} of /api/generate") as caught:
+        server.check_elsewhere(first(request_of(f"generate_{name}")))
+    assert caught.value.details == {"param": name}
+
+
+@pytest.mark.parametrize("body", [chat(), request_of("generate"), {"model": "m", "prompt": "x", "raw": False}])
+def test_everything_else_can_be_translated(body: dict[str, Any]) -> None:
+    server.check_elsewhere(first(body))
 
 
 def test_a_template_is_left_out_by_its_name() -> None:
