@@ -204,7 +204,8 @@ async def test_tool_choice(client: Api, on: Subject) -> None:
     forced = await done(client.models.generate_content(model=on.model, contents="Hello", config=named))
     (call,) = forced.function_calls
     assert call.name == "other"
-    assert isinstance(call.args["city"], str)
+    if on.kind != "vllm":  # holds the arguments of strict tools alone to their schema, and Gemini has no word for strict
+        assert isinstance(call.args["city"], str)
 
 
 @pytest.mark.pitfall(63)
