@@ -204,7 +204,7 @@ async def test_tool_choice(client: Api, on: Subject) -> None:
     forced = await done(client.models.generate_content(model=on.model, contents="Hello", config=named))
     (call,) = forced.function_calls
     assert call.name == "other"
-    if on.kind != "vllm":  # holds the arguments of strict tools alone to their schema, and Gemini has no word for strict
+    if on.kind != "vllm":  # holds only what strict tools are called with to their schema; Gemini has no word for strict
         assert isinstance(call.args["city"], str)
 
 

@@ -63,7 +63,8 @@ async def test_chat(client: Any, on: Subject) -> None:
     assert (answer.done, answer.done_reason) == (True, "stop")
     assert not answer.message.tool_calls
     assert answer.created_at
-    assert answer.total_duration > 0
+    if on.kind in ("embedded", "llamacpp"):  # the engines that tell their times
+        assert answer.total_duration > 0
     row = next(iter(on.flock.json("request", "ls")))
     explanation = explained(on.flock, row["id"])
     assert (explanation["plan"], explanation["endpoint"]) == ("translate", "chat")
