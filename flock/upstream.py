@@ -47,6 +47,10 @@ class Channel(Protocol):
         """Return the team's keys, those that rest last. Raises VendorKeyMissing, never an empty list."""
         ...
 
+    def refuses(self, status: int, body: bytes) -> bool:
+        """Return whether an answer says that the key is not good; some vendors say that with status 400."""
+        ...
+
     def lend(self, headers: dict[str, str]) -> Credential | None:
         """Return the caller's own credential of these headers (lower-case names) where the vendor's row permits that
         it passes through, None otherwise.

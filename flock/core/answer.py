@@ -19,7 +19,7 @@ TAIL_BYTES = 4096
 AGAIN = "send the request again; how the engines are: flock engine ls"
 # An engine that has told why it stopped says no more than its usage; one that does not end then is not waited for
 END_SECONDS = 3.0
-_STREAM, _JSON = "text/event-stream; charset=utf-8", "application/json"
+_JSON = "application/json"
 
 
 class Tap(Protocol):
@@ -147,7 +147,7 @@ class RawTap:
 def said(crossing: Crossing, reply: Reply, to: Addressing, *, stream: bool, exchange: Exchange | None = None) -> Answer:
     """Return a whole reply as the answer of a client that asked for a stream, or for one piece."""
     if stream:
-        return Answer(exchange, crossing.replayed(reply, to), _STREAM)
+        return Answer(exchange, crossing.replayed(reply, to), crossing.server.STREAM_TYPE)
     return Answer(exchange, crossing.whole(reply, to), _JSON)
 
 

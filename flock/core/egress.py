@@ -13,7 +13,7 @@ from flock.core.refusal import seconds_of
 from flock.dialects.ask import Ask
 from flock.dialects.plan import Plan
 from flock.errors import EngineUnreachable
-from flock.outbound.exchange import Exchange
+from flock.outbound.exchange import Exchange, Sink
 from flock.routing.health import Health
 from flock.upstream import Channel, Credential, Upstream
 
@@ -58,7 +58,7 @@ class Egress:
     ) -> Exchange | None:
         """Return the exchange, None where the next key may fare better."""
         exchange = await self._sent(upstream, made, channel, credential)
-        if exchange.status not in _ANOTHER_KEY:
+        if not _is_refused(exchange):
             return exchange
         record.notes.append(f"{upstream.engine} answered {exchange.status} to {credential.name}: the next key is tried")
         exchange.release()
@@ -79,12 +79,66 @@ class Egress:
             credential.failed(0, None)
             self._health.failed(upstream.name)
             raise unreachable(upstream, error) from None
-        if exchange.status in _ANOTHER_KEY:
+        if exchange.status == 400:
+            exchange = await _looked_into(exchange, channel)
+        if _is_refused(exchange):
             wait = seconds_of(exchange.retry_after.decode("latin-1"), self._clock.now())
-            credential.failed(exchange.status, None if wait is None else float(wait))
+            status = 401 if isinstance(exchange, _BadKey) else exchange.status
+            credential.failed(status, None if wait is None else float(wait))
         else:
             credential.served()
         return exchange
+
+
+class _Read:
+    """An exchange whose body had to be read to know what it says."""
+
+    complete = untouched = False
+
+    def __init__(self, exchange: Exchange, body: bytes) -> None:
+        self._exchange = exchange
+        self._body = body
+        self.status, self.content_type, self.retry_after = exchange.status, exchange.content_type, exchange.retry_after
+
+    async def body(self) -> bytes:
+        return self.taken()
+
+    async def more(self) -> bytes:
+        return self.taken()
+
+    def taken(self) -> bytes:
+        body, self._body = self._body, b""
+        return body
+
+    def stream_to(self, sink: Sink) -> None:
+        self._exchange.stream_to(sink)
+
+    def pause(self) -> None:
+        self._exchange.pause()
+
+    def resume(self) -> None:
+        self._exchange.resume()
+
+    def release(self) -> None:
+        self._exchange.release()
+
+
+class _BadKey(_Read):
+    """An answer of status 400 that refuses the key, not the request."""
+
+
+async def _looked_into(exchange: Exchange, channel: Channel) -> Exchange:
+    try:
+        body = await exchange.body()
+    except BaseException:
+        exchange.release()
+        raise
+    return (_BadKey if channel.refuses(exchange.status, body) else _Read)(exchange, body)
+
+
+def _is_refused(exchange: Exchange) -> bool:
+    """Return whether another key may fare better."""
+    return exchange.status in _ANOTHER_KEY or isinstance(exchange, _BadKey)
 
 
 def unreachable(upstream: Upstream, error: OSError) -> EngineUnreachable:

@@ -22,9 +22,9 @@ async def list_models(context: Context, _op: ListModels, _actor: Actor) -> list[
 
 
 def listed(context: Context) -> list[Model]:
-    """Return every model, the default marked and first: the configured one, else the first that was added."""
+    """Return every model, the default marked and first: the one that a chat without a model's name goes to."""
     models = context.registry.models()
-    default = context.inference.names.default_model or next(iter(context.registry.table), "")
+    default = context.inference.names.default(context.registry.table)
     marked = [replace(m, default=m.id == default) for m in models]
     return sorted(marked, key=lambda m: not m.default)
 

@@ -59,7 +59,7 @@ class Names:
 
         `kind` is the kind of model that is needed: which one an empty name means hangs on it.
         """
-        default = self._default(table, kind)
+        default = self.default(table, kind)
         name = wanted or default
         if placements := table.get(name):
             return Named(name, placements)
@@ -81,9 +81,9 @@ class Names:
                 found = default if target == DEFAULT else target
                 if placements := table.get(found) or vendors(found):
                     return Named(found, placements, pattern)
-        raise self._unknown(name, table)
+        raise self._unknown(name, table, kind)
 
-    def _default(self, table: Table, kind: str) -> str:
+    def default(self, table: Table, kind: str = "chat") -> str:
         """Return the model that an empty name means: of the kind, or perhaps of it; "" where there is none."""
         if kind == "chat" and self.default_model:
             return self.default_model
@@ -91,11 +91,12 @@ class Names:
         unknown = [model for model, places in table.items() if not places[0].kind]
         return next(iter(of_kind + unknown), "")
 
-    def _unknown(self, name: str, table: Table) -> ModelNotFound:
+    def _unknown(self, name: str, table: Table, kind: str) -> ModelNotFound:
         nearest = difflib.get_close_matches(name, list(table), n=3, cutoff=0.4)
         hint = f"did you mean {nearest[0]}? " if nearest else ""
+        none = f"no model for {kind} is installed" if table else "no model is installed"
         return ModelNotFound(
-            f"there is no model {name!r} here" if name else "no model is installed and the request names none",
+            f"there is no model {name!r} here" if name else f"{none} and the request names none",
             hint=f"{hint}list them: flock model ls",
             details={"param": "model", "nearest": nearest or list(table)[:5]},
         )

@@ -29,7 +29,8 @@ def check(
     overflow = read_overflow(status, body)
     if overflow is not None:
         raise too_long(words, *overflow)
-    if status in (401, 402, 403) and not lent:
+    refused = status == 402 or (upstream.channel.refuses(status, body) if upstream.channel else status in (401, 403))
+    if refused and not lent:
         raise _wrong_key(upstream, status, words)
     details = {} if wait is None else {"retry_after": wait}
     if status == 429:

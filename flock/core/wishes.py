@@ -6,12 +6,12 @@ core/inference.py.
 
 from dataclasses import dataclass, replace
 
-import orjson
-
 from flock.core.names import SORTS
 from flock.dialects.ask import Ask
+from flock.dialects.plan import dumped
 from flock.errors import InvalidRequest
 from flock.plain import is_object
+from flock.text import one_line
 
 FIELD = "flock"
 HEADER = "x-flock-sort"
@@ -44,9 +44,9 @@ def wishes(ask: Ask) -> tuple[Ask, Wishes]:
         _check("flock.sort", value)
         sort = str(value)
     body = {name: value for name, value in ask.body.items() if name != FIELD}
-    return replace(ask, body=body, raw=orjson.dumps(body)), Wishes(sort)
+    return replace(ask, body=body, raw=dumped(body)), Wishes(sort)
 
 
 def _check(name: str, value: object) -> None:
-    if value not in _SORTS:
-        raise InvalidRequest(f"{name} {value!r} is no order", hint=f"one of {', '.join(sorted(_SORTS))}")
+    if not isinstance(value, str) or value not in _SORTS:
+        raise InvalidRequest(f"{name} {one_line(str(value), 100)!r} is no order", hint=f"one of {', '.join(sorted(_SORTS))}")

@@ -194,18 +194,12 @@ def _relay(ask: Ask, target: Target, changed: dict[str, Any], edits: list[str]) 
 def _window(request: Request, target: Target, asked: int | None = None) -> tuple[int, list[str]]:
     """Return the window an Ollama is to load the model with, and what people read of it. Raises ContextTooLong.
 
-    `asked` is the one the client names: it is never made smaller.
+    `asked` is the one the client names: a larger one than is needed stays, up to the model's largest.
     """
-    known = [window for window in (target.window, asked) if window]
-    window = num_ctx(
-        estimate(request),
-        request.max_tokens,
-        loaded=max(known, default=None),
-        largest=target.context,
-        fits=None,
-    )
+    window = num_ctx(estimate(request), request.max_tokens, loaded=target.window, largest=target.context, fits=None)
+    window = max(window, min(asked or 0, target.context or asked or 0))
     loaded = f", loaded with {target.window}" if target.window else ""
-    return window, [f"options.num_ctx: {window}{loaded}"]
+    return window, [f"options.num_ctx: {window}{loaded}", "truncate: false"]
 
 
 def _same_dialect(ask: Ask, target: Target) -> Crossing:
@@ -253,6 +247,8 @@ def _translation(
     for feature, words in (("many", "more than one answer (n > 1)"), ("logprobs", "logprobs")):
         if feature in features and dialect != ask.dialect:
             raise Unsupported(f"{words} cannot be had from {target.profile.title} in this dialect", hint="leave it out")
+    if ask.dialect == "ollama" and dialect != "ollama":
+        ollama_server.check_elsewhere(ask)
     asked = replace(ask, body={**ask.body, **changed}) if changed else ask
     request = SERVERS[ask.dialect].read_request(asked)
     lost: list[str] = []

@@ -14,7 +14,10 @@ from flock.plain import is_object
 
 # Error types and codes that say it by themselves: llama.cpp's, OpenAI's, LiteLLM's and OpenRouter's
 _CODES = frozenset(
-    {"exceed_context_size_error", "context_length_exceeded", "context_window_exceeded", "context_length_error"}
+    {
+        *("exceed_context_size_error", "context_length_exceeded", "context_window_exceeded", "context_length_error"),
+        "tokens_limit_reached",
+    }
 )
 _NUMBER = r"(\d[\d,]*)"
 # (pattern, group of the prompt's tokens, group of the window; 0: not told)
@@ -48,6 +51,16 @@ _SENTENCES: tuple[tuple[re.Pattern[str], int, int], ...] = tuple(
         # Ollama: how much too long, not how long
         (r"prompt too long; exceeded max context length", 0, 0),
         (r"input length exceeds the context length", 0, 0),
+        (r"prompt is longer than the context length", 0, 0),
+        # vendors: Gemini; Together (text-generation-inference); Fireworks; Cohere; Mistral; xAI; GitHub Models; Qwen
+        (rf"input token count \({_NUMBER}\) exceeds the maximum number of tokens allowed \({_NUMBER}\)", 1, 2),
+        (rf"must be <= {_NUMBER}\. Given: {_NUMBER} `inputs` tokens", 2, 1),
+        (rf"prompt is too long: {_NUMBER}, model maximum context length: {_NUMBER}", 1, 2),
+        (rf"too many tokens: size limit exceeded by {_NUMBER} tokens.*limit for this model is {_NUMBER} tokens", 0, 2),
+        (rf"prompt contains {_NUMBER} tokens.*too large for model with {_NUMBER} maximum context length", 1, 2),
+        (rf"maximum prompt length is {_NUMBER} but the request contains {_NUMBER} tokens", 2, 1),
+        (rf"request body too large for .*max size: {_NUMBER} tokens", 0, 1),
+        (rf"range of input length should be \[1, {_NUMBER}\]", 0, 1),
         # LM Studio
         (rf"keep the first {_NUMBER} tokens when .*context length of only {_NUMBER} tokens", 1, 2),
         (rf"n_keep:? *\(?{_NUMBER}\)? *>= *n_ctx:? *\(?{_NUMBER}\)?", 1, 2),

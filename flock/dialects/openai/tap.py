@@ -12,6 +12,7 @@ import orjson
 from flock.dialects.ir import Usage
 from flock.dialects.openai.usage import read_usage
 from flock.plain import is_array, is_object
+from flock.text import one_line
 from flock.wire.sse import Frames, data_of, split
 
 # The last frames of a stream (finish, usage with engine timings, [DONE]) stay well below this in every engine seen.
@@ -31,7 +32,7 @@ def read_fault(body: bytes) -> str:
     try:
         answer: Any = orjson.loads(body)
     except ValueError:
-        return body[:300].decode("utf-8", "replace").strip()
+        return _page_title(body) if body[:20].lstrip()[:1] == b"<" else body[:300].decode("utf-8", "replace").strip()
     if is_object(answer):
         found = answer.get("error", answer.get("detail", answer.get("message")))
         if is_object(found):
@@ -41,6 +42,15 @@ def read_fault(body: bytes) -> str:
         if isinstance(found, str):
             return found
     return ""
+
+
+_TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+
+
+def _page_title(page: bytes) -> str:
+    """Return the title of an HTML page: what a proxy or a balancer says in place of the server behind it."""
+    found = _TITLE.search(page[:4096])
+    return one_line(found[1].decode("utf-8", "replace"), 200).strip() if found else ""
 
 
 def is_fault(body: bytes) -> bool:
