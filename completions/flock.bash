@@ -29,7 +29,7 @@ _flock_words() {
             continue
         fi
         case $word in
-        --actor|--grace|--limit|--lines|--name|--user) value=$word ;;
+        --actor|--api-version|--deployment|--dialect|--grace|--limit|--lines|--name|--tag|--url|--user|--vendors) value=$word ;;
         -*) ;;
         *)
             count=$((count + 1))
@@ -40,7 +40,7 @@ _flock_words() {
     done
     if [ -n "$value" ]; then return 0; fi
     if [ "$count" = 0 ]; then
-        printf '%s\n' up down status model engine token usage request explain job audit config logs doctor version completion --help --version
+        printf '%s\n' up down status model engine vendor token secret usage request explain job audit config logs doctor version completion --help --version
         return 0
     fi
     case $first in
@@ -84,11 +84,34 @@ _flock_words() {
             ;;
         esac
         ;;
+    vendor)
+        case "$count:$second" in
+        1:) printf '%s\n' ls show test models add remove --help ;;
+        *:ls)
+            printf '%s\n' --all --json --quiet -q --help -h
+            ;;
+        *:show)
+            printf '%s\n' --json --quiet -q --help -h
+            ;;
+        *:test)
+            printf '%s\n' --json --quiet -q --help -h
+            ;;
+        *:models)
+            printf '%s\n' --fresh --json --quiet -q --help -h
+            ;;
+        *:add)
+            printf '%s\n' --url --dialect --api-version --deployment --tag --own-credentials --test --no-test --json --quiet -q --help -h
+            ;;
+        *:remove)
+            printf '%s\n' --json --quiet -q --yes -y --help -h
+            ;;
+        esac
+        ;;
     token)
         case "$count:$second" in
         1:) printf '%s\n' create ls revoke --help ;;
         *:create)
-            printf '%s\n' --admin --json --quiet -q --copy --help -h
+            printf '%s\n' --admin --vendors --json --quiet -q --copy --help -h
             ;;
         *:ls)
             printf '%s\n' --all --json --quiet -q --help -h
@@ -96,6 +119,23 @@ _flock_words() {
         *:revoke)
             printf '%s\n' --json --quiet -q --help -h
             if [ "$count" = 2 ]; then _flock_ids tokens; fi
+            ;;
+        esac
+        ;;
+    secret)
+        case "$count:$second" in
+        1:) printf '%s\n' ls status lock unlock --help ;;
+        *:ls)
+            printf '%s\n' --json --quiet -q --help -h
+            ;;
+        *:status)
+            printf '%s\n' --json --quiet -q --help -h
+            ;;
+        *:lock)
+            printf '%s\n' --json --quiet -q --help -h
+            ;;
+        *:unlock)
+            printf '%s\n' --for-good --json --quiet -q --help -h
             ;;
         esac
         ;;

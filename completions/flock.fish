@@ -27,7 +27,7 @@ function __flock_past
             continue
         end
         switch $word
-            case --actor --grace --limit --lines --name --user
+            case --actor --api-version --deployment --dialect --grace --limit --lines --name --tag --url --user --vendors
                 set value $word
             case '-*'
             case '*'
@@ -57,7 +57,7 @@ end
 # Whether file names would be wrong: the line is ours. `flock` may be the other flock, whose first word is a file.
 function __flock_ours
     set -l past (__flock_past)
-    contains -- "$past[1]" up down status model engine token usage request explain job audit config logs doctor version completion
+    contains -- "$past[1]" up down status model engine vendor token secret usage request explain job audit config logs doctor version completion
 end
 
 # "file:" and the paths that begin as the word does.
@@ -128,7 +128,7 @@ for program in flock flockctl
     complete -c $program -n '__flock_in engine ls' -s q
     complete -c $program -n '__flock_in engine ls' -l help
     complete -c $program -n '__flock_in engine ls' -s h
-    complete -c $program -n '__flock_is engine' -a attach -d 'Adopt a running OpenAI-compatible server; flock never starts or stops it.'
+    complete -c $program -n '__flock_is engine' -a attach -d 'Adopt a running OpenAI-compatible server, whisper-server or piper; flock never starts or stops it.'
     complete -c $program -n '__flock_in engine attach' -l name -x
     complete -c $program -n '__flock_in engine attach' -l json
     complete -c $program -n '__flock_in engine attach' -l quiet
@@ -142,9 +142,59 @@ for program in flock flockctl
     complete -c $program -n '__flock_in engine detach' -l help
     complete -c $program -n '__flock_in engine detach' -s h
     complete -c $program -n '__flock_at 0 engine detach' -a '(__flock_ids engines)'
+    complete -c $program -n __flock_is -a vendor -d 'ls, show, test, models, add, remove'
+    complete -c $program -n '__flock_is vendor' -a ls -d 'List the vendors that are on, and where their keys are from.'
+    complete -c $program -n '__flock_in vendor ls' -l all
+    complete -c $program -n '__flock_in vendor ls' -l json
+    complete -c $program -n '__flock_in vendor ls' -l quiet
+    complete -c $program -n '__flock_in vendor ls' -s q
+    complete -c $program -n '__flock_in vendor ls' -l help
+    complete -c $program -n '__flock_in vendor ls' -s h
+    complete -c $program -n '__flock_is vendor' -a show -d 'Show one vendor: its URL, its keys and which of them rest, and what is known of it.'
+    complete -c $program -n '__flock_in vendor show' -l json
+    complete -c $program -n '__flock_in vendor show' -l quiet
+    complete -c $program -n '__flock_in vendor show' -s q
+    complete -c $program -n '__flock_in vendor show' -l help
+    complete -c $program -n '__flock_in vendor show' -s h
+    complete -c $program -n '__flock_is vendor' -a test -d 'Ask a vendor whether it takes each key: a question that costs nothing, never a generation.'
+    complete -c $program -n '__flock_in vendor test' -l json
+    complete -c $program -n '__flock_in vendor test' -l quiet
+    complete -c $program -n '__flock_in vendor test' -s q
+    complete -c $program -n '__flock_in vendor test' -l help
+    complete -c $program -n '__flock_in vendor test' -s h
+    complete -c $program -n '__flock_is vendor' -a models -d 'List the models that a vendor says it has.'
+    complete -c $program -n '__flock_in vendor models' -l fresh
+    complete -c $program -n '__flock_in vendor models' -l json
+    complete -c $program -n '__flock_in vendor models' -l quiet
+    complete -c $program -n '__flock_in vendor models' -s q
+    complete -c $program -n '__flock_in vendor models' -l help
+    complete -c $program -n '__flock_in vendor models' -s h
+    complete -c $program -n '__flock_is vendor' -a add -d 'Give flock a key for a vendor, or one more; from then on its models answer, for money.'
+    complete -c $program -n '__flock_in vendor add' -l url -x
+    complete -c $program -n '__flock_in vendor add' -l dialect -x
+    complete -c $program -n '__flock_in vendor add' -l api-version -x
+    complete -c $program -n '__flock_in vendor add' -l deployment -x
+    complete -c $program -n '__flock_in vendor add' -l tag -x
+    complete -c $program -n '__flock_in vendor add' -l own-credentials
+    complete -c $program -n '__flock_in vendor add' -l test
+    complete -c $program -n '__flock_in vendor add' -l no-test
+    complete -c $program -n '__flock_in vendor add' -l json
+    complete -c $program -n '__flock_in vendor add' -l quiet
+    complete -c $program -n '__flock_in vendor add' -s q
+    complete -c $program -n '__flock_in vendor add' -l help
+    complete -c $program -n '__flock_in vendor add' -s h
+    complete -c $program -n '__flock_is vendor' -a remove -d 'Forget a vendor that was added, and delete its keys.'
+    complete -c $program -n '__flock_in vendor remove' -l json
+    complete -c $program -n '__flock_in vendor remove' -l quiet
+    complete -c $program -n '__flock_in vendor remove' -s q
+    complete -c $program -n '__flock_in vendor remove' -l yes
+    complete -c $program -n '__flock_in vendor remove' -s y
+    complete -c $program -n '__flock_in vendor remove' -l help
+    complete -c $program -n '__flock_in vendor remove' -s h
     complete -c $program -n __flock_is -a token -d 'create, ls, revoke'
     complete -c $program -n '__flock_is token' -a create -d 'Create an API key; it is shown once.'
     complete -c $program -n '__flock_in token create' -l admin
+    complete -c $program -n '__flock_in token create' -l vendors -x
     complete -c $program -n '__flock_in token create' -l json
     complete -c $program -n '__flock_in token create' -l quiet
     complete -c $program -n '__flock_in token create' -s q
@@ -165,6 +215,32 @@ for program in flock flockctl
     complete -c $program -n '__flock_in token revoke' -l help
     complete -c $program -n '__flock_in token revoke' -s h
     complete -c $program -n '__flock_at 0 token revoke' -a '(__flock_ids tokens)'
+    complete -c $program -n __flock_is -a secret -d 'ls, status, lock, unlock'
+    complete -c $program -n '__flock_is secret' -a ls -d 'List the stored keys of vendors and engines by name; values are never shown.'
+    complete -c $program -n '__flock_in secret ls' -l json
+    complete -c $program -n '__flock_in secret ls' -l quiet
+    complete -c $program -n '__flock_in secret ls' -s q
+    complete -c $program -n '__flock_in secret ls' -l help
+    complete -c $program -n '__flock_in secret ls' -s h
+    complete -c $program -n '__flock_is secret' -a status -d 'Show where secrets are kept, whether they are locked, and why the keyring is not used.'
+    complete -c $program -n '__flock_in secret status' -l json
+    complete -c $program -n '__flock_in secret status' -l quiet
+    complete -c $program -n '__flock_in secret status' -s q
+    complete -c $program -n '__flock_in secret status' -l help
+    complete -c $program -n '__flock_in secret status' -s h
+    complete -c $program -n '__flock_is secret' -a lock -d 'Encrypt the stored secrets with a passphrase; flock needs it again after every start.'
+    complete -c $program -n '__flock_in secret lock' -l json
+    complete -c $program -n '__flock_in secret lock' -l quiet
+    complete -c $program -n '__flock_in secret lock' -s q
+    complete -c $program -n '__flock_in secret lock' -l help
+    complete -c $program -n '__flock_in secret lock' -s h
+    complete -c $program -n '__flock_is secret' -a unlock -d 'Let the daemon read encrypted secrets until it stops.'
+    complete -c $program -n '__flock_in secret unlock' -l for-good
+    complete -c $program -n '__flock_in secret unlock' -l json
+    complete -c $program -n '__flock_in secret unlock' -l quiet
+    complete -c $program -n '__flock_in secret unlock' -s q
+    complete -c $program -n '__flock_in secret unlock' -l help
+    complete -c $program -n '__flock_in secret unlock' -s h
     complete -c $program -n __flock_is -a usage -d 'List recent requests with their tokens, newest first.'
     complete -c $program -n '__flock_in usage' -l limit -x
     complete -c $program -n '__flock_in usage' -l user -x

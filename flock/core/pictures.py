@@ -22,7 +22,8 @@ class PictureBook:
 
         Raises InvalidRequest or Unsupported naming where the picture stands.
         """
-        if b"image" not in ask.raw:  # in every dialect the block's type, or a key in it, says so
+        # in every dialect the block's type, or a key in it, says so; but for Gemini's files without a type
+        if b"image" not in ask.raw and not (ask.dialect.startswith("gemini") and b"file" in ask.raw):
             return UNCHANGED
         body, edits = ask.body, list[str]()
         if places := find_urls(ask.dialect, body):

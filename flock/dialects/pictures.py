@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flock.dialects import ir
+from flock.dialects.gemini import pictures as gemini
 from flock.plain import is_array, is_object
 
 Json = dict[str, Any]
@@ -131,8 +132,10 @@ def picture_urls(request: ir.Request) -> list[str]:
 def find_urls(dialect: str, body: Json) -> list[tuple[str, str]]:
     """Return (where, url) of every picture a body names by a URL other than a data: one, in order.
 
-    `where` is the place as errors name it: "messages[0].content[1]". `dialect` is "openai", "anthropic" or "responses".
+    `where` is the place as errors name it: "messages[0].content[1]". `dialect` is a key of `table.SERVERS`.
     """
+    if dialect.startswith("gemini"):
+        return gemini.find_urls(body)
     found: list[tuple[str, str]] = []
     for top in ("messages", "input"):
         for where, part in _parts(body.get(top), top, _KINDS.get(dialect, "-"), 0):
@@ -147,6 +150,9 @@ def replace_urls(dialect: str, body: Json, found: Mapping[str, Picture]) -> Json
 
     The same object when nothing is to be replaced. What else a part says (detail, cache_control) stays.
     """
+
+    if dialect.startswith("gemini"):
+        return gemini.replace_urls(body, found)
 
     def inline(part: Json) -> Json:
         picture = found.get(_url(part))
