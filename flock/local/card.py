@@ -43,12 +43,12 @@ def _admin_key(home: Home) -> str | None:
 
 
 def curl_line(home: Home, status: Status) -> str:
-    """Return one pipeline that asks a model something.
+    """Return one pipeline that asks a model something: one that chats, and never one that only embeds or reranks.
 
     The key goes from its file through a pipe into curl's header list, so it stands neither in the shell's history
     nor in any process's arguments; sed and curl (7.55 or later, for `-H @-`) are all it needs.
     """
-    model = status.default_model or next((m.id for m in status.models), "flock-smoke")
+    model = status.default_model or next((m.id for m in status.models if m.kind in ("", "chat")), "flock-smoke")
     question = json.dumps(
         {"model": model, "messages": [{"role": "user", "content": "Hello"}]}, separators=(",", ":"), ensure_ascii=False
     )
