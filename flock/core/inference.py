@@ -18,7 +18,7 @@ from flock.core.dispatch import Dispatch
 from flock.core.drift import Drifts, Turn, turn_of
 from flock.core.egress import Egress, Post, unreachable
 from flock.core.ids import REQUESTS_KEPT
-from flock.core.kinds import check_kind, kind_of
+from flock.core.kinds import kind_of, of_kind
 from flock.core.metrics import Metrics
 from flock.core.names import Named, Names, nowhere
 from flock.core.pace import Pace
@@ -197,7 +197,7 @@ class Inference:
         record.model = named.model
         if named.alias:
             record.notes.append(f"alias {named.alias}: {ask.model} → {record.model}")
-        check_kind(record.endpoint, named, self._places.table)
+        named = of_kind(record.endpoint, named, self._places.table)
         answered = self.planning.noop(record, ask) or await self._loaded(record, ask, named, progress)
         if answered is not None:
             return answered
@@ -271,7 +271,7 @@ class Inference:
         made = self.planning.plan(ask, placement, upstream, before)
         record.plan, record.edits, record.lost = made.kind, made.edits, made.lost
         record.upstream, record.engine, record.vendor = upstream.name, upstream.engine, placement.vendor
-        record.price = placement.price
+        record.price, record.lent = placement.price, False
         tried = Try(upstream.name, monotonic())
         record.tries.append(tried)
         self.in_flight[upstream.name] = self.in_flight.get(upstream.name, 0) + 1

@@ -3,6 +3,8 @@
 Refuses only what is known to be wrong: a model of which nothing is known is tried. Called by core/inference.py.
 """
 
+from dataclasses import replace
+
 from flock.core.names import Named, Table
 from flock.errors import WrongKind
 from flock.profile import TASKS
@@ -23,12 +25,17 @@ def kind_of(endpoint: str) -> str:
     return TASKS.get(endpoint, "chat")
 
 
-def check_kind(endpoint: str, named: Named, table: Table) -> None:
-    """Raise WrongKind where every placement of a model is known to be of another kind than the endpoint needs."""
+def of_kind(endpoint: str, named: Named, table: Table) -> Named:
+    """Return what a name means without the placements that are known to be of another kind than the endpoint needs.
+
+    Two engines may have one name for two models. Raises WrongKind where none is left.
+    """
     needed = kind_of(endpoint)
-    kinds = {place.kind for place in named.placements}
-    if "" in kinds or needed in kinds:
-        return
+    fit = tuple(place for place in named.placements if place.kind in ("", needed))
+    if len(fit) == len(named.placements):
+        return named
+    if fit:
+        return replace(named, placements=fit)
     kind = named.placements[0].kind
     able = [model for model, places in table.items() if any(place.kind == needed for place in places)]
     raise WrongKind(
