@@ -147,10 +147,13 @@ def _tokens(raw: bytes) -> int:
 def _thinks_not(body: dict[str, Any]) -> bool:
     """Return whether the client said that the model is not to think, in whichever dialect's words."""
     thinking, reasoning = body.get("thinking"), body.get("reasoning")
-    template = body.get("chat_template_kwargs")
+    template, config = body.get("chat_template_kwargs"), body.get("generationConfig")
+    budget = config.get("thinkingConfig") if is_object(config) else None
     return (
         (is_object(thinking) and thinking.get("type") == "disabled")
         or body.get("reasoning_effort") == "none"
+        or body.get("think") is False
+        or (is_object(budget) and budget.get("thinkingBudget") == 0)
         or (is_object(reasoning) and reasoning.get("effort") == "none")
         or (is_object(template) and template.get("enable_thinking") is False)
     )
