@@ -54,7 +54,7 @@ def not_found(request: web.Request, methods: set[str]) -> web.Response:
     if methods:
         allowed = ", ".join(sorted(methods))
         error = MethodNotAllowed(f"{request.path} does not take {request.method}", hint=f"it takes {allowed}")
-        response = fault(error)
+        response = fault(error, server=server_for(request))
         response.headers["Allow"] = allowed
         return response
     error = NotFound(f"there is nothing at {request.path}", hint="the API begins at /v1: GET /v1/models")

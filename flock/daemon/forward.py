@@ -156,7 +156,7 @@ class Reply:
             self.end(None)
             return
         keepalive = limits.keepalive_seconds
-        if not self._server.KEEPALIVE or (self._answer is not None and self._answer.raw):
+        if not self._server.KEEPALIVE or self._is_raw():
             return
         if record.stream and keepalive and now - self.last_write > (keepalive if self.started else FIRST_WORD_SECONDS):
             self.last_write = now
@@ -170,8 +170,12 @@ class Reply:
         tap = self._answer.tap if self._answer is not None and not (self._ended or self._full) else None
         return isinstance(tap, TranslationTap) and tap.finished
 
+    def _is_raw(self) -> bool:
+        """Return whether the answer is no dialect's, so that nothing can be said in it."""
+        return self._answer is not None and self._answer.raw
+
     async def _send_comment(self) -> None:
-        if self._ended:  # in the same turn of the loop in which this was scheduled
+        if self._ended or self._is_raw():  # in the same turn of the loop in which this was scheduled
             return
         try:
             await self.start()
@@ -386,7 +390,9 @@ class Reply:
         assert answer.tap is not None
         record, tap = self.record, answer.tap
         told, counted = tap.usage(), tap.counted()
-        record.usage, record.estimated = told or counted, told is None or is_estimated(told)
+        # what is no text has no tokens that could be counted
+        guess = (None, False) if answer.raw else (counted, True)
+        record.usage, record.estimated = (told, is_estimated(told)) if told is not None else guess
         if told is not None and not tap.finished and told.output < counted.output:
             # Anthropic's dialect tells the prompt's tokens first, and those of the answer at its end
             record.usage, record.estimated = replace(told, output=counted.output), True

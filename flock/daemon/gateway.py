@@ -194,7 +194,7 @@ class Gateway:
         record.bytes_in = len(raw)
         ask = read(request, raw)
         ask.headers = _kept(request)
-        if FLOCK_KEY in request.headers:
+        if request.headers.get(FLOCK_KEY):
             ask.credentials = {name: request.headers[name] for name in _KEY_HEADERS if name in request.headers}
 
         def progress(words: str) -> None:

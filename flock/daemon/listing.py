@@ -44,7 +44,8 @@ class Listing:
         rows: list[Row] = [(m, created, places[0].largest or places[0].context) for m, places in table.items()]
         if shape == "anthropic":
             # Claude Code drops whatever does not begin with "claude" or "anthropic"
-            rows += [(DISCOVERY + id, at, window) for id, at, window in rows if not id.startswith("claude")]
+            chat = [row for row in rows if table[row[0]][0].kind in ("", "chat")]
+            rows += [(DISCOVERY + id, at, window) for id, at, window in chat if not id.startswith("claude")]
         return web.json_response(body=write_models(shape, rows, request.query, lambda m: methods(table[m][0].kind)))
 
 

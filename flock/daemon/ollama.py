@@ -39,7 +39,7 @@ def routes(gateway: "Gateway") -> "list[tuple[str, str, Handler]]":
         ("POST", server.CHAT, chat),
         ("POST", f"/v1{server.CHAT}", chat),
         ("POST", server.GENERATE, generate),
-        ("GET", "/api/tags", gateway.guarded(models.tags, server)),
+        *((method, "/api/tags", gateway.guarded(models.tags, server)) for method in ("GET", "HEAD")),
         ("GET", "/api/ps", gateway.guarded(models.running, server)),
         ("GET", "/api/version", _version),
         ("HEAD", "/api/version", _version),
