@@ -24,6 +24,8 @@ from flock.profile import Profile
 from flock.store.entries import EngineEntry
 
 _NAME = re.compile(r"^[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,99}$")
+# what the names of vendors begin with among those of upstreams and of secrets (vendors/sources.py, vendors/reach.py)
+_VENDOR = "vendor:"
 # Adopted engines that do not answer must not hold up the daemon's start; their watch finds them later.
 _FIRST_ANSWERS_SECONDS = 1.0
 _LOCAL = {"localhost": "127.0.0.1"}
@@ -172,6 +174,11 @@ class Attached:
         if not _NAME.match(name):
             raise InvalidRequest(
                 f'"{name}" cannot be an engine\'s name: letters, digits, ".", "_", ":" and "-", at most 100',
+                hint=f"flock engine attach {address.url} --name engine",
+            )
+        if name.lower().startswith(_VENDOR):
+            raise InvalidRequest(
+                f'"{name}" cannot be an engine\'s name: what begins with "{_VENDOR}" is a vendor\'s',
                 hint=f"flock engine attach {address.url} --name engine",
             )
         if name in self.by_name or name in self._arriving:
