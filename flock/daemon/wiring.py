@@ -12,6 +12,8 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 
+from aiohttp import ClientSession
+
 from flock.catalog import load_families, load_profiles
 from flock.clock import Clock, SystemClock
 from flock.config import Config
@@ -51,22 +53,9 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
         store = await Store.open(home.database, clock)
         stack.push_async_callback(store.close)
         session = await stack.enter_async_context(open_session())
-        profiles, problems = load_profiles(config.catalog_dirs(home))
-        for problem in problems:
-            log.warning("%s", problem)
         instance_id = secrets.token_hex(8)
         vault = Vault(home.secrets, os.environ, clock)
-        registry = Registry(
-            home=home,
-            settings=engine_settings(config, os.environ),
-            profiles=profiles,
-            models=store.models,
-            engines=store.engines,
-            session=session,
-            clock=clock,
-            instance_id=instance_id,
-            secrets=vault,
-        )
+        registry = _registry(home, config, store, session, vault, clock, instance_id)
         stack.push_async_callback(registry.stop)
         vendors, post = await _vendors(home, config, store, vault, clock)
         stack.push_async_callback(post.close)
@@ -110,6 +99,32 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
             stop=stop,
             drifts=inference.drifts,
         )
+
+
+def _registry(
+    home: Home,
+    config: Config,
+    store: Store,
+    session: ClientSession,
+    vault: Vault,
+    clock: Clock,
+    instance_id: str,
+) -> Registry:
+    """Return what runs and what is adopted, by the catalog's profiles; no engine is started or asked."""
+    profiles, problems = load_profiles(config.catalog_dirs(home))
+    for problem in problems:
+        log.warning("%s", problem)
+    return Registry(
+        home=home,
+        settings=engine_settings(config, os.environ),
+        profiles=profiles,
+        models=store.models,
+        engines=store.engines,
+        session=session,
+        clock=clock,
+        instance_id=instance_id,
+        secrets=vault,
+    )
 
 
 async def _keys(config: Config, store: Store, clock: Clock, inference: Inference) -> Keys:
