@@ -23,11 +23,11 @@ class Listing:
 
     def all(self, request: web.Request, key: Key) -> web.Response:
         """Answer with every model, in the shape of who asks."""
-        return self._all(shape_of(request.headers), request)
+        return self._all(shape_of(request.headers), request, key)
 
     def google(self, request: web.Request, key: Key) -> web.Response:
         """Answer with every model in Google's shape."""
-        return self._all("google", request)
+        return self._all("google", request, key)
 
     def one(self, request: web.Request, key: Key) -> web.Response:
         """Answer with one model, under the name it was asked for by. Raises ModelNotFound."""
@@ -38,7 +38,7 @@ class Listing:
         shape = "google" if request.path.startswith("/v1beta") else shape_of(request.headers)
         return web.json_response(body=write_model(shape, row, lambda _: methods(place.kind)))
 
-    def _all(self, shape: str, request: web.Request) -> web.Response:
+    def _all(self, shape: str, request: web.Request, key: Key) -> web.Response:
         table = self._context.registry.table
         created = int(self._context.started_at)
         rows: list[Row] = [(m, created, places[0].largest or places[0].context) for m, places in table.items()]
@@ -46,7 +46,15 @@ class Listing:
             # Claude Code drops whatever does not begin with "claude" or "anthropic"
             chat = [row for row in rows if table[row[0]][0].kind in ("", "chat")]
             rows += [(DISCOVERY + id, at, window) for id, at, window in chat if not id.startswith("claude")]
-        return web.json_response(body=write_models(shape, rows, request.query, lambda m: methods(table[m][0].kind)))
+        kinds = {model: places[0].kind for model, places in table.items()}
+        for paid in self._context.vendors.known():  # as far as their lists were asked for: nobody is asked here
+            if paid.id not in kinds and self._may_use(paid.id, key):
+                rows.append((paid.id, created, paid.context))
+                kinds[paid.id] = paid.kind
+        return web.json_response(body=write_models(shape, rows, request.query, lambda m: methods(kinds.get(m, ""))))
+
+    def _may_use(self, model: str, key: Key) -> bool:
+        return any(key.may_use(place.vendor) for place in self._context.vendors.find(model))
 
 
 def methods(kind: str) -> Sequence[str]:

@@ -27,6 +27,8 @@ class Ranked:
     def reason(self) -> str:
         """Why it stands here, in a few words."""
         placement = self.placement
+        if self._only and placement.vendor:
+            return "the only vendor of this model"
         if self._only:
             return f"the only engine with this model, {placement.state}"
         words = f"{placement.state}, {self._running} in flight, {'own' if placement.own else 'adopted'}"
