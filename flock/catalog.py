@@ -14,6 +14,7 @@ from typing import Any, cast
 from flock.errors import ConfigInvalid
 from flock.paths import short
 from flock.profile import (
+    CALL_IDS,
     COUNTS,
     FEATURES,
     LATE_SYSTEM,
@@ -215,6 +216,16 @@ def _tasks(name: str, value: Any) -> dict[str, str]:
     return found
 
 
+def _refused(name: str, value: Any) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value, dict):
+        raise ConfigInvalid(f'{name} must map globs of models to fields, such as {{"o3*": [temperature]}}')
+    rows = cast(dict[Any, Any], value)
+    found = {str(glob): cast(list[Any], names) for glob, names in rows.items() if isinstance(names, list)}
+    if len(found) < len(rows) or not all(isinstance(word, str) and word for names in found.values() for word in names):
+        raise ConfigInvalid(f"{name} must map each glob to a list of fields, such as [temperature, messages.name]")
+    return {glob: tuple(names) for glob, names in found.items()}
+
+
 def _dialects(name: str, value: Any) -> frozenset[str]:
     # what only makes sound of text, or text of sound, speaks none
     return frozenset() if value == [] else words_of(frozenset, "names, such as [openai]")(name, value)
@@ -232,6 +243,8 @@ _OWN_CHECKS: Mapping[str, Check] = {
     "tasks": _tasks,
     "prefill": one_of(PREFILLS),
     "reasons": some_globs,
+    "refuses": _refused,
+    "call_ids": one_of(CALL_IDS),
     "request_faults": words_of(tuple, 'sentences\' beginnings, such as ["image input is not supported"]'),
     "models": words_of(tuple, 'globs of model ids, such as ["qwen3*"]'),
     "tool_formats": some_of(tuple, TOOL_FORMATS, "tool formats"),

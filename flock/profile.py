@@ -77,6 +77,8 @@ COUNTS = frozenset({"", "anthropic", "llamacpp", "vllm"})
 # What an engine does with words of the assistant at the end of a chat: "continues" them, "repeats" them before it goes
 # on, does so only when it is "told" (continue_final_message), or begins a turn of its own ("").
 PREFILLS = frozenset({"", "continues", "repeats", "told"})
+# Whose rule the ids of tool calls must follow: "mistral" takes nine letters and digits, no more and no less
+CALL_IDS = frozenset({"", "mistral"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,9 @@ class Profile:
     dialects/tasks ("openai", "whisper", "piper"); `request_faults`: how the sentences begin that it says with status
     500 although the request is at fault. Of chat: `limit_field` is what it calls the limit of an answer, `strict` says
     that it refuses fields that OpenAI's reference does not have, `reasons` are globs of the models that take
-    `reasoning_effort`.
+    `reasoning_effort` ("!" in front takes some out again), `refuses` maps globs of models, of which the first
+    that fits counts, to fields that those refuse although the reference has them ("logit_bias", "messages.name"),
+    `call_ids` is a word of CALL_IDS.
     """
 
     kind: str
@@ -126,6 +130,8 @@ class Profile:
     limit_field: str = "max_tokens"
     strict: bool = False
     reasons: tuple[str, ...] = ("*",)
+    refuses: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    call_ids: str = ""
     tasks: Mapping[str, str] = field(default_factory=dict[str, str])
 
 

@@ -1,13 +1,14 @@
 """A paid vendor that is a real process: its own paths alone, its own way to show a key, its own words for errors.
 
-Prints "PORT n" once it listens. Beside the vendor's paths there are `GET /seen` (every request: path, the names of its
-headers, a sha256 of the key, the body; and how many streams the other side closed early), `POST /control` with
-`{"faults": [...]}` and `GET /go`, on which answers that wait go on.
+Prints "PORT n" once it listens, a line for each vendor that it is to be. Beside a vendor's paths there are `GET /seen`
+(every request: path, its headers and a sha256 of the last word of each, a sha256 of the key, the body and a sha256 of
+its bytes; and how many streams the other side closed early), `POST /control` with `{"faults": [...]}` and `GET /go`, on
+which answers that wait go on.
 
 A fault: {"kind": K, "times": 1, "key": N, "path": "part of one", "retry_after": "2"}; `times` -1 is for ever; `key` is
 a key's place in the command line (0 the first), without it every key's. Kinds: the refusals of KINDS (bad_key, rate,
 overloaded, failed, context …), MIDDLES, and those of `Vendor.broken`.
-usage: python -m tests.fakes.vendor --vendor NAME [--port N] [--key SECRET]… [--tls FILE]
+usage: python -m tests.fakes.vendor --vendor NAME… [--port N] [--key SECRET]… [--tls FILE]
 """
 
 import argparse
@@ -24,6 +25,7 @@ from aiohttp import web
 from tests.fakes import vendor_answers as answers
 from tests.fakes.certificates import load
 from tests.fakes.scripted_answers import answer
+from tests.fakes.vendor_manners import refused
 from tests.fakes.vendor_refusals import KINDS, in_stream, refusal
 from tests.fakes.vendor_rows import ROWS, Row
 
@@ -95,14 +97,17 @@ class Vendor:
         path = request.raw_path.partition("?")[0]
         task, model = self.row.task(request.method, path)
         key = self.shown(request, path)
-        body, form = await self.read(request)
+        body, form, raw = await self.read(request)
         self.requests.append(
             {
                 "method": request.method,
                 "path": request.raw_path,
                 "headers": sorted(name.lower() for name in request.headers),
-                "key": hashlib.sha256(key.encode()).hexdigest() if key else "",
+                "digests": {name.lower(): digest(value.rpartition(" ")[2]) for name, value in request.headers.items()},
+                "anthropic": {n.lower(): v for n, v in request.headers.items() if n.lower().startswith("anthropic-")},
+                "key": digest(key) if key else "",
                 "body": body if form is None else form,
+                "raw": raw,
             }
         )
         if not task or (path.startswith("/openai/deployments") and "api-version" not in request.query):
@@ -131,18 +136,18 @@ class Vendor:
             return key if word == "Bearer" else ""
         return request.headers.get(wanted, "")
 
-    async def read(self, request: web.Request) -> tuple[Any, dict[str, str] | None]:
-        """Return (JSON body, None), or (None, form) with the sizes of its files."""
+    async def read(self, request: web.Request) -> tuple[Any, dict[str, str] | None, str]:
+        """Return (JSON body, None, digest of the bytes), or (None, form, "") with the sizes of its files."""
         if not request.content_type.startswith("multipart/"):
             raw = await request.read()
-            return (json.loads(raw) if raw else None), None
+            return (json.loads(raw) if raw else None), None, digest(raw.decode())
         form: dict[str, str] = {}
         for name, value in (await request.post()).items():
             if isinstance(value, web.FileField):
                 form[name] = f"{value.filename}: {len(value.file.read())} bytes"
             else:
                 form[name] = str(value)
-        return None, form
+        return None, form, ""
 
     def refused(self, kind: str, retry_after: str = "") -> web.Response:
         """Return a refusal in the vendor's words."""
@@ -159,6 +164,8 @@ class Vendor:
             body = body | {"stream": task == "stream"}
         if task == "messages" and "anthropic-version" not in request.headers:
             return web.json_response(face.refusal(400, "anthropic-version: header is required"), status=400)
+        if task == "chat" and (told := refused(self.row.manners, body)) is not None:
+            return web.Response(status=told[0], body=told[2], content_type=told[1])
         asked = replace(face.read(body), model=body["model"])
         said = answer(asked)
         tokens = (len(json.dumps(body)) // 4, len(said.text + "".join(c.arguments for c in said.calls)) // 4)
@@ -270,6 +277,11 @@ class Vendor:
                 return None
 
 
+def digest(text: str) -> str:
+    """Return a sha256: what /seen tells of keys, and of what must be compared byte for byte."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def as_array(frames: list[bytes]) -> list[bytes]:
     """Return the frames of Google's stream as the pieces of one JSON array."""
     objects = [frame.removeprefix(b"data: ").strip() for frame in frames]
@@ -279,21 +291,25 @@ def as_array(frames: list[bytes]) -> list[bytes]:
 async def main() -> None:
     """Listen until told to end."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--vendor", choices=sorted(ROWS), required=True)
+    parser.add_argument("--vendor", choices=sorted(ROWS), action="append", required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--key", action="append", help="a key that is good; several for a pool; sk-fake-key by default")
     parser.add_argument("--tls", type=Path, help="a file with a certificate and its key: speak https")
     options = parser.parse_args()
-    vendor = Vendor(ROWS[options.vendor], options.key or ["sk-fake-key"])
-    runner = web.AppRunner(vendor.app(), handler_cancellation=True, access_log=None)
-    await runner.setup()
     tls = load(options.tls) if options.tls else None
-    await web.TCPSite(runner, "127.0.0.1", options.port, backlog=128, ssl_context=tls).start()
-    print("PORT", runner.addresses[0][1], flush=True)
+    runners = []
+    for name in options.vendor:
+        vendor = Vendor(ROWS[name], options.key or ["sk-fake-key"])
+        runner = web.AppRunner(vendor.app(), handler_cancellation=True, access_log=None)
+        runners.append(runner)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", options.port, backlog=128, ssl_context=tls).start()
+        print("PORT", runner.addresses[0][1], flush=True)
     end = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end.set)
     await end.wait()
-    await runner.cleanup()
+    for runner in runners:
+        await runner.cleanup()
 
 
 if __name__ == "__main__":

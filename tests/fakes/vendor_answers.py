@@ -9,6 +9,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from tests.fakes.scripted_answers import Answer, Asked, Call, Tool, Turn
@@ -56,6 +57,15 @@ class VendorChat(Chat):
                 return plain | {"search_context_size": "low", "cost": {"total_cost": 0.005}}
             case _:
                 return plain
+
+
+class MistralChat(Chat):
+    """Chat completions of Mistral, which tells the usage of a stream unasked, with the reason of its end."""
+
+    def frames(self, asked: Asked, said: Answer, tokens: tuple[int, int]) -> Iterator[bytes]:
+        *frames, last, done = super().frames(replace(asked, usage=False), said, tokens)
+        chunk = json.loads(last.removeprefix(b"data: "))
+        yield from [*frames, sse(chunk | {"usage": self.usage(tokens)}), done]
 
 
 class VendorAnthropic(Anthropic):
@@ -124,7 +134,7 @@ def face_of(task: str, row: Row) -> Face:
     """Return the face of a conversation's task."""
     match task:
         case "chat":
-            return VendorChat(row.usage)
+            return MistralChat() if row.shape == "mistral" else VendorChat(row.usage)
         case "messages":
             return VendorAnthropic()
         case "responses":

@@ -5,7 +5,7 @@ vendor.md says where every row comes from.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 PATHS = {
     "chat": "POST {}/chat/completions",
@@ -37,6 +37,7 @@ def at(base: str, *tasks: str) -> dict[str, str]:
 class Row:
     """One vendor. `shape`: whose way its errors are spelled in; `listed`: whose its list of models; `usage`: what its
     usage says of the prompt's cache. `bearers`: paths that begin so take a bearer token, whatever `auth` says.
+    `manners`: whose way to refuse what others take (vendor_manners.py), "" for one of which nothing is known.
     """
 
     auth: str
@@ -47,7 +48,7 @@ class Row:
     usage: str = "openai"
     bearers: str = ""
     open: tuple[str, ...] = ()
-    windows: dict[str, int] = field(default_factory=dict)
+    manners: str = ""
 
     def task(self, method: str, path: str) -> tuple[str, str]:
         """Return (task, model in the path) of a request, ("", "") where there is nothing."""
@@ -75,6 +76,7 @@ ROWS: dict[str, Row] = {
     "openai": Row(
         "bearer", at("/v1", "chat", "responses", "embeddings", "images", *_AUDIO, "models"),
         ("gpt-5", "gpt-4o-mini", "text-embedding-3-small", "whisper-1", "gpt-4o-transcribe", "tts-1", "gpt-image-1"),
+        manners="openai",
     ),
     "gemini": Row(
         "x-goog-api-key",
@@ -91,7 +93,7 @@ ROWS: dict[str, Row] = {
     "groq": Row(
         "bearer", at("/openai/v1", "chat", "responses", *_AUDIO, "models"),
         ("llama-3.3-70b-versatile", "openai/gpt-oss-120b", "whisper-large-v3", "playai-tts"),
-        shape="groq", listed="groq", usage="groq",
+        shape="groq", manners="groq", listed="groq", usage="groq",
     ),
     "together": Row(
         "bearer", at("/v1", "chat", "embeddings", "rerank", "images", *_AUDIO, "models"),
@@ -105,22 +107,25 @@ ROWS: dict[str, Row] = {
     ),
     "cohere": Row(
         "bearer", at("/compatibility/v1", "chat", "embeddings") | at("/v2", "rerank") | at("/v1", "rerank", "models"),
-        ("command-a-03-2025", "embed-v4.0", "rerank-v3.5"), shape="cohere", listed="cohere", usage="none",
+        ("command-a-03-2025", "embed-v4.0", "rerank-v3.5"),
+        shape="cohere", manners="cohere", listed="cohere", usage="none",
     ),
     "mistral": Row(
         "bearer", at("/v1", "chat", "embeddings", "transcriptions", "models"),
-        ("mistral-large-latest", "codestral-latest", "mistral-embed"), shape="mistral", listed="mistral", usage="none",
+        ("mistral-large-latest", "codestral-latest", "mistral-embed"),
+        shape="mistral", manners="mistral", listed="mistral", usage="none",
     ),
     "perplexity": Row(
         "bearer", at("", "chat") | {"GET /async/chat/completions": "check"}, ("sonar", "sonar-pro"),
-        shape="perplexity", usage="perplexity",
+        shape="perplexity", manners="perplexity", usage="perplexity",
     ),
     "deepseek": Row(
         "bearer", at("", "chat", "models") | at("/v1", "chat", "models") | at("/anthropic/v1", "messages"),
         ("deepseek-chat", "deepseek-reasoner"), shape="deepseek", usage="deepseek",
     ),
     "x-ai": Row(
-        "bearer", at("/v1", "chat", "responses", "messages", "models"), ("grok-4", "grok-3-mini"), shape="x-ai"
+        "bearer", at("/v1", "chat", "responses", "messages", "models"), ("grok-4", "grok-3-mini"),
+        shape="x-ai", manners="x-ai",
     ),
     "azure": Row(
         "api-key",

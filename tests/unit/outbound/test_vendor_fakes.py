@@ -111,7 +111,8 @@ def body_of(task: str, model: str, *, stream: bool, text: str = "", tools: bool 
             more = (
                 {"tools": [{"type": "function", "function": {"name": "Write", "parameters": schema}}]} if tools else {}
             )
-            more |= {"stream_options": {"include_usage": True}} if stream else {}
+            # Mistral does not know it, and tells the usage unasked
+            more |= {"stream_options": {"include_usage": True}} if stream and "mistral" not in model else {}
             return {"model": model, "messages": [{"role": "user", "content": text}], "stream": stream} | more
 
 
@@ -128,7 +129,7 @@ def said(task: str, stream: bytes) -> str:
             assert frames[-1]["candidates"][0]["finishReason"] == "STOP"
             return "".join(part.get("text", "") for f in frames for part in f["candidates"][0]["content"]["parts"])
         case _:
-            return openai_grammar.check(stream, wants_usage=True).content
+            return openai_grammar.check(stream, wants_usage=b"mistral" not in stream).content
 
 
 @pytest.mark.parametrize("name", sorted(ROWS))
