@@ -9,6 +9,9 @@ from typing import Protocol
 
 from flock.profile import Profile
 
+# What a model that chats may be able to do beside that: words of an Ollama's capabilities
+ABILITIES = frozenset({"thinking", "tools", "vision"})
+
 
 class Credential(Protocol):
     """One key for a vendor. Its secret never leaves `headers`; `name` is what people may see ("GROQ_API_KEY_2")."""
@@ -102,7 +105,8 @@ class Placement:
     not ready; `context` is the window in tokens, None when unknown; `largest` the one it could be loaded with, None
     where it cannot be loaded anew per request. `served` is the model's name over there, "" where
     it is the same. `kind` is a word of `profile.KINDS`. `vendor` is the vendor's name, "" for an engine: what says that
-    a call costs money. `price` is None when unknown, which is never 0.
+    a call costs money. `price` is None when unknown, which is never 0. `abilities` is what a model that chats can do
+    beside that (ABILITIES), None when unknown.
     """
 
     model: str
@@ -117,3 +121,4 @@ class Placement:
     kind: str = ""
     vendor: str = ""
     price: Price | None = None
+    abilities: frozenset[str] | None = None

@@ -65,6 +65,7 @@ class Planning:
             placement.largest or placement.context,
             local=local,
             window=placement.context if placement.largest else None,
+            abilities=placement.abilities,
         )
 
     def family(self, model: str) -> Family:

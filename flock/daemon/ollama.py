@@ -56,8 +56,11 @@ class _Models:
         self._gateway = gateway
 
     def _rows(self) -> Iterable[listing.Row]:
-        created = int(self._gateway.context.started_at)
-        for model in listed(self._gateway.context):
+        context = self._gateway.context
+        created = int(context.started_at)
+        for model in listed(context):
+            places = context.registry.table.get(model.id, ())
+            able = (places[0].abilities if places else None) or frozenset[str]()
             yield listing.Row(
                 model.id,
                 model.size_bytes,
@@ -65,6 +68,8 @@ class _Models:
                 model.largest_context or model.context,
                 model.state == "ready",
                 created,
+                vision="vision" in able,
+                thinking="thinking" in able,
             )
 
     def tags(self, _request: web.Request, _key: Key) -> web.Response:

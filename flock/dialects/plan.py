@@ -47,6 +47,7 @@ class Target:
 
     `local`: an engine of the team's, whose prompts may be normalised; a vendor's are left alone. `window` is the one
     the model is loaded with where `context` is what it could be loaded with (Ollama), None where both are one.
+    `abilities` is what the model can do beside writing text ("thinking", "vision"), None where nobody knows.
     """
 
     model: str
@@ -56,6 +57,11 @@ class Target:
     context: int | None = None
     local: bool = True
     window: int | None = None
+    abilities: frozenset[str] | None = None
+
+    def cannot(self, ability: str) -> bool:
+        """Return whether the model is known not to be able to do something."""
+        return self.abilities is not None and ability not in self.abilities
 
 
 @dataclass(slots=True)
@@ -109,6 +115,9 @@ def plan(ask: Ask, target: Target, switches: Switches = ALL_ON, before: Changes 
         return Plan(RELAY, ask.dialect, ask.path, ask.raw, ask.body, crossing=crossing, model=target.model)
     features = SERVERS[ask.dialect].features(ask)
     native.check(profile, features)
+    if "images" in features and target.cannot("vision"):
+        details = {"unsupported": ["images"]}
+        raise Unsupported(f"{target.model} does not see pictures", hint="use a model that does", details=details)
     changed, edits = _changes(ask, target, switches, before)
     reported = tokens.scale(ask, target.context, switches) if target.local else None
     if reported is not None:
@@ -133,6 +142,7 @@ def _passes(ask: Ask, target: Target) -> bool:
         and ask.model == target.model
         and (ask.wants_usage or not ask.stream)
         and target.family is NO_FAMILY
+        and target.abilities is None
         and profile.named_choice
         and not profile.lacks
         and "openai" in profile.dialects
@@ -178,9 +188,12 @@ def _relay(ask: Ask, target: Target, changed: dict[str, Any], edits: list[str]) 
         edits.append("stream_options.include_usage: added, the usage chunk is withheld")
     if ask.dialect == "ollama" and not ollama_server.is_load(ask):
         window, words = _window(SERVERS[ask.dialect].read_request(ask), target, ollama_server.num_ctx(ask))
-        changed["options"] = {**(ask.body.get("options") or {}), "num_ctx": window}
+        changed["options"] = {**(changed.get("options") or ask.body.get("options") or {}), "num_ctx": window}
         changed["truncate"] = False
         edits += words
+        if {**ask.body, **changed}.get("think") and target.cannot("thinking"):  # an Ollama refuses the request then
+            changed["think"] = False
+            edits.append("think: false, the model does not think")
     path = ask.path.replace("{model}", quote(target.model)) if named_in_path else ask.path
     made = Plan(RELAY, ask.dialect, path, ask.raw, ask.body, tuple(edits), headers=_kept_headers(ask))
     made.model, made.crossing = target.model, partial(_same_dialect, ask, target)
@@ -305,7 +318,8 @@ def _written(request: Request, target: Target, dialect: str) -> Outgoing:
     stream = target.profile.stream_tools or not request.tools
     if dialect == "ollama":
         window, words = _window(request, target)
-        out = write_to_ollama(request, target.model, stream=stream, num_ctx=window)
+        thinks = None if target.abilities is None else not target.cannot("thinking")
+        out = write_to_ollama(request, target.model, stream=stream, num_ctx=window, thinks=thinks)
         out.edits += words
         return out
     if dialect != "openai":

@@ -48,7 +48,8 @@ class Address:
 @dataclass(frozen=True, slots=True)
 class Served:
     """A model of an adopted engine. `context` is its window now and `largest` the one it could be loaded with, in
-    tokens, None when unknown; `kind` a word of profile.KINDS; `size_bytes` of its weights, None when unknown.
+    tokens, None when unknown; `kind` a word of profile.KINDS; `size_bytes` of its weights, None when unknown;
+    `abilities` what a model that chats can do beside that (upstream.ABILITIES), None when unknown.
     """
 
     model: str
@@ -56,6 +57,7 @@ class Served:
     kind: str = ""
     largest: int | None = None
     size_bytes: int | None = None
+    abilities: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import aiohttp
 
 from flock.engines.adopted import Address, Asker, Probe, Served
 from flock.errors import EngineUnreachable
+from flock.upstream import ABILITIES
 
 # An Ollama may have hundreds of models; it is asked for a few at a time
 _SHOWN_AT_ONCE = 4
@@ -107,7 +108,10 @@ async def _ollama(asker: Asker, seen: Probe, known: Probe | None) -> Probe:
             return replace(old, context=model.context)
         async with turns:
             facts = await asker.fetch_object("/api/show", {"model": model.model})
-        return model if facts is None else replace(model, kind=_ollama_kind(facts), largest=_ollama_window(facts))
+        if facts is None:
+            return model
+        kind, largest, able = _ollama_kind(facts), _ollama_window(facts), _ollama_abilities(facts)
+        return replace(model, kind=kind, largest=largest, abilities=able)
 
     models = tuple(await asyncio.gather(*(shown(model) for model in seen.models)))
     version = known.version if known is not None else ""
@@ -124,6 +128,11 @@ def _ollama_kind(facts: dict[str, Any]) -> str:
     if any(key.endswith(".pooling_type") for key in header):
         return "embedding"
     return "chat" if header else ""
+
+
+def _ollama_abilities(facts: dict[str, Any]) -> frozenset[str] | None:
+    able: Any = facts.get("capabilities")
+    return ABILITIES.intersection(map(str, cast("list[Any]", able))) if isinstance(able, list) else None
 
 
 def _ollama_window(facts: dict[str, Any]) -> int | None:

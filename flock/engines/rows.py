@@ -92,6 +92,7 @@ def adopted_placement(engine: Watched, served: Served) -> Placement:
         context=served.context,
         largest=served.largest,
         kind=served.kind,
+        abilities=served.abilities,
     )
 
 

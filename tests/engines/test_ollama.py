@@ -39,8 +39,8 @@ async def test_kinds_windows_and_sizes(session: aiohttp.ClientSession) -> None:
         seen = await probe(session, parse_url(server.url))
     assert seen == Probe(
         (
-            Served("gemma4:latest", 4096, "chat", 131072, 100),
-            Served("nomic-embed-text:latest", None, "embedding", 2048, 200),
+            Served("gemma4:latest", 4096, "chat", 131072, 100, frozenset({"tools", "vision"})),
+            Served("nomic-embed-text:latest", None, "embedding", 2048, 200, frozenset()),
             Served("old:1b", None, "chat", 8192, 300),
             Served("old-embed:latest", None, "embedding", 512, 400),
         ),

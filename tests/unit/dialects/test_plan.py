@@ -16,6 +16,7 @@ from flock.errors import Unsupported
 from flock.profile import Family, Native, Profile
 
 PATHS = {"openai": CHAT, "anthropic": "/v1/messages", "responses": "/v1/responses"}
+OLLAMA = "/api/chat"
 THINKER = Family("thinker", ("m",), think_open="<think>", think_close="</think>", tool_formats=("hermes",))
 OFF = Switches(False, False, False, False, False, False, False, False)
 
@@ -334,3 +335,52 @@ def test_a_stream_is_asked_for_unless_the_engine_streams_calls_wrong(
     offered = {"tools": [{"name": "f", "input_schema": {"type": "object"}}]} if tools else {}
     found = made(ask("anthropic", stream=client, **offered), profile(stream_tools=streams_tools))
     assert found.sent.get("stream", False) is (streams_tools or not tools)
+
+
+# -- what a model is known to be able to do
+
+
+def told(**fields: Any) -> Ask:
+    words = [{"role": "user", "content": "hi"}]
+    return SERVERS["ollama"].read_ask(json.dumps({"model": "m", "messages": words, **fields}).encode(), OLLAMA)
+
+
+DULL, ABLE = frozenset({"tools"}), frozenset({"thinking", "vision"})
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+@pytest.mark.parametrize(("abilities", "think"), [(DULL, None), (ABLE, "high"), (None, "high")])
+def test_a_model_that_does_not_think_is_not_asked_to(abilities: frozenset[str] | None, think: str | None) -> None:
+    found = made(ask(reasoning_effort="high"), profile("ollama"), context=8192, abilities=abilities)
+    assert found.sent.get("think") == think
+    assert bool(found.lost) is (think is None)
+
+
+@pytest.mark.parametrize(("abilities", "think"), [(DULL, False), (ABLE, True), (None, True)])
+def test_nor_by_a_client_of_ollamas(abilities: frozenset[str] | None, think: bool) -> None:
+    found = made(told(think=True), profile("ollama"), context=8192, abilities=abilities)
+    assert (found.kind, found.sent["think"]) == (SPLICE, think)
+    assert any("does not think" in words for words in found.edits) is (not think)
+
+
+@pytest.mark.parametrize("client", ["openai", "ollama"])
+def test_pictures_for_a_model_that_does_not_see_are_refused_by_name(client: str) -> None:
+    picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}}
+    shown = ask(messages=[{"role": "user", "content": [picture]}])
+    if client == "ollama":
+        shown = told(messages=[{"role": "user", "content": "see", "images": [PIXEL]}])
+    for abilities in (ABLE, None):
+        made(shown, profile("ollama"), context=8192, abilities=abilities)
+    with pytest.raises(Unsupported, match="m does not see pictures"):
+        made(shown, profile("ollama"), context=8192, abilities=DULL)
+    with pytest.raises(Unsupported, match="m does not see pictures"):
+        made(shown, profile("openai"), abilities=DULL)
+
+
+def test_a_limit_that_is_lowered_and_a_window_are_sent_together() -> None:
+    found = made(told(options={"num_predict": 100_000, "seed": 3}), profile("ollama"), context=8192)
+    options = found.sent["options"]
+    assert options["num_predict"] < 8192
+    assert (options["seed"], found.sent["truncate"]) == (3, False)
+    assert options["num_ctx"]
+    assert any(words.startswith("num_predict: 100000") for words in found.edits)
