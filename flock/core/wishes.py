@@ -49,4 +49,6 @@ def wishes(ask: Ask) -> tuple[Ask, Wishes]:
 
 def _check(name: str, value: object) -> None:
     if not isinstance(value, str) or value not in _SORTS:
-        raise InvalidRequest(f"{name} {one_line(str(value), 100)!r} is no order", hint=f"one of {', '.join(sorted(_SORTS))}")
+        raise InvalidRequest(
+            f"{name} {one_line(str(value), 100)!r} is no order", hint=f"one of {', '.join(sorted(_SORTS))}"
+        )
