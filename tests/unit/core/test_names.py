@@ -7,6 +7,10 @@ from flock.errors import ModelNotFound
 from flock.upstream import Placement
 
 
+def place(id: str, kind: str, vendor: str = "") -> tuple[Placement, ...]:
+    return (Placement(id, f"e:{id}", f"e:{id}", not vendor, "ready", None, kind=kind, vendor=vendor),)
+
+
 def table(*ids: str) -> dict[str, tuple[Placement, ...]]:
     return {id: (Placement(id, f"e:{id}", f"e:{id}", True, "ready", None),) for id in ids}
 
@@ -47,3 +51,84 @@ def test_without_a_default_the_first_model_answers() -> None:
     assert Names().resolve("", table("one", "two")).model == "one"
     with pytest.raises(ModelNotFound, match="no model is installed"):
         Names().resolve("", {})
+
+
+# -- kinds, orders and vendors
+
+
+KINDS = {"embeds": place("embeds", "embedding"), "talks": place("talks", "chat"), "ranks": place("ranks", "rerank")}
+UNKNOWN = place("unknown", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "models", "found"),
+    [
+        ("chat", KINDS, "talks"),
+        ("embedding", KINDS, "embeds"),
+        ("rerank", KINDS, "ranks"),
+        ("speech", {"unknown": UNKNOWN, **KINDS}, "unknown"),
+        ("chat", {"unknown": UNKNOWN, **KINDS}, "talks"),
+        ("speech", KINDS, ""),
+        ("chat", {}, ""),
+    ],
+)
+def test_the_default_is_of_the_kind_that_is_needed(
+    kind: str, models: dict[str, tuple[Placement, ...]], found: str
+) -> None:
+    assert Names().default(models, kind) == found
+    if found:
+        assert Names().resolve("", models, kind=kind).model == found
+
+
+def test_the_default_of_the_configuration_is_for_conversations() -> None:
+    names = Names("talks")
+    assert names.default(KINDS) == names.default(KINDS, "chat") == "talks"
+    assert names.default(KINDS, "embedding") == "embeds"
+    assert Names("gone").default(KINDS) == "gone"
+
+
+def test_where_no_model_is_of_the_kind_that_is_said() -> None:
+    with pytest.raises(ModelNotFound, match="no model for speech is installed and the request names none"):
+        Names().resolve("", KINDS, kind="speech")
+
+
+def test_an_alias_of_the_default_means_the_kinds_own() -> None:
+    names = Names("talks", [("text-embedding-*", "default"), ("whisper-*", "hears"), ("gpt-*", "default")])
+    assert names.resolve("text-embedding-3-small", KINDS, kind="embedding").model == "embeds"
+    assert names.resolve("gpt-5", KINDS).model == "talks"
+    with pytest.raises(ModelNotFound):
+        names.resolve("whisper-1", KINDS, kind="transcription")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "model", "sort"),
+    [
+        ("talks:floor", "talks", "price"),
+        ("talks:nitro", "talks", "throughput"),
+        ("claude-flock-talks:floor", "talks", "price"),
+        ("odd:floor", "odd:floor", ""),
+        ("odd:floor:nitro", "odd:floor", "throughput"),
+        ("org/name:7b:floor", "org/name:7b", "price"),
+        ("open/llama:floor", "open/llama", "price"),
+        ("open/llama", "open/llama", ""),
+    ],
+)
+def test_an_order_stands_behind_a_name_unless_it_is_part_of_it(wanted: str, model: str, sort: str) -> None:
+    models = {**KINDS, "odd:floor": place("odd:floor", "chat"), "org/name:7b": place("org/name:7b", "chat")}
+
+    def vendors(name: str) -> tuple[Placement, ...]:
+        return place(name, "chat", "open") if name.startswith("open/") else ()
+
+    named = Names().resolve(wanted, models, vendors)
+    assert (named.model, named.sort) == (model, sort)
+
+
+def test_a_local_id_hides_a_vendors_model_of_the_same_name() -> None:
+    def vendors(name: str) -> tuple[Placement, ...]:
+        return place(name, "chat", "open")
+
+    models = {"open/llama": place("open/llama", "chat")}
+    assert Names().resolve("open/llama", models, vendors).placements[0].vendor == ""
+    assert Names().resolve("open/llama:floor", models, vendors).placements[0].vendor == ""
+    assert Names().resolve("open/other", models, vendors).placements[0].vendor == "open"
+    assert Names("", [("open/*", "open/llama")]).resolve("open/other", models, vendors).alias == ""
