@@ -38,7 +38,7 @@ class TokenCreated:
     "token create",
     "POST /admin/v1/tokens",
     risk=Risk.CHANGE,
-    examples=("token create alice", "token create ci --admin --json", "token create bob --vendors 'openai, groq'"),
+    examples=("token create alice", "token create ci --admin --json", "token create bob --vendors openai,groq"),
 )
 class CreateToken(Op[TokenCreated]):
     """Create an API key; it is shown once."""

@@ -137,6 +137,8 @@ EXPLAINED = Explanation(
     error="",
     plan="splice",
     edits=("model", "stream_options"),
+    vendor="groq",
+    cost_usd="0.0042",
     upstream="llamacpp-1",
     engine="llamacpp",
     why="the only one ready",
@@ -192,7 +194,7 @@ SECRETS = [
     Secret("vllm", "file", None),
 ]
 
-TOKEN = Token("k_3f9c2a71b2c4", "ada", Scope.ADMIN, "x7Qz", DAY_BEFORE, AT, None)
+TOKEN = Token("k_3f9c2a71b2c4", "ada", Scope.ADMIN, "x7Qz", DAY_BEFORE, AT, None, ("groq", "open*"))
 REVOKED = Token("k_000000000001", "old", Scope.USER, "abcd", DAY_BEFORE, None, AT)
 CREATED = TokenCreated("k_1", "ci", Scope.USER, "sk-orc-SECRET", AT)
 
@@ -200,6 +202,14 @@ USED = UsageRow(
     "req_01", AT, "ada", "k_1", QWEN.id, "chat", "llamacpp-1", 812, 321, False, 4321.5, 1203.0, 200, "ok", True
 )
 GUESSED = UsageRow("req_02", AT, "bob", "k_2", "a", "completions", "vllm", 9, 1, True, 50.0, None, 502, "error", False)
+
+PAID = UsageRow(
+    "req_03", AT, "ada", "k_1", "gpt-5", "chat", "openai", 812, 321, False, 900.5, 203.0, 200, "ok", True, "openai",
+    "0.0042",
+)  # fmt: skip
+UNPRICED = UsageRow(
+    "req_04", AT, "ada", "k_1", "groq/a", "chat", "groq", 9, 1, False, 50.0, None, 200, "ok", False, "groq"
+)
 
 CHANGED = SettingChanged("listen", "127.0.0.1:9090", PLACES.config, True, hidden_by="FLOCK_LISTEN")
 
@@ -310,6 +320,6 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     "token.create": (CreateToken(name="ci"), CREATED),
     "token.ls": (ListTokens(all=True), [TOKEN, REVOKED]),
     "token.revoke": (RevokeToken(id="k_1"), REVOKED),
-    "usage.recent": (RecentUsage(), [USED, GUESSED]),
+    "usage.recent": (RecentUsage(), [USED, GUESSED, PAID, UNPRICED]),
     **VENDOR_CASES,
 }

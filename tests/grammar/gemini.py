@@ -51,7 +51,8 @@ class Grammar:
         assert set(candidate) <= {"index", "content", "finishReason"}
         content = candidate["content"]
         assert content["role"] == "model"
-        for part in content["parts"]:
+        ended_only = "finishReason" in candidate and content["parts"] == [{"text": ""}]
+        for part in [] if ended_only else content["parts"]:
             self.take_part(part)
         if "finishReason" in candidate:
             assert candidate["finishReason"] in FINISH_REASONS

@@ -119,7 +119,8 @@ class GeminiWriter:
         if self._ended is None or self._over:
             return b""
         usage = self._usage or Usage(input=self._to.input_estimate, output=self._deltas)
-        last = self._chunk(response(self._to, [], self._ended.stop, usage))
+        # google-genai takes a turn with a chunk without parts for an invalid one, and forgets it
+        last = self._chunk(response(self._to, [{"text": ""}], self._ended.stop, usage))
         self._over = True
         return last + self._framed.end
 

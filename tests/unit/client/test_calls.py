@@ -45,7 +45,7 @@ QWEN = Model("qwen/qwen3:8b", "ready", "e", "built-in", 4096, None, True)
         ),
         (ShowJob(id="j_1"), Call("GET", "/admin/v1/jobs/j_1", None)),
         (SetConfig(key="a.b", value="1"), Call("PUT", "/admin/v1/config/a.b", b'{"value": "1"}')),
-        (CreateToken(), Call("POST", "/admin/v1/tokens", b'{"name": "default", "admin": false}')),
+        (CreateToken(), Call("POST", "/admin/v1/tokens", b'{"name": "default", "admin": false, "vendors": ""}')),
         (AddModel(source="file:/ü"), Call("POST", "/admin/v1/models", '{"source": "file:/ü", "name": ""}'.encode())),
         (Down(), Call("POST", "/admin/v1/shutdown", b'{"grace_seconds": 10.0}')),
     ],

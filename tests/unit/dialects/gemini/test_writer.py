@@ -67,7 +67,7 @@ def test_words_go_out_as_they_come_and_a_call_when_it_is_whole() -> None:
     assert writer.write(Ended("tool_calls")) == b""
     last = json.loads(writer.close()[6:])
     assert last == {
-        "candidates": [{"content": {"role": "model", "parts": []}, "index": 0, "finishReason": "STOP"}],
+        "candidates": [{"content": {"role": "model", "parts": [{"text": ""}]}, "index": 0, "finishReason": "STOP"}],
         "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 4, "totalTokenCount": 7},
         "modelVersion": "gemini-flock",
         "responseId": "01abc",
@@ -272,7 +272,7 @@ def test_the_sdk_waits_through_signs_of_life() -> None:
     data = written(PartBegan(0, Text("")), PartDelta(0, "Hi"), PartEnded(0), Ended("stop"))
     first, rest = data[: data.index(b"\n\n") + 2], data[data.index(b"\n\n") + 2 :]
     chunks = sdk_chunks(server.KEEPALIVE + first + server.KEEPALIVE * 2 + rest)
-    assert [chunk.text for chunk in chunks] == ["Hi", None]
+    assert [chunk.text for chunk in chunks] == ["Hi", ""]
 
 
 # -- one JSON array
