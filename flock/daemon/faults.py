@@ -4,6 +4,8 @@ Owns which dialect a path belongs to when nothing else tells. Refuses to decide 
 daemon/gateway.py and the modules of its routes, and by daemon/app.py for paths that nothing takes.
 """
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 from flock.core.record import Record
@@ -11,7 +13,12 @@ from flock.daemon.headers import SERVER, plain
 from flock.dialects.half import FaultHalf
 from flock.dialects.listing import shape_of
 from flock.dialects.table import SERVERS
+from flock.dialects.tasks import cohere
+from flock.dialects.tasks.table import PATHS
 from flock.errors import FlockError, InternalError, MethodNotAllowed, NotFound
+
+# every dialect in which errors are spelled: those of conversations, and those of tasks alone
+FAULTS: Mapping[str, FaultHalf] = {**SERVERS, "cohere": cohere}
 
 
 def ours() -> InternalError:
@@ -20,14 +27,19 @@ def ours() -> InternalError:
 
 
 def server_for(request: web.Request) -> FaultHalf:
-    """Return the dialect of a request to a path that belongs to several, or to none."""
-    if request.path.startswith("/v1beta"):
+    """Return the dialect of a request that no handler has taken: by the path, else by who seems to ask."""
+    path = request.path
+    if path in PATHS:
+        dialect = PATHS[path][0]
+    elif path.startswith("/v1beta"):
         dialect = "gemini"
-    elif request.path.startswith("/api/"):
+    elif path.startswith(("/api/", "/v1/api/")):
         dialect = "ollama"
+    elif path.startswith("/v1/messages"):
+        dialect = "anthropic"
     else:
         dialect = {"anthropic": "anthropic", "google": "gemini"}.get(shape_of(request.headers), "openai")
-    return SERVERS.get(dialect, SERVERS["openai"])
+    return FAULTS[dialect]
 
 
 def fault(error: FlockError, record: Record | None = None, server: FaultHalf = SERVERS["openai"]) -> web.Response:

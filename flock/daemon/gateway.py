@@ -6,14 +6,14 @@ dialect's errors. Refuses to move response bytes (forward.py) and to choose (cor
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 import orjson
 from aiohttp import web
 
 from flock.core.context import Context
 from flock.daemon import gemini, ollama
-from flock.daemon.faults import fault, ours, server_for
+from flock.daemon.faults import FAULTS, fault, ours, server_for
 from flock.daemon.forward import Reply
 from flock.daemon.headers import SERVER
 from flock.daemon.listing import Listing
@@ -23,7 +23,6 @@ from flock.dialects.half import FaultHalf
 from flock.dialects.openai.server import CHAT, COMPLETIONS
 from flock.dialects.openai.upstream import read_fault
 from flock.dialects.table import SERVERS
-from flock.dialects.tasks import cohere
 from flock.dialects.tasks.table import PATHS, TASKS
 from flock.errors import (
     ContextTooLong,
@@ -41,9 +40,6 @@ log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 # how the request and its body become an Ask. Raises InvalidRequest
 Read = Callable[[web.Request, bytes], Ask]
-# how errors are spelled in the dialects of tasks
-FAULTS: Mapping[str, FaultHalf] = {**SERVERS, "cohere": cohere}
-
 MESSAGES, COUNT_TOKENS, RESPONSES = "/v1/messages", "/v1/messages/count_tokens", "/v1/responses"
 # path → (the dialect spoken there, the record's word for it)
 _GENERATION = {
