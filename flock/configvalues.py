@@ -228,7 +228,7 @@ FUTURE: dict[str, str] = {
     "auth.admin_token": "keys from the configuration",
     "auth.join_token": "nodes",
     "auth.": "other ways of signing in",
-    "router.fallback.": "Bedrock and Vertex",
+    "router.fallback.": "clouds",
     "router.pull_default_model": "downloaded models",
     "router.sticky_sessions": "sticky sessions",
     "router.sticky_session_ttl_seconds": "sticky sessions",

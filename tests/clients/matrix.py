@@ -24,6 +24,12 @@ from tests.clients.roster import ROSTER, WAYS
 from tests.conftest import ENGINES
 
 WIDTH = 34
+# what is no row of the table: SDKs are tried in more ways than cells have, and one program is too large to install
+ELSEWHERE = """
+SDKs: tests/e2e/test_openai_sdk.py, test_responses_sdk.py, test_anthropic_sdk.py, test_google_genai_sdk.py,
+      test_ollama_sdk.py, test_cohere_sdk.py, test_tasks_*.py (openai's sound and embeddings)
+open-webui: N/A, it takes 7.3 GB and six minutes to install; it speaks chat as the openai SDK does
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,7 @@ def main() -> int:
                     print(f"{backend.name} {client.name} {name}: {one.word} {one.note}", file=sys.stderr, flush=True)
     for line in table(rows, [backend.name for backend in backends]):
         print(line)
+    print(ELSEWHERE.rstrip())
     words = [one.word for row in rows.values() for one in row.values()]
     counts = ", ".join(f"{words.count(word)} {word}" for word in ("PASS", "FAIL", "N/A"))
     print(f"\n{counts}; {(time.monotonic() - begun) / 60:.1f} minutes")

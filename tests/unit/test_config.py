@@ -159,7 +159,7 @@ def test_directories(home: Home) -> None:
         ),
         (
             "router:\n  fallback:\n    bedrock_region: x\n",
-            "router.fallback.bedrock_region in {file}:3 belongs to Bedrock and Vertex, which this version does not have",
+            "router.fallback.bedrock_region in {file}:3 belongs to clouds, which this version does not have",
             "flock config unset router.fallback.bedrock_region",
         ),
         (

@@ -133,7 +133,10 @@ def test_the_commit_point_is_the_first_event_and_no_sign_of_life() -> None:
 @pytest.mark.pitfall(71)
 @pytest.mark.parametrize(
     ("dialect", "sign"),
-    [*((name, b"\n\n" if name == "ollama" else b": alive\n\n") for name in UPSTREAMS), ("anthropic", b'event: ping\ndata: {"type":"ping"}\n\n')],
+    [
+        *((name, b"\n\n" if name == "ollama" else b": alive\n\n") for name in UPSTREAMS),
+        ("anthropic", b'event: ping\ndata: {"type":"ping"}\n\n'),
+    ],
 )
 def test_a_sign_of_life_in_any_dialect_is_no_first_event(dialect: str, sign: bytes) -> None:
     tap = Crossing(Request("openai", "alias", []), openai, UPSTREAMS[dialect]).tap(TO)
