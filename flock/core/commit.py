@@ -20,6 +20,7 @@ from flock.dialects.echo import EchoTap, echoed
 from flock.dialects.estimate import estimate
 from flock.dialects.history import clean
 from flock.dialects.ir import Reply, Usage
+from flock.dialects.ollama.loading import is_load
 from flock.dialects.ollama.usage import is_estimated
 from flock.dialects.openai import upstream as openai
 from flock.dialects.openai.overflow import read_overflow
@@ -111,8 +112,10 @@ class Commit:
             self._refuse(body)
             return Answer(exchange, body)
         record.estimated = False
-        if made.kind != TRANSLATE and not ask.stream:
-            record.usage = _usage(made.dialect, body)
+        # an Ollama says in one piece that a model is loaded, whatever was asked for
+        if made.kind != TRANSLATE and (not ask.stream or (ask.dialect == "ollama" and is_load(ask))):
+            record.usage = self._usage(body)
+            record.estimated = is_estimated(record.usage)
             if record.usage is None:  # what tells its usage is an answer
                 self._check(body)
             self._first()
@@ -123,6 +126,17 @@ class Commit:
         self._first()
         return self._said(crossing, reply)
 
+    def _usage(self, body: bytes) -> Usage | None:
+        """Return the usage of a whole answer's bytes, None where it tells none."""
+        dialect = self._made.dialect
+        if dialect == "openai":
+            return openai.read_body_usage(body)
+        try:  # an Ollama at times does not count the prompt; the crossing knows about how long it is
+            half = self._crossing().upstream if dialect == "ollama" else UPSTREAMS[dialect]
+            return half.read_reply(orjson.loads(body), {}).usage
+        except (ValueError, FlockError):
+            return None
+
     def _check(self, body: bytes) -> None:
         """Raise UpstreamError for what no client of any dialect would take for an answer."""
         try:
@@ -131,7 +145,7 @@ class Commit:
             found = None
         if not is_object(found):
             raise UpstreamError(f"what {self._upstream.engine} answered is no JSON object", hint=AGAIN)
-        if "id" not in found and openai.is_fault(body):
+        if "id" not in found and (openai.is_fault(body) or isinstance(found.get("error"), str)):
             raise UpstreamError(f"{self._upstream.engine} failed: {openai.read_fault(body)}", hint=AGAIN)
 
     async def _gathered(self) -> Answer:
@@ -226,13 +240,3 @@ class Commit:
         wait = seconds_of(exchange.retry_after.decode("latin-1"), self._clock.now())
         lent = self._record.lent
         check(self._upstream, self._made, self._ask.dialect, exchange.status, body, wait, lent=lent)
-
-
-def _usage(dialect: str, body: bytes) -> Usage | None:
-    """Return the usage of a whole answer's bytes, None where it tells none."""
-    if dialect == "openai":
-        return openai.read_body_usage(body)
-    try:
-        return UPSTREAMS[dialect].read_reply(orjson.loads(body), {}).usage
-    except (ValueError, FlockError):
-        return None
