@@ -59,8 +59,7 @@ class Names:
 
         `kind` is the kind of model that is needed: which one an empty name means hangs on it.
         """
-        default = self.default(table, kind)
-        name = wanted or default
+        name = wanted or self.default(table, kind)
         if placements := table.get(name):
             return Named(name, placements)
         plain, alias = (name.removeprefix(DISCOVERY), f"{DISCOVERY}*") if name.startswith(DISCOVERY) else (name, "")
@@ -78,7 +77,7 @@ class Names:
         lower = wanted.lower()
         for pattern, target in self._aliases:
             if fnmatch.fnmatchcase(lower, pattern):
-                found = default if target == DEFAULT else target
+                found = self.default(table, kind) if target == DEFAULT else target
                 if placements := table.get(found) or vendors(found):
                     return Named(found, placements, pattern)
         raise self._unknown(name, table, kind)
@@ -87,9 +86,12 @@ class Names:
         """Return the model that an empty name means: of the kind, or perhaps of it; "" where there is none."""
         if kind == "chat" and self.default_model:
             return self.default_model
-        of_kind = [model for model, places in table.items() if places[0].kind == kind]
-        unknown = [model for model, places in table.items() if not places[0].kind]
-        return next(iter(of_kind + unknown), "")
+        perhaps = ""
+        for model, places in table.items():
+            if places[0].kind == kind:
+                return model
+            perhaps = perhaps or ("" if places[0].kind else model)
+        return perhaps
 
     def _unknown(self, name: str, table: Table, kind: str) -> ModelNotFound:
         nearest = difflib.get_close_matches(name, list(table), n=3, cutoff=0.4)
