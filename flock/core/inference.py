@@ -191,7 +191,7 @@ class Inference:
         Raises the first upstream's error (EngineUnreachable, EngineFailed, UpstreamError, Unsupported), ModelNotFound,
         or InvalidRequest for a request that nobody could serve.
         """
-        record.requested, record.stream = ask.model, ask.stream
+        record.requested, record.stream, record.dialect = ask.model, ask.stream, ask.dialect
         ask, wished = wishes(ask)
         named = self.resolve(ask.model, record.key, record.endpoint)
         record.model = named.model

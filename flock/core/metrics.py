@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # seconds; the predecessor's buckets, from a warm small model to a cold large one
 DURATIONS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300)
+# how many models of vendors have series of their own: a vendor takes whatever name a client makes up
+PAID_MODELS = 200
 FIRST_TOKEN = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120)
 
 
@@ -57,11 +59,19 @@ class Metrics:
         self.running = Gauge("flock_requests_running", "Requests in flight", registry=self.registry)
         self.loaded = Gauge("flock_model_loaded", "1 while the model answers", ["model"], registry=self.registry)
         Gauge("flock_build_info", "The version", ["version"], registry=self.registry).labels(__version__).set(1)
+        self._paid: set[str] = set()
         self._series: dict[tuple[str, str, str], _Series] = {}
 
     def settled(self, record: "Record") -> None:
-        """Count one settled request. A model nobody serves is counted as "unknown", so that typos add no series."""
-        where = (record.model or "unknown", "openai", record.outcome)
+        """Count one settled request. A model nobody serves is counted as "unknown", so that typos add no series.
+
+        `protocol` is the client's dialect.
+        """
+        where = (
+            self._paid_name(record) if record.vendor else record.model or "unknown",
+            record.dialect,
+            record.outcome,
+        )
         series = self._series.get(where)
         if series is None:
             series = self._series[where] = _Series(self, *where)
@@ -72,6 +82,14 @@ class Metrics:
         if record.usage is not None:
             series.input.inc(record.usage.input)
             series.output.inc(record.usage.output)
+
+    def _paid_name(self, record: "Record") -> str:
+        """Return what a vendor's model is counted as."""
+        if record.model not in self._paid:
+            if len(self._paid) >= PAID_MODELS:
+                return f"{record.vendor}/other"
+            self._paid.add(record.model)
+        return record.model
 
     def exposition(self, running: int, ready: dict[str, bool]) -> bytes:
         """Return the text exposition with the gauges brought up to date."""

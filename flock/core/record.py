@@ -53,6 +53,7 @@ class Record:
         "bytes_in",
         "bytes_out",
         "chosen",
+        "dialect",
         "edits",
         "ended",
         "endpoint",
@@ -98,6 +99,7 @@ class Record:
         self.lost: tuple[str, ...] = ()
         self.notes: list[str] = []
         self.outcome = ""
+        self.dialect = "openai"
         self.status = 0
         self.usage: Usage | None = None
         self.bytes_in = self.bytes_out = 0

@@ -1,0 +1,37 @@
+"""The figures of settled requests: which labels they have, and that these have a bound."""
+
+from flock.core.metrics import PAID_MODELS, Metrics
+from flock.core.record import Record
+from flock.dialects.ir import Usage
+
+
+def settled(model: str, *, vendor: str = "", dialect: str = "openai") -> Record:
+    record = Record("chat", 0.0, 1.0)
+    record.model, record.vendor, record.dialect, record.outcome = model, vendor, dialect, "ok"
+    record.ended, record.usage = 2.0, Usage(7, output=3)
+    return record
+
+
+def lines(metrics: Metrics, name: str) -> list[str]:
+    return [line for line in metrics.exposition(0, {}).decode().splitlines() if line.startswith(name + "{")]
+
+
+def test_the_protocol_is_the_clients_dialect() -> None:
+    metrics = Metrics()
+    for dialect in ("anthropic", "gemini", "gemini"):
+        metrics.settled(settled("m", dialect=dialect))
+    assert lines(metrics, "flock_requests_total") == [
+        'flock_requests_total{model="m",outcome="ok",protocol="anthropic"} 1.0',
+        'flock_requests_total{model="m",outcome="ok",protocol="gemini"} 2.0',
+    ]
+
+
+def test_names_that_clients_make_up_add_no_series_for_ever() -> None:
+    metrics = Metrics()
+    for n in range(PAID_MODELS + 50):
+        metrics.settled(settled(f"openrouter/{n}", vendor="openrouter"))
+    found = lines(metrics, "flock_requests_total")
+    assert len(found) == PAID_MODELS + 1
+    assert 'flock_requests_total{model="openrouter/other",outcome="ok",protocol="openai"} 50.0' in found
+    metrics.settled(settled("openrouter/0", vendor="openrouter"))
+    assert len(lines(metrics, "flock_requests_total")) == PAID_MODELS + 1
