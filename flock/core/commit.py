@@ -14,7 +14,7 @@ from flock.clock import Clock
 from flock.core import relays
 from flock.core.answer import AGAIN, END_SECONDS, Answer, RawTap, addressing, said
 from flock.core.record import Record
-from flock.core.refusal import check, seconds_of, too_long
+from flock.core.refusal import check, named, seconds_of, too_long
 from flock.dialects.ask import Ask
 from flock.dialects.echo import EchoTap, echoed
 from flock.dialects.estimate import estimate
@@ -65,7 +65,9 @@ class Commit:
         except UpstreamError as error:
             # said in the stream, or under the status of a success: some begin to answer before they count
             overflow = read_overflow(400, orjson.dumps({"error": {"message": clean(error.sentence)}}))
-            raise (error if overflow is None else too_long(error.sentence, *overflow)) from None
+            if overflow is not None:
+                raise too_long(error.sentence, *overflow) from None
+            raise named(error, self._upstream) from None
 
     def _is_stream(self) -> bool:
         """Return whether the answer is framed as the streams of the dialect that is spoken are."""

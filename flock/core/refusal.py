@@ -58,6 +58,14 @@ def _wrong_key(upstream: Upstream, status: int, words: str) -> UpstreamError:
     )
 
 
+def named(error: UpstreamError, upstream: Upstream) -> UpstreamError:
+    """Return the error of a dialect's reader, who knows of "the engine" only, with a vendor's name in its place."""
+    rest = error.sentence.removeprefix("the engine")
+    if upstream.channel is None or rest == error.sentence:
+        return error
+    return UpstreamError(f"the vendor {upstream.engine}{rest}", hint=error.hint or AGAIN, details=error.details)
+
+
 def seconds_of(retry_after: str, now: float) -> int | None:
     """Return the seconds that a Retry-After header means, a number or a date (RFC 9110, 10.2.3); None for neither."""
     if retry_after.isdecimal() and retry_after.isascii():
