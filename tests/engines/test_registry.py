@@ -213,6 +213,9 @@ async def test_names_of_engines_are_unique(opened: Open) -> None:
             await registry.attach(two.url, first.name)
         with pytest.raises(InvalidRequest, match="cannot be an engine's name"):
             await registry.attach(two.url, "a/b")
+        for name in ("vendor:groq", "Vendor:x", "vendor:"):  # a vendor's key would be kept under it
+            with pytest.raises(InvalidRequest, match="is a vendor's"):
+                await registry.attach(two.url, name, "a key")
         with pytest.raises(Conflict, match="own engine"):
             await registry.attach(two.url, f"embedded:{facts.NAME}")
         await registry.attach(two.url, "two")
