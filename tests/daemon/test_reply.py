@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from flock.configsections import Gateway
-from flock.core.answer import Answer
+from flock.core.answer import Answer, RawTap
 from flock.core.record import Record
 from flock.daemon.forward import Reply
 from flock.dialects.ir import Usage
@@ -80,22 +80,24 @@ class Door:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
-        self.tap = Tap("", ValueError())
+        self.tap: Tap | RawTap = Tap("", ValueError())
         self.model = "ok"
         self.record = Record("chat", 0.0, 0.0)
         self.failed: BaseException | None = None
+        self.raw = False
         self.url = ""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.record = Record("chat", 0.0, asyncio.get_running_loop().time())
-        self.record.engine = "fake"
+        self.record.engine, self.record.stream = "fake", True
         reply = Reply(request, self.record, Gateway(), openai)
         exchange = await self.pool.get()
         body = b'{"model":"%b","stream":true}' % self.model.encode()
         await exchange.send(b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
         tap: Any = self.tap
         try:
-            return await reply.stream(Answer(exchange, None, tap=tap, fault=tap.write_fault))
+            fault = None if self.raw else tap.write_fault
+            return await reply.stream(Answer(exchange, None, tap=tap, fault=fault, raw=self.raw))
         except ValueError as error:  # as the gateway does
             self.failed = error
             return await reply.fault(UpstreamError("told by the gateway"))
@@ -174,3 +176,22 @@ async def test_the_engines_connection_serves_on_or_is_closed(door: Door) -> None
         door.tap = Tap(where, ValueError())
         heard = await told(door)
         assert heard.endswith("[DONE]\n\n" if not where else "_error\n\n")
+
+
+@pytest.mark.parametrize("raw", [False, True])
+async def test_nothing_is_said_in_what_is_no_dialects(door: Door, upstream: Upstream, raw: bool) -> None:
+    """A sign of life in the middle of a sound would be heard."""
+    door.raw, door.model = raw, "waits-midway"
+    door.tap = RawTap(lambda _: None) if raw else Tap("", ValueError())
+    async with aiohttp.ClientSession() as session, session.post(door.url) as response:
+        heard = await response.content.readany()
+        assert door.record.tick is not None
+        door.record.tick(asyncio.get_running_loop().time() + 11)
+        if not raw:
+            heard += await response.content.readuntil(b": keep-alive\n\n")
+        async with session.get(f"{upstream.url}/go"):
+            heard += await response.read()
+    assert (b"keep-alive" in heard) is not raw
+    assert heard.endswith(b"[DONE]\n\n")
+    assert door.record.outcome == "ok"
+    assert (door.record.usage, door.record.estimated) == ((None, False) if raw else (Usage(output=1), True))

@@ -149,6 +149,8 @@ def test_room_for_thinking(limit: int, context: int | None, becomes: int | None)
         ("anthropic", {"max_tokens": 100, "thinking": {"type": "disabled"}}),
         ("openai", {"max_tokens": 100, "reasoning_effort": "none"}),
         ("openai", {"max_tokens": 100, "chat_template_kwargs": {"enable_thinking": False}}),
+        ("ollama", {"options": {"num_predict": 100}, "think": False}),
+        ("gemini", {"generationConfig": {"maxOutputTokens": 100, "thinkingConfig": {"thinkingBudget": 0}}}),
         ("responses", {"max_output_tokens": 100, "reasoning": {"effort": "none"}}),
         ("openai", {"max_tokens": 100, "endpoint": "completions"}),
     ],
@@ -160,3 +162,14 @@ def test_no_room_for_thinking_that_is_off(dialect: str, body: dict[str, Any]) ->
 def test_what_is_left_as_it_came() -> None:
     assert limited("anthropic", THINKER, None, raising=False, max_tokens=100) == {}
     assert limited("anthropic", NO_FAMILY, None, max_tokens=100) == {}
+
+
+@pytest.mark.parametrize("dialect", ["gemini", "gemini-array", "ollama"])
+def test_a_limit_within_another_object_is_changed_in_place(dialect: str) -> None:
+    outer, inner = ("options", "num_predict") if dialect == "ollama" else ("generationConfig", "maxOutputTokens")
+    found = limited(dialect, NO_FAMILY, 8192, **{outer: {inner: 100_000, "temperature": 0.5}})
+    assert 256 <= found[outer][inner] < 8192
+    assert found[outer]["temperature"] == 0.5
+    assert limited(dialect, THINKER, 8192, **{outer: {inner: 100}}) == {outer: {inner: 2148}}
+    assert limited(dialect, THINKER, 8192, **{outer: {inner: -1}}) == {}
+    assert limited(dialect, THINKER, 8192, **{outer: []}) == limited(dialect, THINKER, 8192, **{inner: 100}) == {}

@@ -74,6 +74,15 @@ def test_the_curl_line_works_as_pasted(shell: str, folder: str, server: str, tmp
         assert not Listening.seen["leaked"]
 
 
+def test_the_curl_line_asks_a_model_that_chats(tmp_path: Path) -> None:
+    home = Home(tmp_path, tmp_path, tmp_path, tmp_path)
+    (smoke,) = status("1").models
+    embeds, talks = replace(smoke, id="embeds", kind="embedding"), replace(smoke, id="talks", kind="chat")
+    none = replace(status("1"), default_model="")
+    assert '"model":"talks"' in card.curl_line(home, replace(none, models=(embeds, talks)))
+    assert '"model":"flock-smoke"' in card.curl_line(home, replace(none, models=(embeds,)))
+
+
 def own(place: Path, *names: str) -> Path:
     """Make console scripts of ours in a directory, as pip writes them."""
     place.mkdir(parents=True, exist_ok=True)
