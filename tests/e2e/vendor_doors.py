@@ -4,12 +4,13 @@
 answer came to a good end.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.e2e.parts import Told
+from tests.e2e.parts import Client, Told
 from tests.e2e.vendor_standing import USER, VERSION, Standing
 
 
@@ -38,6 +39,18 @@ class Door:
         if "{model}" not in self.path:
             body |= {"model": model, "stream": stream}
         return path, body
+
+    def spoiled(self, on: Standing, vendor: str, model: str, kind: str) -> Told:
+        """Send a request for a stream, have the vendor spoil it once the client has its beginning; return it whole."""
+        on.faults(vendor, {"kind": kind, "held": True})
+        path, body = self.asked(model, stream=True)
+        with contextlib.closing(Client(on.flock.port, on.flock.key)) as client:
+            told = client.send(body, path, self.headers).head()
+            begun = client.until(b"{")
+            on.call(vendor, "/go")
+            told = client.rest(told)
+        told.body = begun + told.body
+        return told
 
     def error(self, told: Told) -> str:
         """Return the sentence of a typed error: the whole body, or the last frame of a stream."""

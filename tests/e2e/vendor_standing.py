@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from flock.vendors.row import VendorRow, load_vendors
-from tests.e2e.parts import Told, ask, explained, usage
+from tests.e2e.parts import Told, ask, explained, settings, usage
 from tests.running import PATIENCE, ROOT, Flock, flock_home, wait_for
 
 # those that every fake knows; a flock has the first, or both
@@ -150,8 +150,11 @@ def moved(home: Path, ports: Mapping[str, int]) -> None:
 
 
 @contextlib.contextmanager
-def standing(*names: str, keys: int = 1, **environ: str) -> Iterator[Standing]:
-    """Yield a flock that has keys for these vendors in its environment; it must not have met what it did not expect."""
+def standing(*names: str, keys: int = 1, config: str = "", **environ: str) -> Iterator[Standing]:
+    """Yield a flock that has keys for these vendors in its environment; it must not have met what it did not expect.
+
+    `config` is what its configuration says; a variable given in `environ` stands in place of a key.
+    """
     rows = catalog()
     with fakes(*names) as ports:
         for name in names:
@@ -159,6 +162,7 @@ def standing(*names: str, keys: int = 1, **environ: str) -> Iterator[Standing]:
                 environ.setdefault(rows[name].variables[0] + (f"_{number}" if number > 1 else ""), key)
         with flock_home(FLOCK_ENGINE="embedded", **environ) as flock:
             moved(flock.home, ports)
+            settings(flock, config)
             flock.ok("up")
             yield Standing(flock, ports)
             log = (flock.home / "logs/flock.log").read_text()

@@ -5,9 +5,10 @@ Prints "PORT n" once it listens, a line for each vendor that it is to be. Beside
 its bytes; and how many streams the other side closed early), `POST /control` with `{"faults": [...]}` and `GET /go`, on
 which answers that wait go on.
 
-A fault: {"kind": K, "times": 1, "key": N, "path": "part of one", "retry_after": "2"}; `times` -1 is for ever; `key` is
-a key's place in the command line (0 the first), without it every key's. Kinds: the refusals of KINDS (bad_key, rate,
-overloaded, failed, context …), MIDDLES, and those of `Vendor.broken`.
+A fault: {"kind": K, "times": 1, "key": N, "path": "part of one", "retry_after": "2", "held": true}; `times` -1 is for
+ever; `key` is a key's place in the command line (0 the first), without it every key's; `held` waits for /go before it
+spoils a stream. Kinds: the refusals of KINDS (bad_key, rate, overloaded, failed, context …), MIDDLES, and those of
+`Vendor.broken`.
 usage: python -m tests.fakes.vendor --vendor NAME… [--port N] [--key SECRET]… [--tls FILE]
 """
 
@@ -30,8 +31,9 @@ from tests.fakes.vendor_refusals import KINDS, in_stream, refusal
 from tests.fakes.vendor_rows import ROWS, Row
 
 CONVERSATIONS = ("chat", "messages", "responses", "generate", "stream")
-# how many frames of a stream a fault in its middle lets through
-BEFORE = 4
+# how many frames of a stream a fault in its middle lets through: some of its words are among them
+BEFORE = {"responses": 6}
+BEFORE_MOST = 4
 HUGE = 5 * 2**20
 # what the faults of the middle are called
 MIDDLES = ("stream_error", "cut_after", "stall")
@@ -46,6 +48,7 @@ class Fault:
     key: int | None = None
     path: str = ""
     retry_after: str = ""
+    held: bool = False
 
 
 class Vendor:
@@ -185,7 +188,9 @@ class Vendor:
         response = web.StreamResponse(headers={"Content-Type": "application/json" if array else "text/event-stream"})
         await response.prepare(request)
         for place, frame in enumerate(frames):
-            if place == BEFORE and kind in MIDDLES:
+            if fault is not None and place == BEFORE.get(task, BEFORE_MOST) and kind in MIDDLES:
+                if fault.held:
+                    await self.go.wait()
                 return await self.spoiled(request, response, task, kind)
             await response.write(frame)
         await response.write_eof()

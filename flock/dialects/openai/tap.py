@@ -17,10 +17,12 @@ from flock.wire.sse import Frames, data_of, split
 
 # The last frames of a stream (finish, usage with engine timings, [DONE]) stay well below this in every engine seen.
 TAIL_BYTES = 8192
-_FINISHED = re.compile(rb'"finish_reason":\s*"')
+_FINISHED = re.compile(rb'"finish_reason":\s*"(?!(?:error|abort)")')
 _USAGE = re.compile(rb'"usage":\s*\{')
 # with a value: some servers put "error": null into every chunk; older llama.cpp tells by the field's name
 _FAULT = re.compile(rb'(?:^|\n)(?:data: ?\{\s*"error":\s*[{"]|error: ?\{)')
+# OpenRouter ends a chunk so that has the error beside its choices, vLLM one without a word: no reason of a good end
+_FAILED = re.compile(rb'"finish_reason":\s*"(?:error|abort)"')
 _NO_CHOICES = re.compile(rb'"choices":\s*\[\]')
 # at a line's beginning: a model may well say "[DONE]", and inside JSON a line break is written \\n
 _DONE = re.compile(rb"(?:^|\n)data: ?\[DONE\]")
@@ -148,9 +150,17 @@ class StreamTap:
         """The sentence of an error event at the stream's end, None where there is none."""
         found = list(_FAULT.finditer(self._tail)) if b"error" in self._tail else []
         if not found:
-            return None
+            return self._failed()
         frame = self._tail[self._tail.index(b"{", found[-1].start()) :].split(b"\n", 1)[0]
         return read_fault(frame) or "the engine reported an error"
+
+    def _failed(self) -> str | None:
+        """Return the sentence of a chunk by which an answer fails rather than ends, None where there is none."""
+        found = _FAILED.search(self._tail)
+        if found is None:
+            return None
+        frame = self._tail[self._tail.rfind(b"data:", 0, found.start()) + 5 :].split(b"\n", 1)[0]
+        return read_fault(frame.strip()) or "the engine ended its answer with an error"
 
     def usage(self) -> Usage | None:
         """Return the usage the stream carried, None where it carried none."""
