@@ -271,7 +271,7 @@ class Inference:
         made = self.planning.plan(ask, placement, upstream, before)
         record.plan, record.edits, record.lost = made.kind, made.edits, made.lost
         record.upstream, record.engine, record.vendor = upstream.name, upstream.engine, placement.vendor
-        record.price, record.lent = placement.price, False
+        record.price = placement.price
         tried = Try(upstream.name, monotonic())
         record.tries.append(tried)
         self.in_flight[upstream.name] = self.in_flight.get(upstream.name, 0) + 1

@@ -171,10 +171,14 @@ def test_one_model(engines: Flock, path: str) -> None:
 
 
 def test_the_default_is_one_that_chats(tasks: int) -> None:
-    with flock_home(**environment()) as flock:
+    """Before models of which nothing is known, whichever was there first."""
+    with fake_upstream() as port, flock_home(**environment()) as flock:
         flock.ok("up")
+        flock.ok("engine", "attach", f"http://127.0.0.1:{port}", "--name", "unknown")
         flock.ok("engine", "attach", f"http://127.0.0.1:{tasks}", "--name", "tasks")
         assert flock.json("model", "ls")[0]["id"] == "talks"
         assert flock.json("model", "ls")[0]["default"]
         assert flock.json("status")["default_model"] == "talks"
         assert '"model":"talks"' in flock.json("up")["curl"]
+        nameless = {"messages": [{"role": "user", "content": "hi"}]}
+        assert explained(flock, ask(flock.port, flock.key, nameless).id)["model"] == "talks"

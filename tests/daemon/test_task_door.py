@@ -199,12 +199,16 @@ def test_a_stream_that_is_waited_for_is_one_of_events_before_it_begins(flock: Fl
 # -- clients that leave
 
 
-@pytest.mark.parametrize("task", ["embedding", "transcription", "transcription in events", "speech", "speech begun"])
+@pytest.mark.parametrize(
+    "task", ["embedding", "half an embedding", "transcription", "transcription in events", "speech", "speech begun"]
+)
 def test_a_client_that_leaves_ends_the_engines_work(flock: Flock, engine: int, task: str) -> None:
     before = seen(engine)["closed_early"]
     match task:
         case "embedding":
             client = Client(flock.port, flock.key).send({"model": "vectors-wait", "input": "x"}, EMBED)
+        case "half an embedding":
+            client = Client(flock.port, flock.key).send({"model": "vectors-half", "input": "x"}, EMBED)
         case "transcription":
             client = hear(flock, "ears-wait")
         case "transcription in events":

@@ -239,6 +239,16 @@ async def test_a_success_that_holds_no_answer(client: str, stream: bool, body: b
         await Case(client, stream=stream).answer(200, JSON, body)
 
 
+async def test_an_ollama_may_fail_under_the_status_of_a_success() -> None:
+    case = Case("openai", stream=False)
+    raw = json.dumps({"model": "m", "messages": HI, "stream": False}).encode()
+    case.ask = SERVERS["ollama"].read_ask(raw, "/api/chat")
+    case.made = plan(case.ask, Target("m", Profile("ollama", "Ollama", frozenset({"ollama"})), context=8192))
+    assert case.made.kind == SPLICE
+    with pytest.raises(UpstreamError, match="the engine failed: out of memory"):
+        await case.answer(200, JSON, b'{"error":"out of memory"}')
+
+
 # -- refusals
 
 
