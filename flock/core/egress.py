@@ -19,6 +19,8 @@ from flock.upstream import Channel, Credential, Upstream
 
 # refusals that another key of the same vendor may not share
 _ANOTHER_KEY = frozenset({401, 402, 403, 429, 500, 502, 503, 504, 529})
+# refusals that may be about the key, and may quote it
+_OF_THE_KEY = frozenset({400, 401, 402, 403})
 
 
 class Post(Protocol):
@@ -79,8 +81,8 @@ class Egress:
             credential.failed(0, None)
             self._health.failed(upstream.name)
             raise unreachable(upstream, error) from None
-        if exchange.status == 400:
-            exchange = await _looked_into(exchange, channel)
+        if exchange.status in _OF_THE_KEY:
+            exchange = await _looked_into(exchange, channel, credential)
         if _is_refused(exchange):
             wait = seconds_of(exchange.retry_after.decode("latin-1"), self._clock.now())
             status = 401 if isinstance(exchange, _BadKey) else exchange.status
@@ -127,13 +129,17 @@ class _BadKey(_Read):
     """An answer of status 400 that refuses the key, not the request."""
 
 
-async def _looked_into(exchange: Exchange, channel: Channel) -> Exchange:
+async def _looked_into(exchange: Exchange, channel: Channel, credential: Credential) -> Exchange:
+    """Return the exchange with its body read, and without the key in it."""
     try:
         body = await exchange.body()
     except BaseException:
         exchange.release()
         raise
-    return (_BadKey if channel.refuses(exchange.status, body) else _Read)(exchange, body)
+    for value in credential.headers().values():
+        body = body.replace(value.rpartition(" ")[2].encode(), "…".encode())
+    bad = exchange.status == 400 and channel.refuses(exchange.status, body)
+    return (_BadKey if bad else _Read)(exchange, body)
 
 
 def _is_refused(exchange: Exchange) -> bool:

@@ -12,7 +12,16 @@ from flock.core.answer import AGAIN
 from flock.dialects.openai import upstream as openai
 from flock.dialects.openai.overflow import read_overflow
 from flock.dialects.plan import TRANSLATE, Plan
-from flock.errors import ContextTooLong, EngineBusy, EngineOverloaded, EngineRefused, UpstreamError
+from flock.errors import (
+    ContextTooLong,
+    EngineBusy,
+    EngineOverloaded,
+    EngineRefused,
+    FlockError,
+    InvalidKey,
+    NotAllowed,
+    UpstreamError,
+)
 from flock.plain import is_object
 from flock.upstream import Upstream
 
@@ -32,6 +41,8 @@ def check(
     refused = status == 402 or (upstream.channel.refuses(status, body) if upstream.channel else status in (401, 403))
     if refused and not lent:
         raise _wrong_key(upstream, status, words)
+    if refused and (made.kind == TRANSLATE or not _is_own_fault(dialect, body)):
+        raise _own_refused(upstream, status, words)
     details = {} if wait is None else {"retry_after": wait}
     if status == 429:
         raise EngineBusy(f"{upstream.engine} takes no more requests for now: {words}", details=details)
@@ -55,6 +66,16 @@ def _wrong_key(upstream: Upstream, status: int, words: str) -> UpstreamError:
     return UpstreamError(
         f"{upstream.engine} refuses flock's own key for it ({status}): {words}",
         hint=f"give it again: flock engine detach {upstream.engine} && flock engine attach {upstream.url}",
+    )
+
+
+def _own_refused(upstream: Upstream, status: int, words: str) -> FlockError:
+    """Return the error of a credential of the client's own that a vendor refuses."""
+    kind = InvalidKey if status in (400, 401) else NotAllowed
+    return kind(
+        f"the vendor {upstream.engine} refuses your own credential for it ({status}): {words}",
+        hint="show it as the vendor's own clients do, with flock's key in X-Flock-Key",
+        details={"vendor": upstream.engine},
     )
 
 

@@ -56,6 +56,17 @@ def test_a_key_that_is_refused_is_not_the_clients(on: Standing, door: str, vendo
     assert DOORS[door].ask(on, MODELS[vendor]).status == 200
 
 
+@pytest.mark.parametrize("vendor", ["openai", "anthropic", "gemini"])
+@pytest.mark.parametrize("door", DOORS)
+def test_a_key_that_a_refusal_quotes_is_not_repeated(on: Standing, door: str, vendor: str) -> None:
+    for stream in (False, True):
+        on.faults(vendor, "echo_key")
+        told = DOORS[door].ask(on, MODELS[vendor], stream=stream)
+        assert (told.status, "Incorrect API key provided: …." in DOORS[door].error(told)) == (502, True), told.body
+        clean(told, vendor)
+        assert KEYS[0] not in on.flock.ok("explain", told.id)
+
+
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("vendor", MODELS)
 @pytest.mark.parametrize("door", DOORS)

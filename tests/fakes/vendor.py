@@ -137,6 +137,8 @@ class Vendor:
         if wanted == "bearer":
             word, _, key = request.headers.get("Authorization", "").partition(" ")
             return key if word == "Bearer" else ""
+        if wanted == "x-api-key" and wanted not in request.headers:  # Anthropic's own SDK shows one so
+            return request.headers.get("Authorization", "").removeprefix("Bearer ")
         return request.headers.get(wanted, "")
 
     async def read(self, request: web.Request) -> tuple[Any, dict[str, str] | None, str]:
@@ -273,6 +275,9 @@ class Vendor:
                 return web.Response(status=307, headers={"Location": "http://127.0.0.1:9/elsewhere?key=secret"})
             case "huge_error":
                 return web.Response(status=500, body=b"<html>" + b"x" * HUGE, content_type="text/html")
+            case "echo_key":
+                words = f"Incorrect API key provided: {self.shown(request, request.path)}."
+                return web.json_response({"error": {"message": words, "type": "invalid_request_error"}}, status=401)
             case "ok_error":  # under the status of a success
                 return web.Response(body=refusal(self.row.shape, "failed")[2], content_type="application/json")
             case kind if kind in KINDS:

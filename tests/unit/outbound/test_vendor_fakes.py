@@ -172,7 +172,8 @@ async def test_a_key_is_shown_as_the_vendor_wants_it(meet: Meet, name: str) -> N
         assert (await asker.post(path, body, key))[0] == 200
     status, _, told = await asker.post(path, body, "sk-wrong")
     assert status in (400, 401), told
-    other = {"bearer": "x-api-key"}.get(row.auth_of(path), "Authorization")
+    # not "Authorization" for Anthropic, which takes a bearer token too
+    other = {"bearer": "x-api-key", "x-api-key": "api-key"}.get(row.auth_of(path), "Authorization")
     more = {"anthropic-version": "2023-06-01"}
     exchange = await asker.client.send(
         f"http://127.0.0.1:{asker.port}{path}", {other: KEYS[0], **more}, json.dumps(body).encode()
