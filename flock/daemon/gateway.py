@@ -106,12 +106,12 @@ class Gateway:
             *self._tasks(),
             *gemini.routes(self),
             *ollama.routes(self),
-            ("GET", "/v1beta/models", self.guarded(listing.google)),
-            ("GET", "/v1beta/models/{id:.+}", self.guarded(listing.one)),
-            ("GET", "/v1/models", self.guarded(listing.all)),
-            ("GET", "/v1/models/{id:.+}", self.guarded(listing.one)),
+            *_looks("/v1beta/models", self.guarded(listing.google)),
+            *_looks("/v1/models", self.guarded(listing.all)),
+            *(row for at in ("/v1beta", "/v1") for row in _looks(f"{at}/models/{{id:.+}}", self.guarded(listing.one))),
             # tools look whether somebody is there before they have a key to show
-            *((method, path, _here) for path in ("/", "/api/hello") for method in ("GET", "HEAD")),
+            *_looks("/", _here),
+            *_looks("/api/hello", _here),
         ]
 
     def _generation(self, path: str, dialect: str, endpoint: str) -> Handler:
@@ -273,6 +273,11 @@ class Gateway:
                 return fault(error, server=server or server_for(request))
 
         return handle
+
+
+def _looks(path: str, handler: Handler) -> list[tuple[str, str, Handler]]:
+    """Return the routes of a path that is only looked at: some clients ask for the head alone, whether it is there."""
+    return [("GET", path, handler), ("HEAD", path, handler)]
 
 
 def _count_ask(_request: web.Request, raw: bytes) -> Ask:

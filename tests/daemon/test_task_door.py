@@ -240,3 +240,42 @@ def test_a_key_that_is_revoked_ends_the_sound(flock: Flock, engine: int) -> None
     record = explained(flock, told.id)
     assert (record["outcome"], record["error"]) == ("partial", "key_revoked")
     wait_for(lambda: seen(engine)["open"] == 0, "the engine has stopped")
+
+
+def test_while_it_goes_down_each_dialect_is_sent_away_in_its_own_words(engine: int) -> None:
+    with flock_home(**environment()) as flock:
+        flock.ok("up")
+        flock.ok("engine", "attach", f"http://127.0.0.1:{engine}", "--name", "fake")
+        client = Client(flock.port, flock.key)
+        client.send({"model": "mouth-endless", "input": "x", "voice": "alloy"}, SPEECH).head()
+        with subprocess.Popen(
+            [sys.executable, "-P", "-m", "flock", "down", "--grace", "60"], env=flock.environment
+        ) as down:
+            wait_for(lambda: call(flock.port, "GET", "/readyz").json["status"] == "draining", "it drains")
+            for path in (EMBED, RERANK, "/api/embed", "/api/chat", "/v1beta/models/m:generateContent"):
+                told = ask(flock.port, flock.key, {"model": "vectors", "input": "x"}, path)
+                assert (told.status, int(told.headers["retry-after"]) > 0) == (503, True)
+                error = told.json.get("error", told.json["message"] if path == RERANK else None)
+                assert "going down" in (error if isinstance(error, str) else error["message"])
+            client.close()
+            assert down.wait() == 0
+
+
+def test_without_keys_anybody_may_ask(engine: int) -> None:
+    with flock_home(**environment()) as flock:
+        settings(flock, "auth:\n  require_keys: false\n")
+        flock.ok("up")
+        flock.ok("engine", "attach", f"http://127.0.0.1:{engine}", "--name", "fake")
+        assert ask(flock.port, "", {"input": "x"}, EMBED).status == 200
+        for path in ("/v1/models", "/v1beta/models", "/api/tags"):
+            assert call(flock.port, "GET", path).status == 200
+        # a key that is shown must be good
+        assert ask(flock.port, "sk-orc-wrong", {"input": "x"}, EMBED).status == 401
+        assert call(flock.port, "GET", "/api/tags", headers={"X-Flock-Key": "sk-orc-wrong"}).status == 401
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1beta/models", "/v1/models/vectors", "/v1beta/models/vectors"])
+def test_a_list_and_a_model_have_a_head(flock: Flock, path: str) -> None:
+    told = call(flock.port, "HEAD", path, flock.key)
+    assert (told.status, told.body) == (200, b"")
+    assert call(flock.port, "HEAD", path).status == 401
