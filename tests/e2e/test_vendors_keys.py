@@ -89,7 +89,7 @@ def test_a_request_at_fault_is_not_tried_with_every_key(on: Standing) -> None:
 
 def test_keys_in_files(tmp_path: Path) -> None:
     (tmp_path / "first").write_text(f"\n  {KEYS[0]}\n")
-    (tmp_path / "ours").write_text("sk-orc-0123456789abcdef0123456789abcdef\n")
+    (tmp_path / "ours").write_text(f"sk-orc-{'0' * 32}\n")
     files = {
         "GROQ_API_KEY": "",
         "GROQ_API_KEY_FILE": str(tmp_path / "first"),

@@ -180,3 +180,9 @@ def test_the_first_glob_that_fits_counts() -> None:
     for model, lost in (("m-plain-1", []), ("m-1", ["seed", "messages.name"]), ("other", [])):
         body = {"messages": [{"role": "user", "content": "hi", "name": "n"}], "seed": 1}
         assert keep_to(manners, model, body) == lost
+
+
+def test_no_filter_looks_into_a_vendors_text() -> None:
+    """A vendor takes calls and thinking out of its models' text itself; of a URL of one's own nothing is known."""
+    for name, row in catalog().items():
+        assert (row.profile.parses_tools, row.profile.parses_thinking) == (name != "openai-compatible",) * 2, name
