@@ -13,6 +13,7 @@ import ipaddress
 import itertools
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -39,9 +40,17 @@ class Contact:
     def inside(self) -> bool:
         """Whether it stayed on this machine's loopback."""
         try:
-            return self.kind in ("inet", "name") and _is_loopback(self.host)
+            return self.kind in ("inet", "name") and _is_loopback(_spelled(self.host))
         except ValueError:
             return self.kind == "name" and self.host in HERE
+
+
+def _spelled(host: str) -> str:
+    """Return an address as it is usually written: "2130706433" and "0x7f.1" are ones too, and no look-ups."""
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        return host
 
 
 def _is_loopback(host: str) -> bool:

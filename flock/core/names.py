@@ -70,7 +70,7 @@ class Names:
             return Named(model, placements, alias or f"*-{effort}", effort)
         for suffix, sort in SORTS.items():
             base = plain.removesuffix(suffix)
-            if base != plain and (placements := table.get(base) or vendors(base)):
+            if base != plain and (placements := table.get(base) or _by_own_name(vendors(base))):
                 return Named(base, placements, alias or f"*{suffix}", sort=sort)
         if placements := vendors(name):
             return Named(name, placements)
@@ -102,3 +102,8 @@ class Names:
             hint=f"{hint}list them: flock model ls",
             details={"param": "model", "nearest": nearest or list(table)[:5]},
         )
+
+
+def _by_own_name(placements: tuple[Placement, ...]) -> tuple[Placement, ...]:
+    """Return placements found without a vendor's prefix: behind one, ":floor" is the vendor's to read (OpenRouter)."""
+    return tuple(place for place in placements if not place.served)

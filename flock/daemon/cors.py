@@ -13,7 +13,10 @@ from flock.contract.op import ADMIN_ROOT
 _METHODS = "GET, POST, HEAD, OPTIONS"
 # how long a browser may remember the answer of a preflight: Chromium's own upper limit
 _MAX_AGE = "7200"
-_SHOWN = "X-Flock-Request-Id, X-Flock-Path, X-Flock-Model, X-Flock-Lost, Retry-After, x-should-retry"
+_SHOWN = (
+    "X-Flock-Request-Id, X-Flock-Path, X-Flock-Route, X-Flock-Model, X-Flock-Lost, X-Flock-Counted-By, Retry-After, "
+    "x-should-retry"
+)
 
 
 def allow(origins: str) -> Middleware:

@@ -132,3 +132,12 @@ def test_a_local_id_hides_a_vendors_model_of_the_same_name() -> None:
     assert Names().resolve("open/llama:floor", models, vendors).placements[0].vendor == ""
     assert Names().resolve("open/other", models, vendors).placements[0].vendor == "open"
     assert Names("", [("open/*", "open/llama")]).resolve("open/other", models, vendors).alias == ""
+
+
+def test_what_stands_behind_a_vendors_prefix_is_the_vendors_to_read() -> None:
+    def vendors(model: str) -> tuple[Placement, ...]:
+        head, slash, rest = model.partition("/")
+        return (Placement(model, "vendor:r", "r", False, "ready", None, served=rest, vendor=head),) if slash else ()
+
+    named = Names().resolve("router/x:floor", {}, vendors)
+    assert (named.model, named.sort, named.placements[0].served) == ("router/x:floor", "", "x:floor")
