@@ -64,7 +64,7 @@ def test_a_key_that_a_refusal_quotes_is_not_repeated(on: Standing, door: str, ve
         told = DOORS[door].ask(on, MODELS[vendor], stream=stream)
         assert (told.status, "Incorrect API key provided: …." in DOORS[door].error(told)) == (502, True), told.body
         clean(told, vendor)
-        assert KEYS[0] not in on.flock.ok("explain", told.id)
+    assert KEYS[0] not in on.flock.ok("explain", told.id)
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])

@@ -18,6 +18,9 @@ from tests.running import wait_for
 MODELS = {"openai": "gpt-4o-mini", "anthropic": "claude-haiku-4-5", "gemini": "gemini-2.5-flash"}
 PAIRS = [(door, vendor) for door in DOORS for vendor in MODELS]
 STALL = 1.5
+# a stall takes its time, and is noticed by the door whoever the vendor is
+BREAKS = [(*pair, kind) for pair in PAIRS for kind in ("stream_error", "cut_after")]
+BREAKS += [(door, "openai", "stall") for door in DOORS]
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +35,7 @@ def on(vendors: Standing) -> Standing:
     return vendors
 
 
-@pytest.mark.parametrize("kind", ["stream_error", "cut_after", "stall"])
-@pytest.mark.parametrize(("door", "vendor"), PAIRS)
+@pytest.mark.parametrize(("door", "vendor", "kind"), BREAKS)
 @pytest.mark.pitfall(71)
 @pytest.mark.pitfall(76)
 def test_a_stream_that_breaks_ends_with_a_typed_error(on: Standing, door: str, vendor: str, kind: str) -> None:
