@@ -20,6 +20,7 @@ _NEEDED = {
     "logprobs": "logprobs",
     "many": "more than one answer (n > 1)",
     "stateful": "conversations kept by the server",
+    "tools": "tools",
 }
 
 _WHOLE = "send the whole conversation with every request (store: false)"
