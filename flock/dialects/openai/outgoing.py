@@ -122,7 +122,7 @@ def _write_reasoning(request: Request, body: dict[str, Any], lost: list[str]) ->
             budget = {} if wanted.budget is None else {"budget_tokens": wanted.budget}
             body["thinking"] = {"type": kind, **budget}
         return []
-    if wanted.summary:
+    if wanted.summary and request.dialect == "responses":  # Gemini's includeThoughts wants them as they come
         lost.append("reasoning.summary")
     effort = "none" if wanted.mode == "off" else wanted.effort
     if effort:
