@@ -152,7 +152,7 @@ def test_a_wrong_method(flock: Flock, method: str, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1", "/v1/chat", "/v1/embeddings", "/v2/chat/completions", "/admin/v1/none", "//", "/%00"]
+    "path", ["/v1", "/v1/chat", "/v1/moderations", "/v2/chat/completions", "/admin/v1/none", "//", "/%00"]
 )
 def test_an_unknown_path(flock: Flock, path: str) -> None:
     for method in ("GET", "POST"):

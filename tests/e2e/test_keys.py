@@ -60,7 +60,9 @@ def test_every_place_of_a_key_opens_every_route(flock: Flock, fake: int, place: 
     ):
         for told in tell(key):
             assert told.status == 401
-            assert told.json["error"]["code"] in ("invalid_api_key", "missing_api_key")
+            error = told.json["error"]
+            # lists of models answer in the shape of who asks, and Google's errors have numbers for codes
+            assert error["code"] in ("invalid_api_key", "missing_api_key") or error["status"] == "UNAUTHENTICATED"
             assert told.headers["x-should-retry"] == "false"
             if key:
                 assert key not in told.body.decode()

@@ -183,7 +183,7 @@ class TestConfig:
         before = file.read_bytes() if file.exists() else None
         assert "the nearest is listen" in failing(flock, 2, "config", "set", "lisen", "1")
         assert "the nearest is listen" in failing(flock, 2, "config", "get", "lisen")
-        assert "this version does not have" in failing(flock, 2, "config", "set", "router.fallback", "x")
+        assert "this version does not have" in failing(flock, 2, "config", "set", "router.fallback.bedrock_region", "x")
         told = failing(flock, 2, "config", "set", "auth.require_keys", "maybe")
         assert "must be true or false" in told
         assert "config set auth.require_keys true" in told
