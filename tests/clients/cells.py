@@ -37,6 +37,11 @@ class Cell:
         return self.bench.place(self.backend, self.client)
 
 
+def turns(served: Served) -> list[dict[str, Any]]:
+    """Return the requests with tools on offer: opencode asks for a title of the conversation meanwhile, without."""
+    return [request for request in served.seen()["requests"] if request["tools"]]
+
+
 def spoken(cell: Cell, served: Served) -> None:
     """Assert that a scripted engine was asked in the client's own dialect where it speaks it, else in chat."""
     last = served.seen()["requests"][-1]
@@ -96,8 +101,7 @@ def written(cell: Cell, *, stream: bool) -> str:
     if cell.client.tool:
         assert served.says_after_tool in ran.out, told("the answer to the tool's result was not printed", ran)
     if served.port and cell.client.tool:
-        # some clients ask for a title of the conversation meanwhile, without tools
-        said = [one["said"]["tools"] for one in served.seen()["requests"] if one["tools"]][-2:]
+        said = [request["said"]["tools"] for request in turns(served)][-2:]
         assert said == [[cell.client.tool], []], said
         (spoken if stream else unstreamed)(cell, served)
     return f"{ran.seconds:.1f} s"
@@ -115,11 +119,11 @@ def two(cell: Cell) -> str:
         assert path.is_file(), told(f"{path.name} was not written", ran)
         assert path.read_text().strip() == content
     assert DONE in ran.out, told("the answer to the tools' results was not printed", ran)
-    said = [request["said"]["tools"] for request in served.seen()["requests"]][-2:]
+    said = [request["said"]["tools"] for request in turns(served)][-2:]
     assert said == [[cell.client.tool] * 2, []], said
     spoken(cell, served)
-    if served.seen()["requests"][-1]["path"] == CHAT:
-        last = served.get("/bodies")[-1]["messages"][-3:]
+    if turns(served)[-1]["path"] == CHAT:
+        last = [body for body in served.get("/bodies") if body.get("tools")][-1]["messages"][-3:]
         assert [message["role"] for message in last] == ["assistant", "tool", "tool"]
         called, *results = last
         assert [call["id"] for call in called["tool_calls"]] == [result["tool_call_id"] for result in results]

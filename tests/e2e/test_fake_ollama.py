@@ -217,7 +217,8 @@ def test_it_dies() -> None:
     with fake_ollama() as port, ollama.Client(host=f"http://127.0.0.1:{port}") as client:
         with pytest.raises(httpx.TransportError):
             list(client.chat("dies", HI, stream=True))
-        with pytest.raises(ConnectionError):
+        # refused, or taken by a process that is at its end
+        with pytest.raises((ConnectionError, httpx.TransportError)):
             client.list()
 
 
