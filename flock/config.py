@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from flock import configfile
 from flock.configlayers import Layer, Layers, Problem, Spec, Value, refusal, unknown, wrong
-from flock.configsections import Auth, Directory, Engines, Gateway, Router, Section, Translation, Url, declare
+from flock.configsections import Auth, Directory, Engines, Gateway, Loading, Router, Section, Translation, Url, declare
 from flock.configvalues import Listen, from_words, parse_listen, parse_size
 from flock.contract.settings import Setting, SettingChanged
 from flock.paths import Home, private_dir, short
@@ -66,6 +66,7 @@ class Config(Section):
     auth: Auth = Auth()
     router: Router = Router()
     engine: Engines = Engines()
+    loading: Loading = Loading()
     gateway: Gateway = Gateway()
     translation: Translation = Translation()
 

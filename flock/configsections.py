@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from flock.configvalues import (
     alias_pairs,
     parse_aliases,
+    parse_count,
     parse_directory,
+    parse_memory,
     parse_name,
     parse_origins,
     parse_seconds,
@@ -20,6 +22,8 @@ from flock.configvalues import (
 )
 
 Directory = Annotated[str, PlainValidator(parse_directory)]
+# a file is spelled as a directory is: absolute, or from the home directory on
+File = Directory
 Url = Annotated[str, PlainValidator(parse_url)]
 Seconds = Annotated[float, PlainValidator(parse_seconds)]
 Name = Annotated[str, PlainValidator(parse_name)]
@@ -88,6 +92,20 @@ class Router(Section):
         return alias_pairs(self.aliases)
 
 
+def _seconds(default: float, summary: str, example: str) -> Any:
+    return declare(default, summary, "seconds from 0 to 86400", example=example, kind="seconds")
+
+
+def _path(title: str, variable: str, example: str) -> Any:
+    return declare(
+        "",
+        f"where {title} is; empty: looked for in PATH and among what `flock engine install` brought",
+        "an absolute path, or one that begins with ~",
+        variable,
+        example=example,
+    )
+
+
 def _endpoint(title: str, variable: str, port: int) -> Any:
     return declare(
         "",
@@ -101,10 +119,10 @@ def _endpoint(title: str, variable: str, port: int) -> Any:
 class Engines(Section):
     """What generates."""
 
-    preferred: Literal["", "llamacpp", "embedded"] = declare(
+    preferred: Literal["", "llamacpp", "embedded", "mlx", "vllm", "ollama"] = declare(
         "",
-        "the engine for added models; empty: llama-server where it is installed, else the embedded one",
-        "llamacpp or embedded",
+        "the engine for models that several could serve; empty: what suits model and machine best",
+        "llamacpp, embedded, mlx, vllm or ollama",
         "FLOCK_ENGINE",
         example="embedded",
     )
@@ -114,10 +132,82 @@ class Engines(Section):
     llamacpp_endpoint: Url = _endpoint("llama-server", "FLOCK_LLAMACPP_ENDPOINT", 8089)
     whisper_endpoint: Url = _endpoint("whisper-server", "FLOCK_WHISPER_ENDPOINT", 8081)
     piper_endpoint: Url = _endpoint("piper", "FLOCK_PIPER_ENDPOINT", 5000)
+    llamacpp_path: File = _path("llama-server", "FLOCK_LLAMACPP_PATH", "~/llama.cpp/build/bin/llama-server")
+    mlx_path: File = _path("mlx_lm.server", "FLOCK_MLX_PATH", "~/mlx/bin/mlx_lm.server")
+    vllm_path: File = _path("vllm", "FLOCK_VLLM_PATH", "~/vllm/bin/vllm")
+    whisper_path: File = _path("whisper-server", "FLOCK_WHISPER_PATH", "~/whisper.cpp/build/bin/whisper-server")
+    piper_path: File = _path("the Python that has piper-tts[http]", "FLOCK_PIPER_PATH", "~/piper/bin/python")
+    ollama_path: File = _path("ollama", "FLOCK_OLLAMA_PATH", "/usr/local/bin/ollama")
+    memory: Annotated[int, PlainValidator(parse_memory)] = declare(
+        0,
+        "what models may take in memory in all; empty: what the machine has, less the headroom",
+        "a size such as 48GiB, or 0",
+        "FLOCK_ENGINE_MEMORY",
+        example="48GiB",
+    )
+    headroom: Annotated[int, PlainValidator(parse_memory)] = declare(
+        2 * 2**30,
+        "how much memory is left to everybody else",
+        "a size such as 2GiB, or 0",
+        "FLOCK_ENGINE_HEADROOM",
+        example="2GiB",
+    )
+    models_dir: Directory = declare(
+        "",
+        "where fetched models lie; empty: models/ in the data directory",
+        "an absolute directory, or one that begins with ~",
+        "FLOCK_MODELS_DIR",
+        example="/srv/models",
+    )
+    hub_endpoint: Url = declare(
+        "",
+        "where models are fetched from; empty: huggingface.co",
+        "the URL of a mirror of Hugging Face",
+        "HF_ENDPOINT",
+        example="https://hub.example.org",
+    )
+    probe_seconds: Seconds = _seconds(
+        30.0, "how often an engine of flock's own is asked whether it still generates; 0: never", "30"
+    )
+    probe_failures: Annotated[int, PlainValidator(parse_count)] = declare(
+        3,
+        "after how many silences in a row it is ended and started again",
+        "a whole number from 1 to 1000000",
+        example="3",
+        kind="count",
+    )
 
 
-def _seconds(default: float, summary: str, example: str) -> Any:
-    return declare(default, summary, "seconds from 0 to 86400", example=example, kind="seconds")
+class Loading(Section):
+    """When models enter and leave memory."""
+
+    jit: Annotated[bool, PlainValidator(parse_switch)] = declare(
+        True,
+        "whether a model loads with the first request for it; otherwise only by `flock model load`",
+        "true or false",
+        "FLOCK_JIT",
+        example="true",
+        kind="switch",
+    )
+    idle_seconds: Seconds = _seconds(300.0, "after how long without a request a model leaves memory; 0: never", "300")
+    bound_seconds: Seconds = _seconds(
+        30.0, "how long a model in memory may keep requests for another one waiting that does not fit beside it", "30"
+    )
+    queue_limit: Annotated[int, PlainValidator(parse_count)] = declare(
+        256,
+        "how many requests may wait for one model; beyond it they are refused with the time to come back",
+        "a whole number from 1 to 1000000",
+        example="256",
+        kind="count",
+    )
+    exclusive: Annotated[bool, PlainValidator(parse_switch)] = declare(
+        False,
+        "whether only one model is in memory at a time",
+        "true or false",
+        "FLOCK_EXCLUSIVE",
+        example="false",
+        kind="switch",
+    )
 
 
 class Gateway(Section):

@@ -99,13 +99,31 @@ def parse_size(words: object) -> int:
     """Read bytes from a whole number or "64MiB", "50 MB"; kB, MB, GB count in thousands. Raises ValueError."""
     if isinstance(words, bool) or not isinstance(words, str | int):
         raise ValueError("not a size")
-    found = _SIZE.fullmatch(str(words).strip())
-    if found is None:
-        raise ValueError("not a size")
-    size = round(float(found[1]) * _UNITS[(found[2] or "").lower()])
+    size = _bytes(str(words))
     if not SMALLEST_BODY <= size <= LARGEST_BODY:
         raise ValueError("too small or too large")
     return size
+
+
+def parse_memory(words: object) -> int:
+    """Read bytes of memory as `parse_size` does, of any size; 0 and "" are 0. Raises ValueError."""
+    if isinstance(words, bool) or not isinstance(words, str | int):
+        raise ValueError("not a size")
+    return _bytes(str(words)) if str(words).strip() else 0
+
+
+def parse_count(words: object) -> int:
+    """Read a whole number from 1 to a million. Raises ValueError."""
+    if isinstance(words, bool) or not isinstance(words, int) or not 1 <= words <= 1_000_000:
+        raise ValueError("not a count")
+    return words
+
+
+def _bytes(words: str) -> int:
+    found = _SIZE.fullmatch(words.strip())
+    if found is None:
+        raise ValueError("not a size")
+    return round(float(found[1]) * _UNITS[(found[2] or "").lower()])
 
 
 def parse_url(words: object) -> str:
@@ -203,15 +221,15 @@ SWITCHES = {
 
 
 def from_words(words: str, kind: str) -> Any:
-    """Return what a variable's or an argument's words stand for: a bool for "switch", a number for "seconds", text.
+    """Return what a variable's or an argument's words stand for: a bool for "switch", a number for "seconds", "count".
 
     Words that do not fit come back as they are; the setting's own check then refuses them.
     """
     text = words.strip()
     if kind == "switch":
         return SWITCHES.get(text.lower(), text)
-    if kind == "seconds":
-        for number in (int, float):
+    if kind in ("seconds", "count"):
+        for number in (int, float) if kind == "seconds" else (int,):
             try:
                 return number(text)
             except ValueError:
@@ -223,13 +241,11 @@ def from_words(words: str, kind: str) -> Any:
 FUTURE: dict[str, str] = {
     "trust_proxy_headers": "reverse proxies in front of flock",
     "block_private_targets": "address rules for outbound calls",
-    "storage.models_dir": "downloaded models",
     "storage.": "shared databases",
     "auth.admin_token": "keys from the configuration",
     "auth.join_token": "nodes",
     "auth.": "other ways of signing in",
     "router.fallback.": "clouds",
-    "router.pull_default_model": "downloaded models",
     "router.sticky_sessions": "sticky sessions",
     "router.sticky_session_ttl_seconds": "sticky sessions",
     "router.latency_fallback_p95_seconds": "fallback by latency",

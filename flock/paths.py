@@ -55,6 +55,16 @@ class Home:
         return self.logs / "flock.log"
 
     @property
+    def models(self) -> Path:
+        """What flock fetched, where the configuration names no other place."""
+        return self.data / "models"
+
+    @property
+    def engines(self) -> Path:
+        """What `flock engine install` brought: a directory for each kind."""
+        return self.data / "engines"
+
+    @property
     def engine_logs(self) -> Path:
         """One file per engine child, overwritten at each start of it."""
         return self.logs / "engines"

@@ -3,7 +3,7 @@
 The word that routing, engines, vendors and the forward path share.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -122,3 +122,20 @@ class Placement:
     vendor: str = ""
     price: Price | None = None
     abilities: frozenset[str] | None = None
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A request on its way to an engine of ours: who asks, what it is told while it waits, and where it stands.
+
+    `key` is what fairness goes by; `progress` hears what the wait is for; `position` counts from 1 among those who wait
+    for the same model, 0 while it does not wait; `eta` is in seconds, None when unknown; `since` monotonic seconds.
+    """
+
+    request_id: str
+    key: str
+    progress: Callable[[str], None] | None = None
+    position: int = 0
+    eta: float | None = None
+    since: float = 0.0
+    why: str = ""

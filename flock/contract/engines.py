@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from flock.contract.op import Op, Risk, arg, flag, operation, secret
+from flock.contract.jobs import Job
+from flock.contract.op import Op, Risk, arg, flag, inner, operation, secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,8 +11,10 @@ class Engine:
     """An engine. `ownership` is "own" (spawned, watched, stopped by flock) or "adopted" (never touched).
 
     `kind` is its row in the catalog of engines: llamacpp, ollama, whisper, openai …; `state` is stopped, starting,
-    ready, stopping, failed or unreachable; `source` says why it is known: "flock", "attached", or the setting that
-    names it. `pid` is null when adopted.
+    ready, busy (it cannot cancel and still works on what nobody waits for), stopping, failed, crashloop or unreachable;
+    `source` says why it is known: "flock", "attached", or the setting that names it. `pid` is null when adopted.
+    `progress` is how far a load is, 0…1, null when unknown; `restarts` how often it was started again after it had
+    died or hung; `memory_bytes` what it takes now, null when unknown; `log_file` where its output lies.
     """
 
     name: str
@@ -25,6 +28,31 @@ class Engine:
     pid: int | None = None
     since: str | None = None
     error: str = ""
+    progress: float | None = None
+    restarts: int = 0
+    memory_bytes: int | None = None
+    log_file: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLog:
+    """Lines of an engine's output, oldest first; `next` is what to ask for after them."""
+
+    lines: tuple[str, ...]
+    next: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineCheck:
+    """What an engine said to a one-token question. `state` is ok, busy, failed or stopped; `seconds` it took, null when
+    it was not asked; `sentence` says what was seen.
+    """
+
+    name: str
+    state: str
+    sentence: str
+    seconds: float | None = None
 
 
 @operation("engine.ls", "engine ls", "GET /admin/v1/engines", examples=("engine ls", "engine ls --json"))
@@ -58,3 +86,65 @@ class DetachEngine(Op[Engine]):
     """Forget an adopted engine; it keeps running."""
 
     name: str = arg("the engine's name, from `flock engine ls`")
+
+
+@operation("engine.show", "engine show", "GET /admin/v1/engines/{name}", examples=("engine show embedded:qwen3-8b",))
+class ShowEngine(Op[Engine]):
+    """Show one engine in full."""
+
+    name: str = arg("the engine's name, from `flock engine ls`")
+
+
+@operation(
+    "engine.logs",
+    "engine logs",
+    "GET /admin/v1/engines/{name}/log",
+    examples=("engine logs embedded:qwen3-8b", "engine logs embedded:qwen3-8b -f --grep error"),
+)
+class ShowEngineLog(Op[EngineLog]):
+    """Show what an engine of flock's own said; the last 2,000 lines are kept."""
+
+    name: str = arg("the engine's name, from `flock engine ls`")
+    lines: int = flag("how many of the last lines", default=50)
+    grep: str = flag("only lines that hold these words, without regard to case", default="")
+    follow: bool = flag("go on as lines arrive", default=False)
+    after: int = inner(-1)
+    wait_seconds: float = inner(0.0)
+
+
+@operation(
+    "engine.install",
+    "engine install",
+    "POST /admin/v1/engines/install",
+    risk=Risk.CHANGE,
+    examples=("engine install embedded", "engine install mlx", "engine install vllm"),
+)
+class InstallEngine(Op[Job]):
+    """Install an engine into a place of flock's own: embedded (llama.cpp), mlx, piper, or vllm on NVIDIA cards."""
+
+    kind: str = arg("embedded, mlx, piper or vllm")
+
+
+@operation(
+    "engine.restart",
+    "engine restart",
+    "POST /admin/v1/engines/{name}/restart",
+    risk=Risk.CHANGE,
+    examples=("engine restart embedded:qwen3-8b",),
+)
+class RestartEngine(Op[Engine]):
+    """End an engine of flock's own and start it again, also one that was given up."""
+
+    name: str = arg("the engine's name, from `flock engine ls`")
+
+
+@operation(
+    "engine.check",
+    "engine check",
+    "GET /admin/v1/checks",
+    examples=("engine check", "engine check embedded:qwen3-8b"),
+)
+class CheckEngines(Op[list[EngineCheck]]):
+    """Ask engines for one token each: whether they generate, not only whether they answer."""
+
+    name: str = arg("the engine's name, from `flock engine ls`; all that run when left out", default="")

@@ -192,8 +192,8 @@ def _option_argv(name: str, value: Any) -> list[str]:
 
 
 NOUNS = (
-    *("audit", "cache", "engines", "jobs", "lifecycle", "models", "requests", "secrets", "settings", "status"),
-    *("tokens", "usage", "vendors"),
+    *("audit", "cache", "catalog", "engines", "events", "files", "hardware", "hub", "jobs", "lifecycle", "models"),
+    *("presets", "queue", "requests", "secrets", "services", "settings", "status", "tokens", "usage", "vendors"),
 )
 
 

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from flock.contract.op import Op, arg, flag, operation
+from flock.contract.op import Op, Risk, arg, flag, operation
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRow:
-    """One request in brief. `stage` is queued, loading, prefilling, generating or ended; durations in milliseconds."""
+    """One request in brief. `stage` is queued, loading, prefilling, generating, sending or ended; durations in
+    milliseconds, null when unknown. `position` and `eta_seconds` say where a queued one stands.
+    """
 
     id: str
     at: str
@@ -19,6 +21,11 @@ class RequestRow:
     outcome: str
     output_tokens: int
     elapsed_ms: float
+    input_tokens: int = 0
+    ttft_ms: float | None = None
+    tokens_per_second: float | None = None
+    position: int | None = None
+    eta_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +128,16 @@ class ExplainRequest(Op[Explanation]):
     """Explain one request: where it went, why, and where its time went."""
 
     id: str = arg("the request's id, or `last`", default="last")
+
+
+@operation(
+    "request.cancel",
+    "request cancel",
+    "POST /admin/v1/requests/{id}/cancel",
+    risk=Risk.CHANGE,
+    examples=("request cancel req_0f3a9c1d2e4b5a68",),
+)
+class CancelRequest(Op[RequestRow]):
+    """End a running or waiting request; its client gets an error that says so."""
+
+    id: str = arg("the request's id, from `flock request ls --running`")

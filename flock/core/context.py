@@ -10,6 +10,7 @@ import aiohttp
 from flock.clock import Clock
 from flock.config import Config
 from flock.contract.op import Scope
+from flock.core.bus import Bus
 from flock.core.drift import Drifts
 from flock.core.ids import IdLists
 from flock.core.inference import Inference
@@ -48,6 +49,7 @@ class Context:
     inference: Inference
     metrics: Metrics
     jobs: Jobs
+    bus: Bus
     ids: IdLists
     session: aiohttp.ClientSession
     instance_id: str

@@ -17,6 +17,7 @@ from aiohttp import ClientSession
 from flock.catalog import load_families, load_profiles
 from flock.clock import Clock, SystemClock
 from flock.config import Config
+from flock.core.bus import Bus
 from flock.core.context import Context
 from flock.core.counting import Counter
 from flock.core.ids import IdLists
@@ -76,6 +77,7 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
             post=post,
         )
         keys = await _keys(config, store, clock, inference)
+        bus = Bus(clock)
         jobs = Jobs(clock)
         stack.push_async_callback(jobs.stop)
         yield Context(
@@ -91,6 +93,7 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
             inference=inference,
             metrics=metrics,
             jobs=jobs,
+            bus=bus,
             ids=IdLists(home.completions),
             session=session,
             instance_id=instance_id,
@@ -182,9 +185,27 @@ def engine_settings(config: Config, environ: Mapping[str, str]) -> EngineSetting
         "piper": config.engine.piper_endpoint,
     }
     endpoints = {kind: url for kind, url in kinds.items() if url}
+    paths = {
+        "llamacpp": config.engine.llamacpp_path,
+        "mlx": config.engine.mlx_path,
+        "vllm": config.engine.vllm_path,
+        "whisper": config.engine.whisper_path,
+        "piper": config.engine.piper_path,
+        "ollama": config.engine.ollama_path,
+    }
     return EngineSettings(
         preferred=config.engine.preferred,
+        paths={kind: path for kind, path in paths.items() if path},
         endpoints=endpoints,
         sources={kind: config.origin(f"engine.{kind}_endpoint") for kind in endpoints},
         vllm_key=environ.get("VLLM_API_KEY", ""),
+        memory_bytes=config.engine.memory,
+        headroom_bytes=config.engine.headroom,
+        jit=config.loading.jit,
+        idle_seconds=config.loading.idle_seconds,
+        bound_seconds=config.loading.bound_seconds,
+        queue_limit=config.loading.queue_limit,
+        exclusive=config.loading.exclusive,
+        probe_seconds=config.engine.probe_seconds,
+        probe_failures=config.engine.probe_failures,
     )

@@ -14,7 +14,8 @@ from typing import Protocol
 from flock.engines.attached import nearest
 from flock.engines.engine import Engine
 from flock.engines.gguf_header import model_stem, read_header
-from flock.engines.supervisor import OwnModel, Supervised, Surroundings
+from flock.engines.own_model import OwnModel
+from flock.engines.supervisor import Supervised, Surroundings
 from flock.engines.window import Window
 from flock.errors import Conflict, FlockError, InvalidRequest, ModelNotFound
 from flock.profile import Profile

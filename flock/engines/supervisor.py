@@ -10,7 +10,6 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 import psutil
@@ -23,9 +22,10 @@ from flock.engines.embedded import install_hint
 from flock.engines.engine import Engine, LaunchSpec
 from flock.engines.gguf_header import read_header
 from flock.engines.kinds import props_version
+from flock.engines.own_model import OwnModel
 from flock.engines.ports import Ports
 from flock.engines.process import Child, Launch, Limits, Snapshot
-from flock.engines.window import Window, choose_window
+from flock.engines.window import choose_window
 from flock.errors import EngineFailed, FlockError
 from flock.paths import Home, short
 from flock.profile import Profile
@@ -40,21 +40,6 @@ Progress = Callable[[str], None]
 PORT_TRIES = 5
 # How long the end of an engine that refuses connections may take to be noticed; one that still runs then is ended.
 NOTICE_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class OwnModel:
-    """A model flock serves itself. `window` is settled for the built-in model, chosen at each start for others;
-    `created_at` is an epoch; `kind` is what its file said when it was looked at, "" when it could not be.
-    """
-
-    id: str
-    path: Path
-    source: str
-    created_at: float = 0.0
-    window: Window | None = None
-    note: str = ""
-    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

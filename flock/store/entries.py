@@ -1,10 +1,10 @@
-"""The rows that are state: API keys, added models, attached engines, vendors.
+"""The rows that are state: API keys, added models, presets, attached engines, vendors.
 
 Plain values without a database in them, so that policy and engines can name them. Times are seconds since the epoch.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,38 @@ class KeyEntry:
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model the user added; `path` is the absolute path of its file."""
+    """A model the user added; `path` is the absolute path of its file or directory, "" for one an Ollama keeps.
+
+    `source` is where it came from (contract.models.Model.source), "" for a file of the user's own; `engine` the kind of
+    engine it was added for, "" for any that can; `config` the fields of contract.models.ModelConfig that were set;
+    `facts` what was known of it when it was added: family, quant, license, projector (the path of its image half),
+    sha256 by path. `files` are absolute paths of what flock fetched for it. `loaded` is whether it was in memory when
+    the daemon last wrote, `peak_bytes` the most memory it was seen to take with the settings of which `peak_of` is the
+    mark.
+    """
 
     id: str
     path: str
+    created_at: float
+    source: str = ""
+    engine: str = ""
+    config: Mapping[str, object] = field(default_factory=dict[str, object])
+    facts: Mapping[str, object] = field(default_factory=dict[str, object])
+    files: tuple[str, ...] = ()
+    pinned: bool = False
+    priority: int = 0
+    loaded: bool = False
+    peak_bytes: int | None = None
+    peak_of: str = ""
+    last_used_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PresetEntry:
+    """Settings of models under a name: `config` has the fields of contract.models.ModelConfig that are set."""
+
+    name: str
+    config: Mapping[str, object]
     created_at: float
 
 

@@ -7,7 +7,7 @@ Owns the shape of what is stored. Times are seconds since the epoch, booleans 0 
 from sqlalchemy import Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
 
 # oldest first; compared as plain text with `alembic_version`, so that alembic is imported only when a migration is due
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 
 METADATA = MetaData()
 
@@ -25,11 +25,32 @@ KEYS = Table(
     Column("vendors", Text, nullable=False, server_default=""),
 )
 
+# the columns are in the order of entries.ModelEntry; `config` and `facts` are JSON objects, `files` a JSON array
 MODELS = Table(
     "models",
     METADATA,
     Column("id", Text, primary_key=True),
     Column("path", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("source", Text, nullable=False, server_default=""),
+    Column("engine", Text, nullable=False, server_default=""),
+    Column("config", Text, nullable=False, server_default="{}"),
+    Column("facts", Text, nullable=False, server_default="{}"),
+    Column("files", Text, nullable=False, server_default="[]"),
+    Column("pinned", Integer, nullable=False, server_default="0"),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("loaded", Integer, nullable=False, server_default="0"),
+    Column("peak_bytes", Integer),
+    Column("peak_of", Text, nullable=False, server_default=""),
+    Column("last_used_at", Float),
+)
+
+# settings of models under a name; `config` is a JSON object
+PRESETS = Table(
+    "presets",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("config", Text, nullable=False),
     Column("created_at", Float, nullable=False),
 )
 

@@ -11,7 +11,7 @@ from flock.store.decisions import Decisions
 from flock.store.engines import Engines
 from flock.store.keys import Keys
 from flock.store.migrate import prepare
-from flock.store.models import Models
+from flock.store.models import Models, Presets
 from flock.store.usage import Usage
 from flock.store.vendors import Vendors
 from flock.store.writer import Writer
@@ -25,6 +25,7 @@ class Store:
         self.path = database.path
         self.keys = Keys(database)
         self.models = Models(database)
+        self.presets = Presets(database)
         self.engines = Engines(database)
         self.vendors = Vendors(database)
         self.usage = Usage(database)

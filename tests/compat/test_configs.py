@@ -27,5 +27,11 @@ def test_0_1_0(tmp_path: Path) -> None:
     assert (config.gateway.first_token_seconds, config.gateway.stall_seconds) == (0.0, 12.5)
     assert config.router.alias_pairs() == [("claude-*haiku*", "qwen3-4b"), ("claude-*", "default")]
     assert config.gateway.cors_origins == "https://chat.example.org, http://localhost:3000"
+    assert (config.engine.memory, config.engine.headroom, config.engine.probe_failures) == (48 * 2**30, 0, 3)
+    assert (config.engine.mlx_path, config.engine.hub_endpoint) == (
+        "/opt/mlx/bin/mlx_lm.server",
+        "https://hub.example.org",
+    )
+    assert (config.loading.bound_seconds, config.loading.queue_limit, config.loading.exclusive) == (12.5, 64, False)
     switches = config.translation
     assert (switches.context_scaling, switches.fetch_images, switches.answer_noops) == (False, False, True)

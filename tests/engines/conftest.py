@@ -13,10 +13,11 @@ from flock.engines.children import Children
 from flock.engines.embedded import Embedded
 from flock.engines.engine import Engine, EngineSettings
 from flock.engines.llamacpp import LlamaCpp
+from flock.engines.own_model import OwnModel
 from flock.engines.ports import Ports
 from flock.engines.process import Limits
 from flock.engines.registry import Registry
-from flock.engines.supervisor import OwnModel, Supervised, Surroundings
+from flock.engines.supervisor import Supervised, Surroundings
 from flock.engines.watched import Pauses
 from flock.outbound.session import open_session
 from flock.paths import Home

@@ -22,7 +22,8 @@ from flock.clock import SystemClock
 from flock.engines.children import Children
 from flock.engines.ports import Ports
 from flock.engines.process import Limits
-from flock.engines.supervisor import OwnModel, Supervised, Surroundings
+from flock.engines.own_model import OwnModel
+from flock.engines.supervisor import Supervised, Surroundings
 from flock.outbound.session import open_session
 from flock.paths import Home
 from tests.engines.conftest import real_engine
