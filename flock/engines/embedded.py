@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 import flock
-from flock.engines.engine import Found, LaunchSpec
+from flock.engines.canaries import words_canary
+from flock.engines.engine import Canary, Found, LaunchSpec
+from flock.engines.llamacpp import progress_of
 
 # run by its path: the child needs nothing of flock, so flock need not be importable where it runs
 CHILD = Path(__file__).with_name("embedded_child.py")
@@ -28,6 +30,9 @@ class Embedded:
 
     kind = "embedded"
     title = "llama.cpp (embedded)"
+    formats = frozenset({"gguf"})
+    kinds = frozenset({"chat", "embedding", "rerank"})
+    first_port = 8089
     # unlike /health, which needs no key and which a stranger on the port would answer too
     ready_path = "/v1/models"
     holds_stdin = True
@@ -60,3 +65,19 @@ class Embedded:
     def environment(self, spec: LaunchSpec) -> dict[str, str]:
         """Return the key's variable."""
         return {KEY_VARIABLE: spec.key}
+
+    def served(self, spec: LaunchSpec) -> str:
+        """Return "": its alias is the id."""
+        return ""
+
+    def canary(self, spec: LaunchSpec) -> Canary:
+        """Return one token's worth of what the model does."""
+        return words_canary(spec, spec.model_id)
+
+    def loaded(self, line: str) -> float | None:
+        """Return the share of the tensors that are read."""
+        return progress_of(line)
+
+    def missing_hint(self) -> str:
+        """Return the command that installs it."""
+        return install_hint()

@@ -4,9 +4,11 @@ Owns its command line. Options that older builds do not know go through the envi
 ignored; on the command line it would be refused. Called by supervisor.py.
 """
 
+import re
 import shutil
 
-from flock.engines.engine import Found, LaunchSpec
+from flock.engines.canaries import words_canary
+from flock.engines.engine import Canary, Found, LaunchSpec
 
 # what a server is told that does not chat; it then does nothing else
 KIND_OPTIONS = {"embedding": ("--embedding",), "rerank": ("--reranking",)}
@@ -17,6 +19,9 @@ class LlamaCpp:
 
     kind = "llamacpp"
     title = "llama.cpp"
+    formats = frozenset({"gguf"})
+    kinds = frozenset({"chat", "embedding", "rerank"})
+    first_port = 8089
     # unlike /health, which needs no key and which a stranger on the port would answer too
     ready_path = "/v1/models"
     holds_stdin = False
@@ -57,3 +62,25 @@ class LlamaCpp:
             # a client's connection occupies a thread also while it waits for a slot: see embedded_child.py
             "LLAMA_ARG_THREADS_HTTP": "128",
         }
+
+    def served(self, spec: LaunchSpec) -> str:
+        """Return "": `--alias` gives it the id."""
+        return ""
+
+    def canary(self, spec: LaunchSpec) -> Canary:
+        """Return one token's worth of what the model does."""
+        return words_canary(spec, spec.model_id)
+
+    def loaded(self, line: str) -> float | None:
+        """Return the share of the tensors that are read: see `progress_of`."""
+        return progress_of(line)
+
+    def missing_hint(self) -> str:
+        """Return where to get it."""
+        return "brew install llama.cpp"
+
+
+def progress_of(line: str) -> float | None:
+    """Return how far a load is, by the dots llama.cpp writes: one for each hundredth of the tensors."""
+    dots = re.search(r"(\.{2,100})\s*$", line)
+    return len(dots.group(1)) / 100 if dots else None
