@@ -27,7 +27,7 @@ function __flock_past
             continue
         end
         switch $word
-            case --actor --api-version --deployment --dialect --grace --limit --lines --name --tag --url --user --vendors
+            case --actor --api-version --capability --context --deployment --dialect --draft --draft-tokens --engine --flash-attention --from --gpu-layers --grace --grep --idle-seconds --kind --kv-type --limit --lines --model --name --preset --priority --reasoning-parser --sha256 --since --slots --sort --subject --tag --template --threads --tool-parser --trust-remote-code --url --user --vendors
                 set value $word
             case '-*'
             case '*'
@@ -57,7 +57,7 @@ end
 # Whether file names would be wrong: the line is ours. `flock` may be the other flock, whose first word is a file.
 function __flock_ours
     set -l past (__flock_past)
-    contains -- "$past[1]" up down status model engine vendor token secret usage request explain job audit config logs doctor version completion
+    contains -- "$past[1]" up down status model engine hub vendor token secret usage request explain queue top events job cache fetch hardware audit config service logs doctor version completion
 end
 
 # "file:" and the paths that begin as the word does.
@@ -97,22 +97,37 @@ for program in flock flockctl
     complete -c $program -n '__flock_in status' -s q
     complete -c $program -n '__flock_in status' -l help
     complete -c $program -n '__flock_in status' -s h
-    complete -c $program -n __flock_is -a model -d 'ls, add, remove'
+    complete -c $program -n __flock_is -a model -d 'ls, ps, add, remove, load, unload, default, config, scan, validate, search, info, picks, preset'
+    complete -c $program -n '__flock_is model' -a preset -d 'Settings of models under a name.'
     complete -c $program -n '__flock_is model' -a ls -d 'List the models that answer, the default first.'
     complete -c $program -n '__flock_in model ls' -l json
     complete -c $program -n '__flock_in model ls' -l quiet
     complete -c $program -n '__flock_in model ls' -s q
     complete -c $program -n '__flock_in model ls' -l help
     complete -c $program -n '__flock_in model ls' -s h
-    complete -c $program -n '__flock_is model' -a add -d 'Add a model and load it.'
+    complete -c $program -n '__flock_is model' -a ps -d 'List the models in memory, what they take and what is free.'
+    complete -c $program -n '__flock_in model ps' -l json
+    complete -c $program -n '__flock_in model ps' -l quiet
+    complete -c $program -n '__flock_in model ps' -s q
+    complete -c $program -n '__flock_in model ps' -l help
+    complete -c $program -n '__flock_in model ps' -s h
+    complete -c $program -n '__flock_is model' -a add -d 'Add a model from the catalog, the hub, Ollama, a file or a URL: fetch, check, load and serve it.'
     complete -c $program -n '__flock_in model add' -l name -x
+    complete -c $program -n '__flock_in model add' -l engine -x
+    complete -c $program -n '__flock_in model add' -l from -x
+    complete -c $program -n '__flock_in model add' -l sha256 -x
+    complete -c $program -n '__flock_in model add' -l dry-run
+    complete -c $program -n '__flock_in model add' -l force
+    complete -c $program -n '__flock_in model add' -l load
+    complete -c $program -n '__flock_in model add' -l no-load
     complete -c $program -n '__flock_in model add' -l json
     complete -c $program -n '__flock_in model add' -l quiet
     complete -c $program -n '__flock_in model add' -s q
     complete -c $program -n '__flock_in model add' -l help
     complete -c $program -n '__flock_in model add' -s h
     complete -c $program -n '__flock_at 0 model add' -a '(__flock_files)'
-    complete -c $program -n '__flock_is model' -a remove -d 'Remove a model that was added; its file stays where it is.'
+    complete -c $program -n '__flock_is model' -a remove -d 'Remove a model that was added, with the files flock fetched for it; files of your own stay.'
+    complete -c $program -n '__flock_in model remove' -l keep-files
     complete -c $program -n '__flock_in model remove' -l json
     complete -c $program -n '__flock_in model remove' -l quiet
     complete -c $program -n '__flock_in model remove' -s q
@@ -121,7 +136,112 @@ for program in flock flockctl
     complete -c $program -n '__flock_in model remove' -l help
     complete -c $program -n '__flock_in model remove' -s h
     complete -c $program -n '__flock_at 0 model remove' -a '(__flock_ids models)'
-    complete -c $program -n __flock_is -a engine -d 'ls, attach, detach'
+    complete -c $program -n '__flock_is model' -a load -d 'Load a model into memory now.'
+    complete -c $program -n '__flock_in model load' -l swap
+    complete -c $program -n '__flock_in model load' -l pin
+    complete -c $program -n '__flock_in model load' -l priority -x
+    complete -c $program -n '__flock_in model load' -l json
+    complete -c $program -n '__flock_in model load' -l quiet
+    complete -c $program -n '__flock_in model load' -s q
+    complete -c $program -n '__flock_in model load' -l help
+    complete -c $program -n '__flock_in model load' -s h
+    complete -c $program -n '__flock_at 0 model load' -a '(__flock_ids models)'
+    complete -c $program -n '__flock_is model' -a unload -d 'Take a model out of memory once its running requests have ended; the next request loads it again.'
+    complete -c $program -n '__flock_in model unload' -l json
+    complete -c $program -n '__flock_in model unload' -l quiet
+    complete -c $program -n '__flock_in model unload' -s q
+    complete -c $program -n '__flock_in model unload' -l help
+    complete -c $program -n '__flock_in model unload' -s h
+    complete -c $program -n '__flock_at 0 model unload' -a '(__flock_ids models)'
+    complete -c $program -n '__flock_is model' -a default -d 'Let a model answer requests that name none, from now on.'
+    complete -c $program -n '__flock_in model default' -l json
+    complete -c $program -n '__flock_in model default' -l quiet
+    complete -c $program -n '__flock_in model default' -s q
+    complete -c $program -n '__flock_in model default' -l help
+    complete -c $program -n '__flock_in model default' -s h
+    complete -c $program -n '__flock_at 0 model default' -a '(__flock_ids models)'
+    complete -c $program -n '__flock_is model' -a config -d 'Show or change how a model is loaded; a loaded one is loaded anew once it is idle.'
+    complete -c $program -n '__flock_in model config' -l context -x
+    complete -c $program -n '__flock_in model config' -l slots -x
+    complete -c $program -n '__flock_in model config' -l kv-type -x
+    complete -c $program -n '__flock_in model config' -l flash-attention -x
+    complete -c $program -n '__flock_in model config' -l gpu-layers -x
+    complete -c $program -n '__flock_in model config' -l threads -x
+    complete -c $program -n '__flock_in model config' -l draft -x
+    complete -c $program -n '__flock_in model config' -l draft-tokens -x
+    complete -c $program -n '__flock_in model config' -l template -x
+    complete -c $program -n '__flock_in model config' -l tool-parser -x
+    complete -c $program -n '__flock_in model config' -l reasoning-parser -x
+    complete -c $program -n '__flock_in model config' -l trust-remote-code -x
+    complete -c $program -n '__flock_in model config' -l engine -x
+    complete -c $program -n '__flock_in model config' -l idle-seconds -x
+    complete -c $program -n '__flock_in model config' -l preset -x
+    complete -c $program -n '__flock_in model config' -l reset
+    complete -c $program -n '__flock_in model config' -l json
+    complete -c $program -n '__flock_in model config' -l quiet
+    complete -c $program -n '__flock_in model config' -s q
+    complete -c $program -n '__flock_in model config' -l help
+    complete -c $program -n '__flock_in model config' -s h
+    complete -c $program -n '__flock_at 0 model config' -a '(__flock_ids models)'
+    complete -c $program -n '__flock_is model' -a scan -d 'Find model files in a directory and those below it, and say which are not added yet.'
+    complete -c $program -n '__flock_in model scan' -l json
+    complete -c $program -n '__flock_in model scan' -l quiet
+    complete -c $program -n '__flock_in model scan' -s q
+    complete -c $program -n '__flock_in model scan' -l help
+    complete -c $program -n '__flock_in model scan' -s h
+    complete -c $program -n '__flock_at 0 model scan' -F
+    complete -c $program -n '__flock_is model' -a validate -d 'Check a model\'s files and chat template without loading it.'
+    complete -c $program -n '__flock_in model validate' -l json
+    complete -c $program -n '__flock_in model validate' -l quiet
+    complete -c $program -n '__flock_in model validate' -s q
+    complete -c $program -n '__flock_in model validate' -l help
+    complete -c $program -n '__flock_in model validate' -s h
+    complete -c $program -n '__flock_at 0 model validate' -a '(__flock_ids models)'
+    complete -c $program -n '__flock_is model' -a search -d 'Search the catalog of models.'
+    complete -c $program -n '__flock_in model search' -l sort -x
+    complete -c $program -n '__flock_in model search' -l since -x
+    complete -c $program -n '__flock_in model search' -l capability -x
+    complete -c $program -n '__flock_in model search' -l fits
+    complete -c $program -n '__flock_in model search' -l json
+    complete -c $program -n '__flock_in model search' -l quiet
+    complete -c $program -n '__flock_in model search' -s q
+    complete -c $program -n '__flock_in model search' -l help
+    complete -c $program -n '__flock_in model search' -s h
+    complete -c $program -n '__flock_is model' -a info -d 'Show everything known of a model, installed or not.'
+    complete -c $program -n '__flock_in model info' -l json
+    complete -c $program -n '__flock_in model info' -l quiet
+    complete -c $program -n '__flock_in model info' -s q
+    complete -c $program -n '__flock_in model info' -l help
+    complete -c $program -n '__flock_in model info' -s h
+    complete -c $program -n '__flock_at 0 model info' -a '(__flock_ids models)'
+    complete -c $program -n '__flock_is model' -a picks -d 'Name the three models that suit this machine best.'
+    complete -c $program -n '__flock_in model picks' -l json
+    complete -c $program -n '__flock_in model picks' -l quiet
+    complete -c $program -n '__flock_in model picks' -s q
+    complete -c $program -n '__flock_in model picks' -l help
+    complete -c $program -n '__flock_in model picks' -s h
+    complete -c $program -n '__flock_is model preset' -a ls -d 'List the presets.'
+    complete -c $program -n '__flock_in model preset ls' -l json
+    complete -c $program -n '__flock_in model preset ls' -l quiet
+    complete -c $program -n '__flock_in model preset ls' -s q
+    complete -c $program -n '__flock_in model preset ls' -l help
+    complete -c $program -n '__flock_in model preset ls' -s h
+    complete -c $program -n '__flock_is model preset' -a save -d 'Save what is set for a model under a name.'
+    complete -c $program -n '__flock_in model preset save' -l model -x
+    complete -c $program -n '__flock_in model preset save' -l json
+    complete -c $program -n '__flock_in model preset save' -l quiet
+    complete -c $program -n '__flock_in model preset save' -s q
+    complete -c $program -n '__flock_in model preset save' -l help
+    complete -c $program -n '__flock_in model preset save' -s h
+    complete -c $program -n '__flock_is model preset' -a remove -d 'Remove a preset; models that took their settings from it keep them.'
+    complete -c $program -n '__flock_in model preset remove' -l json
+    complete -c $program -n '__flock_in model preset remove' -l quiet
+    complete -c $program -n '__flock_in model preset remove' -s q
+    complete -c $program -n '__flock_in model preset remove' -l yes
+    complete -c $program -n '__flock_in model preset remove' -s y
+    complete -c $program -n '__flock_in model preset remove' -l help
+    complete -c $program -n '__flock_in model preset remove' -s h
+    complete -c $program -n __flock_is -a engine -d 'ls, attach, detach, show, logs, install, restart, check'
     complete -c $program -n '__flock_is engine' -a ls -d 'List the engines flock runs and the ones it adopted.'
     complete -c $program -n '__flock_in engine ls' -l json
     complete -c $program -n '__flock_in engine ls' -l quiet
@@ -142,6 +262,59 @@ for program in flock flockctl
     complete -c $program -n '__flock_in engine detach' -l help
     complete -c $program -n '__flock_in engine detach' -s h
     complete -c $program -n '__flock_at 0 engine detach' -a '(__flock_ids engines)'
+    complete -c $program -n '__flock_is engine' -a show -d 'Show one engine in full.'
+    complete -c $program -n '__flock_in engine show' -l json
+    complete -c $program -n '__flock_in engine show' -l quiet
+    complete -c $program -n '__flock_in engine show' -s q
+    complete -c $program -n '__flock_in engine show' -l help
+    complete -c $program -n '__flock_in engine show' -s h
+    complete -c $program -n '__flock_at 0 engine show' -a '(__flock_ids engines)'
+    complete -c $program -n '__flock_is engine' -a logs -d 'Show what an engine of flock\'s own said; the last 2,000 lines are kept.'
+    complete -c $program -n '__flock_in engine logs' -l lines -x
+    complete -c $program -n '__flock_in engine logs' -l grep -x
+    complete -c $program -n '__flock_in engine logs' -l follow
+    complete -c $program -n '__flock_in engine logs' -s f
+    complete -c $program -n '__flock_in engine logs' -l json
+    complete -c $program -n '__flock_in engine logs' -l quiet
+    complete -c $program -n '__flock_in engine logs' -s q
+    complete -c $program -n '__flock_in engine logs' -l help
+    complete -c $program -n '__flock_in engine logs' -s h
+    complete -c $program -n '__flock_at 0 engine logs' -a '(__flock_ids engines)'
+    complete -c $program -n '__flock_is engine' -a install -d 'Install an engine into a place of flock\'s own: embedded (llama.cpp), mlx, piper, or vllm on NVIDIA cards.'
+    complete -c $program -n '__flock_in engine install' -l json
+    complete -c $program -n '__flock_in engine install' -l quiet
+    complete -c $program -n '__flock_in engine install' -s q
+    complete -c $program -n '__flock_in engine install' -l help
+    complete -c $program -n '__flock_in engine install' -s h
+    complete -c $program -n '__flock_at 0 engine install' -a 'embedded mlx piper vllm'
+    complete -c $program -n '__flock_is engine' -a restart -d 'End an engine of flock\'s own and start it again, also one that was given up.'
+    complete -c $program -n '__flock_in engine restart' -l json
+    complete -c $program -n '__flock_in engine restart' -l quiet
+    complete -c $program -n '__flock_in engine restart' -s q
+    complete -c $program -n '__flock_in engine restart' -l help
+    complete -c $program -n '__flock_in engine restart' -s h
+    complete -c $program -n '__flock_at 0 engine restart' -a '(__flock_ids engines)'
+    complete -c $program -n '__flock_is engine' -a check -d 'Ask engines for one token each: whether they generate, not only whether they answer.'
+    complete -c $program -n '__flock_in engine check' -l json
+    complete -c $program -n '__flock_in engine check' -l quiet
+    complete -c $program -n '__flock_in engine check' -s q
+    complete -c $program -n '__flock_in engine check' -l help
+    complete -c $program -n '__flock_in engine check' -s h
+    complete -c $program -n '__flock_at 0 engine check' -a '(__flock_ids engines)'
+    complete -c $program -n __flock_is -a hub -d 'search, show'
+    complete -c $program -n '__flock_is hub' -a search -d 'Search Hugging Face for models.'
+    complete -c $program -n '__flock_in hub search' -l limit -x
+    complete -c $program -n '__flock_in hub search' -l json
+    complete -c $program -n '__flock_in hub search' -l quiet
+    complete -c $program -n '__flock_in hub search' -s q
+    complete -c $program -n '__flock_in hub search' -l help
+    complete -c $program -n '__flock_in hub search' -s h
+    complete -c $program -n '__flock_is hub' -a show -d 'Show a repository: its files, and which of them could be served here.'
+    complete -c $program -n '__flock_in hub show' -l json
+    complete -c $program -n '__flock_in hub show' -l quiet
+    complete -c $program -n '__flock_in hub show' -s q
+    complete -c $program -n '__flock_in hub show' -l help
+    complete -c $program -n '__flock_in hub show' -s h
     complete -c $program -n __flock_is -a vendor -d 'ls, show, test, models, add, remove'
     complete -c $program -n '__flock_is vendor' -a ls -d 'List the vendors that are on, and where their keys are from.'
     complete -c $program -n '__flock_in vendor ls' -l all
@@ -249,7 +422,7 @@ for program in flock flockctl
     complete -c $program -n '__flock_in usage' -s q
     complete -c $program -n '__flock_in usage' -l help
     complete -c $program -n '__flock_in usage' -s h
-    complete -c $program -n __flock_is -a request -d 'ls, show, explain'
+    complete -c $program -n __flock_is -a request -d 'ls, show, explain, cancel'
     complete -c $program -n '__flock_is request' -a ls -d 'List requests, running ones first.'
     complete -c $program -n '__flock_in request ls' -l limit -x
     complete -c $program -n '__flock_in request ls' -l running
@@ -273,6 +446,13 @@ for program in flock flockctl
     complete -c $program -n '__flock_in request explain' -s h
     complete -c $program -n '__flock_at 0 request explain' -a 'last'
     complete -c $program -n '__flock_at 0 request explain' -a '(__flock_ids requests)'
+    complete -c $program -n '__flock_is request' -a cancel -d 'End a running or waiting request; its client gets an error that says so.'
+    complete -c $program -n '__flock_in request cancel' -l json
+    complete -c $program -n '__flock_in request cancel' -l quiet
+    complete -c $program -n '__flock_in request cancel' -s q
+    complete -c $program -n '__flock_in request cancel' -l help
+    complete -c $program -n '__flock_in request cancel' -s h
+    complete -c $program -n '__flock_at 0 request cancel' -a '(__flock_ids requests)'
     complete -c $program -n __flock_is -a explain -d 'Explain one request: where it went, why, and where its time went.'
     complete -c $program -n '__flock_in explain' -l json
     complete -c $program -n '__flock_in explain' -l quiet
@@ -281,7 +461,29 @@ for program in flock flockctl
     complete -c $program -n '__flock_in explain' -s h
     complete -c $program -n '__flock_at 0 explain' -a 'last'
     complete -c $program -n '__flock_at 0 explain' -a '(__flock_ids requests)'
-    complete -c $program -n __flock_is -a job -d 'ls, show'
+    complete -c $program -n __flock_is -a queue -d 'Show which requests wait, for what, and for how long yet.'
+    complete -c $program -n '__flock_in queue' -l json
+    complete -c $program -n '__flock_in queue' -l quiet
+    complete -c $program -n '__flock_in queue' -s q
+    complete -c $program -n '__flock_in queue' -l help
+    complete -c $program -n '__flock_in queue' -s h
+    complete -c $program -n __flock_is -a top -d 'Watch requests, models and queue live.'
+    complete -c $program -n '__flock_in top' -l once
+    complete -c $program -n '__flock_in top' -l json
+    complete -c $program -n '__flock_in top' -l quiet
+    complete -c $program -n '__flock_in top' -s q
+    complete -c $program -n '__flock_in top' -l help
+    complete -c $program -n '__flock_in top' -s h
+    complete -c $program -n __flock_is -a events -d 'Follow what happens, from now on or from an event of the past; one line each.'
+    complete -c $program -n '__flock_in events' -l kind -x
+    complete -c $program -n '__flock_in events' -l subject -x
+    complete -c $program -n '__flock_in events' -l since -x
+    complete -c $program -n '__flock_in events' -l json
+    complete -c $program -n '__flock_in events' -l quiet
+    complete -c $program -n '__flock_in events' -s q
+    complete -c $program -n '__flock_in events' -l help
+    complete -c $program -n '__flock_in events' -s h
+    complete -c $program -n __flock_is -a job -d 'ls, show, cancel'
     complete -c $program -n '__flock_is job' -a ls -d 'List jobs since the daemon started, newest first.'
     complete -c $program -n '__flock_in job ls' -l json
     complete -c $program -n '__flock_in job ls' -l quiet
@@ -295,6 +497,41 @@ for program in flock flockctl
     complete -c $program -n '__flock_in job show' -l help
     complete -c $program -n '__flock_in job show' -s h
     complete -c $program -n '__flock_at 0 job show' -a '(__flock_ids jobs)'
+    complete -c $program -n '__flock_is job' -a cancel -d 'Stop a job; what it has fetched stays, and the same command goes on from there.'
+    complete -c $program -n '__flock_in job cancel' -l json
+    complete -c $program -n '__flock_in job cancel' -l quiet
+    complete -c $program -n '__flock_in job cancel' -s q
+    complete -c $program -n '__flock_in job cancel' -l help
+    complete -c $program -n '__flock_in job cancel' -s h
+    complete -c $program -n '__flock_at 0 job cancel' -a '(__flock_ids jobs)'
+    complete -c $program -n __flock_is -a cache -d 'ls, prune'
+    complete -c $program -n '__flock_is cache' -a ls -d 'List the files flock fetched.'
+    complete -c $program -n '__flock_in cache ls' -l json
+    complete -c $program -n '__flock_in cache ls' -l quiet
+    complete -c $program -n '__flock_in cache ls' -s q
+    complete -c $program -n '__flock_in cache ls' -l help
+    complete -c $program -n '__flock_in cache ls' -s h
+    complete -c $program -n '__flock_is cache' -a prune -d 'Say which fetched files no model needs; delete them only when told to.'
+    complete -c $program -n '__flock_in cache prune' -l delete
+    complete -c $program -n '__flock_in cache prune' -l partial
+    complete -c $program -n '__flock_in cache prune' -l json
+    complete -c $program -n '__flock_in cache prune' -l quiet
+    complete -c $program -n '__flock_in cache prune' -s q
+    complete -c $program -n '__flock_in cache prune' -l help
+    complete -c $program -n '__flock_in cache prune' -s h
+    complete -c $program -n __flock_is -a fetch -d 'Fetch one file of a repository on the hub, without adding a model.'
+    complete -c $program -n '__flock_in fetch' -l sha256 -x
+    complete -c $program -n '__flock_in fetch' -l json
+    complete -c $program -n '__flock_in fetch' -l quiet
+    complete -c $program -n '__flock_in fetch' -s q
+    complete -c $program -n '__flock_in fetch' -l help
+    complete -c $program -n '__flock_in fetch' -s h
+    complete -c $program -n __flock_is -a hardware -d 'Show what this machine has for models: memory, graphics, disk.'
+    complete -c $program -n '__flock_in hardware' -l json
+    complete -c $program -n '__flock_in hardware' -l quiet
+    complete -c $program -n '__flock_in hardware' -s q
+    complete -c $program -n '__flock_in hardware' -l help
+    complete -c $program -n '__flock_in hardware' -s h
     complete -c $program -n __flock_is -a audit -d 'List recent acts of administration, newest first.'
     complete -c $program -n '__flock_in audit' -l limit -x
     complete -c $program -n '__flock_in audit' -l actor -x
@@ -342,6 +579,30 @@ for program in flock flockctl
     complete -c $program -n '__flock_in config edit' -s q
     complete -c $program -n '__flock_in config edit' -l help
     complete -c $program -n '__flock_in config edit' -s h
+    complete -c $program -n __flock_is -a service -d 'install, remove, status'
+    complete -c $program -n '__flock_is service' -a install -d 'Let the system start flock: at login, or with --system at boot as a user of its own.'
+    complete -c $program -n '__flock_in service install' -l system
+    complete -c $program -n '__flock_in service install' -l json
+    complete -c $program -n '__flock_in service install' -l quiet
+    complete -c $program -n '__flock_in service install' -s q
+    complete -c $program -n '__flock_in service install' -l help
+    complete -c $program -n '__flock_in service install' -s h
+    complete -c $program -n '__flock_is service' -a remove -d 'Take flock out of the system\'s services again; its data stay.'
+    complete -c $program -n '__flock_in service remove' -l system
+    complete -c $program -n '__flock_in service remove' -l json
+    complete -c $program -n '__flock_in service remove' -l quiet
+    complete -c $program -n '__flock_in service remove' -s q
+    complete -c $program -n '__flock_in service remove' -l yes
+    complete -c $program -n '__flock_in service remove' -s y
+    complete -c $program -n '__flock_in service remove' -l help
+    complete -c $program -n '__flock_in service remove' -s h
+    complete -c $program -n '__flock_is service' -a status -d 'Show whether the system starts flock.'
+    complete -c $program -n '__flock_in service status' -l system
+    complete -c $program -n '__flock_in service status' -l json
+    complete -c $program -n '__flock_in service status' -l quiet
+    complete -c $program -n '__flock_in service status' -s q
+    complete -c $program -n '__flock_in service status' -l help
+    complete -c $program -n '__flock_in service status' -s h
     complete -c $program -n __flock_is -a logs -d 'Show the daemon\'s log.'
     complete -c $program -n '__flock_in logs' -l follow
     complete -c $program -n '__flock_in logs' -s f

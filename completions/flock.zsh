@@ -19,28 +19,29 @@ _flock_ids() {
     fi
 }
 
-# What may come after the finished words "$@", one to a line; ":files" alone where the line is not ours.
+# What may come after the finished words "$@", one to a line; ":files" for a path, and where the line is not ours.
 _flock_words() {
-    local word first second count value
-    first='' second='' count=0 value=''
+    local word first second third count value
+    first='' second='' third='' count=0 value=''
     for word in "$@"; do
         if [ -n "$value" ]; then
             value=''
             continue
         fi
         case $word in
-        --actor|--api-version|--deployment|--dialect|--grace|--limit|--lines|--name|--tag|--url|--user|--vendors) value=$word ;;
+        --actor|--api-version|--capability|--context|--deployment|--dialect|--draft|--draft-tokens|--engine|--flash-attention|--from|--gpu-layers|--grace|--grep|--idle-seconds|--kind|--kv-type|--limit|--lines|--model|--name|--preset|--priority|--reasoning-parser|--sha256|--since|--slots|--sort|--subject|--tag|--template|--threads|--tool-parser|--trust-remote-code|--url|--user|--vendors) value=$word ;;
         -*) ;;
         *)
             count=$((count + 1))
             if [ "$count" = 1 ]; then first=$word; fi
             if [ "$count" = 2 ]; then second=$word; fi
+            if [ "$count" = 3 ]; then third=$word; fi
             ;;
         esac
     done
     if [ -n "$value" ]; then return 0; fi
     if [ "$count" = 0 ]; then
-        printf '%s\n' up down status model engine vendor token secret usage request explain job audit config logs doctor version completion --help --version
+        printf '%s\n' up down status model engine hub vendor token secret usage request explain queue top events job cache fetch hardware audit config service logs doctor version completion --help --version
         return 0
     fi
     case $first in
@@ -54,87 +55,169 @@ _flock_words() {
         printf '%s\n' --json --quiet -q --help -h
         ;;
     model)
-        case "$count:$second" in
-        1:) printf '%s\n' ls add remove --help ;;
-        *:ls)
+        case "$second" in
+        '') printf '%s\n' ls ps add remove load unload default config scan validate search info picks preset --help ;;
+        ls)
             printf '%s\n' --json --quiet -q --help -h
             ;;
-        *:add)
-            printf '%s\n' --name --json --quiet -q --help -h
+        ps)
+            printf '%s\n' --json --quiet -q --help -h
+            ;;
+        add)
+            printf '%s\n' --name --engine --from --sha256 --dry-run --force --load --no-load --json --quiet -q --help -h
             if [ "$count" = 2 ]; then printf '%s\n' file:; fi
             ;;
-        *:remove)
-            printf '%s\n' --json --quiet -q --yes -y --help -h
+        remove)
+            printf '%s\n' --keep-files --json --quiet -q --yes -y --help -h
             if [ "$count" = 2 ]; then _flock_ids models; fi
+            ;;
+        load)
+            printf '%s\n' --swap --pin --priority --json --quiet -q --help -h
+            if [ "$count" = 2 ]; then _flock_ids models; fi
+            ;;
+        unload)
+            printf '%s\n' --json --quiet -q --help -h
+            if [ "$count" = 2 ]; then _flock_ids models; fi
+            ;;
+        default)
+            printf '%s\n' --json --quiet -q --help -h
+            if [ "$count" = 2 ]; then _flock_ids models; fi
+            ;;
+        config)
+            printf '%s\n' --context --slots --kv-type --flash-attention --gpu-layers --threads --draft --draft-tokens --template --tool-parser --reasoning-parser --trust-remote-code --engine --idle-seconds --preset --reset --json --quiet -q --help -h
+            if [ "$count" = 2 ]; then _flock_ids models; fi
+            ;;
+        scan)
+            printf '%s\n' --json --quiet -q --help -h
+            if [ "$count" = 2 ]; then printf '%s\n' :files; fi
+            ;;
+        validate)
+            printf '%s\n' --json --quiet -q --help -h
+            if [ "$count" = 2 ]; then _flock_ids models; fi
+            ;;
+        search)
+            printf '%s\n' --sort --since --capability --fits --json --quiet -q --help -h
+            ;;
+        info)
+            printf '%s\n' --json --quiet -q --help -h
+            if [ "$count" = 2 ]; then _flock_ids models; fi
+            ;;
+        picks)
+            printf '%s\n' --json --quiet -q --help -h
+            ;;
+        preset)
+            case "$third" in
+            '') printf '%s\n' ls save remove --help ;;
+            ls)
+                printf '%s\n' --json --quiet -q --help -h
+                ;;
+            save)
+                printf '%s\n' --model --json --quiet -q --help -h
+                ;;
+            remove)
+                printf '%s\n' --json --quiet -q --yes -y --help -h
+                ;;
+            esac
             ;;
         esac
         ;;
     engine)
-        case "$count:$second" in
-        1:) printf '%s\n' ls attach detach --help ;;
-        *:ls)
+        case "$second" in
+        '') printf '%s\n' ls attach detach show logs install restart check --help ;;
+        ls)
             printf '%s\n' --json --quiet -q --help -h
             ;;
-        *:attach)
+        attach)
             printf '%s\n' --name --json --quiet -q --help -h
             ;;
-        *:detach)
+        detach)
+            printf '%s\n' --json --quiet -q --help -h
+            if [ "$count" = 2 ]; then _flock_ids engines; fi
+            ;;
+        show)
+            printf '%s\n' --json --quiet -q --help -h
+            if [ "$count" = 2 ]; then _flock_ids engines; fi
+            ;;
+        logs)
+            printf '%s\n' --lines --grep --follow -f --json --quiet -q --help -h
+            if [ "$count" = 2 ]; then _flock_ids engines; fi
+            ;;
+        install)
+            printf '%s\n' --json --quiet -q --help -h
+            if [ "$count" = 2 ]; then printf '%s\n' embedded mlx piper vllm; fi
+            ;;
+        restart)
+            printf '%s\n' --json --quiet -q --help -h
+            if [ "$count" = 2 ]; then _flock_ids engines; fi
+            ;;
+        check)
             printf '%s\n' --json --quiet -q --help -h
             if [ "$count" = 2 ]; then _flock_ids engines; fi
             ;;
         esac
         ;;
+    hub)
+        case "$second" in
+        '') printf '%s\n' search show --help ;;
+        search)
+            printf '%s\n' --limit --json --quiet -q --help -h
+            ;;
+        show)
+            printf '%s\n' --json --quiet -q --help -h
+            ;;
+        esac
+        ;;
     vendor)
-        case "$count:$second" in
-        1:) printf '%s\n' ls show test models add remove --help ;;
-        *:ls)
+        case "$second" in
+        '') printf '%s\n' ls show test models add remove --help ;;
+        ls)
             printf '%s\n' --all --json --quiet -q --help -h
             ;;
-        *:show)
+        show)
             printf '%s\n' --json --quiet -q --help -h
             ;;
-        *:test)
+        test)
             printf '%s\n' --json --quiet -q --help -h
             ;;
-        *:models)
+        models)
             printf '%s\n' --fresh --json --quiet -q --help -h
             ;;
-        *:add)
+        add)
             printf '%s\n' --url --dialect --api-version --deployment --tag --own-credentials --test --no-test --json --quiet -q --help -h
             ;;
-        *:remove)
+        remove)
             printf '%s\n' --json --quiet -q --yes -y --help -h
             ;;
         esac
         ;;
     token)
-        case "$count:$second" in
-        1:) printf '%s\n' create ls revoke --help ;;
-        *:create)
+        case "$second" in
+        '') printf '%s\n' create ls revoke --help ;;
+        create)
             printf '%s\n' --admin --vendors --json --quiet -q --copy --help -h
             ;;
-        *:ls)
+        ls)
             printf '%s\n' --all --json --quiet -q --help -h
             ;;
-        *:revoke)
+        revoke)
             printf '%s\n' --json --quiet -q --help -h
             if [ "$count" = 2 ]; then _flock_ids tokens; fi
             ;;
         esac
         ;;
     secret)
-        case "$count:$second" in
-        1:) printf '%s\n' ls status lock unlock --help ;;
-        *:ls)
+        case "$second" in
+        '') printf '%s\n' ls status lock unlock --help ;;
+        ls)
             printf '%s\n' --json --quiet -q --help -h
             ;;
-        *:status)
+        status)
             printf '%s\n' --json --quiet -q --help -h
             ;;
-        *:lock)
+        lock)
             printf '%s\n' --json --quiet -q --help -h
             ;;
-        *:unlock)
+        unlock)
             printf '%s\n' --for-good --json --quiet -q --help -h
             ;;
         esac
@@ -143,18 +226,22 @@ _flock_words() {
         printf '%s\n' --limit --user --json --quiet -q --help -h
         ;;
     request)
-        case "$count:$second" in
-        1:) printf '%s\n' ls show explain --help ;;
-        *:ls)
+        case "$second" in
+        '') printf '%s\n' ls show explain cancel --help ;;
+        ls)
             printf '%s\n' --limit --running --json --quiet -q --help -h
             ;;
-        *:show)
+        show)
             printf '%s\n' --json --quiet -q --help -h
             if [ "$count" = 2 ]; then _flock_ids requests; fi
             ;;
-        *:explain)
+        explain)
             printf '%s\n' --json --quiet -q --help -h
             if [ "$count" = 2 ]; then printf '%s\n' last; _flock_ids requests; fi
+            ;;
+        cancel)
+            printf '%s\n' --json --quiet -q --help -h
+            if [ "$count" = 2 ]; then _flock_ids requests; fi
             ;;
         esac
         ;;
@@ -162,41 +249,85 @@ _flock_words() {
         printf '%s\n' --json --quiet -q --help -h
         if [ "$count" = 1 ]; then printf '%s\n' last; _flock_ids requests; fi
         ;;
+    queue)
+        printf '%s\n' --json --quiet -q --help -h
+        ;;
+    top)
+        printf '%s\n' --once --json --quiet -q --help -h
+        ;;
+    events)
+        printf '%s\n' --kind --subject --since --json --quiet -q --help -h
+        ;;
     job)
-        case "$count:$second" in
-        1:) printf '%s\n' ls show --help ;;
-        *:ls)
+        case "$second" in
+        '') printf '%s\n' ls show cancel --help ;;
+        ls)
             printf '%s\n' --json --quiet -q --help -h
             ;;
-        *:show)
+        show)
+            printf '%s\n' --json --quiet -q --help -h
+            if [ "$count" = 2 ]; then _flock_ids jobs; fi
+            ;;
+        cancel)
             printf '%s\n' --json --quiet -q --help -h
             if [ "$count" = 2 ]; then _flock_ids jobs; fi
             ;;
         esac
         ;;
+    cache)
+        case "$second" in
+        '') printf '%s\n' ls prune --help ;;
+        ls)
+            printf '%s\n' --json --quiet -q --help -h
+            ;;
+        prune)
+            printf '%s\n' --delete --partial --json --quiet -q --help -h
+            ;;
+        esac
+        ;;
+    fetch)
+        printf '%s\n' --sha256 --json --quiet -q --help -h
+        ;;
+    hardware)
+        printf '%s\n' --json --quiet -q --help -h
+        ;;
     audit)
         printf '%s\n' --limit --actor --json --quiet -q --help -h
         ;;
     config)
-        case "$count:$second" in
-        1:) printf '%s\n' show get set unset path edit --help ;;
-        *:show)
+        case "$second" in
+        '') printf '%s\n' show get set unset path edit --help ;;
+        show)
             printf '%s\n' --json --quiet -q --help -h
             ;;
-        *:get)
+        get)
             printf '%s\n' --json --quiet -q --help -h
             ;;
-        *:set)
+        set)
             printf '%s\n' --json --quiet -q --help -h
             ;;
-        *:unset)
+        unset)
             printf '%s\n' --json --quiet -q --help -h
             ;;
-        *:path)
+        path)
             printf '%s\n' --all --admin-key --json --quiet -q --help -h
             ;;
-        *:edit)
+        edit)
             printf '%s\n' --json --quiet -q --help -h
+            ;;
+        esac
+        ;;
+    service)
+        case "$second" in
+        '') printf '%s\n' install remove status --help ;;
+        install)
+            printf '%s\n' --system --json --quiet -q --help -h
+            ;;
+        remove)
+            printf '%s\n' --system --json --quiet -q --yes -y --help -h
+            ;;
+        status)
+            printf '%s\n' --system --json --quiet -q --help -h
             ;;
         esac
         ;;
@@ -204,9 +335,9 @@ _flock_words() {
         printf '%s\n' --follow -f --lines --json --quiet -q --help -h
         ;;
     doctor)
-        case "$count:$second" in
-        1:) printf '%s\n' cache --json --quiet -q --help -h ;;
-        *:cache)
+        case "$second" in
+        '') printf '%s\n' cache --json --quiet -q --help -h ;;
+        cache)
             printf '%s\n' --json --quiet -q --help -h
             ;;
         esac
@@ -231,8 +362,10 @@ _flock() {
         case $word in
         '') ;;
         :files)
-            _files
-            return
+            if [[ $PREFIX != -* ]]; then
+                _files
+                return
+            fi
             ;;
         file:)
             if compset -P file:; then

@@ -26,33 +26,21 @@ import os
 import sys
 
 VERBS = (
-    "up",
-    "down",
-    "status",
-    "logs",
-    "doctor",
-    "version",
-    "explain",
-    "config",
-    "token",
-    "secret",
-    "model",
-    "engine",
-    "vendor",
-    "usage",
-    "audit",
-    "request",
-    "job",
-    "completion",
-    "help",
+    *("up", "down", "status", "model", "engine", "hub", "vendor", "token", "secret", "usage", "request", "explain"),
+    *("queue", "top", "events", "job", "cache", "fetch", "hardware", "audit", "config", "service", "logs", "doctor"),
+    *("version", "completion", "help"),
 )
 
 # What a user may put behind a noun, where some system has an executable of that name. `rm` is no action of ours, but
 # handing `flock modle rm NAME` over would delete a file.
-_NOUNS = ("config", "token", "secret", "model", "engine", "vendor", "usage", "audit", "request", "job")
+_NOUNS = (
+    *("config", "token", "secret", "model", "engine", "hub", "vendor", "usage", "audit", "request", "job", "cache"),
+    "service",
+)
 _ACTIONS = (
     *("ls", "list", "show", "get", "set", "unset", "edit", "path", "add", "create", "remove", "rm", "revoke"),
-    *("attach", "detach", "explain", "watch", "cancel", "test"),
+    *("attach", "detach", "explain", "watch", "cancel", "test", "install", "search", "info", "ps", "load", "unload"),
+    *("default", "scan", "preset", "validate", "restart", "check", "logs", "status", "prune"),
 )
 _SHELLS = ("bash", "zsh", "fish")
 

@@ -35,7 +35,7 @@ def perform(op: Op[Any], yes: bool) -> Answer:
         from flock.cli import ask
 
         argv = to_argv(op)
-        ask.confirm(f"{_question(argv)}?", yes, " ".join(["flock", *argv[: len(op.spec.verb)], "--yes", *_quoted(op)]))
+        ask.confirm(f"{_question(op)}?", yes, " ".join(["flock", *argv[: len(op.spec.verb)], "--yes", *_quoted(op)]))
     if op.spec.where is Where.LOCAL:
         return _local(op)
     try:
@@ -66,10 +66,10 @@ def _local(op: Op[Any]) -> Answer:
     return Answer(value, codec.dumps(value))
 
 
-def _question(argv: list[str]) -> str:
-    """Return "Remove model qwen3-8b" for ["model", "remove", "qwen3-8b"]."""
-    noun, verb, *rest = argv
-    return " ".join([verb.capitalize(), noun, *(word for word in rest if word != "--")])
+def _question(op: Op[Any]) -> str:
+    """Return "Remove model qwen3-8b" for `flock model remove qwen3-8b`."""
+    *noun, verb = op.spec.verb
+    return " ".join([verb.capitalize(), *noun, *(word for word in to_argv(op)[len(op.spec.verb) :] if word != "--")])
 
 
 def _quoted(op: Op[Any]) -> list[str]:

@@ -21,10 +21,10 @@ _flock_ids() {
     fi
 }
 
-# What may come after the finished words "$@", one to a line; ":files" alone where the line is not ours.
+# What may come after the finished words "$@", one to a line; ":files" for a path, and where the line is not ours.
 _flock_words() {
-    local word first second count value
-    first='' second='' count=0 value=''
+    local word first second third count value
+    first='' second='' third='' count=0 value=''
     for word in "$@"; do
         if [ -n "$value" ]; then
             value=''
@@ -37,6 +37,7 @@ _flock_words() {
             count=$((count + 1))
             if [ "$count" = 1 ]; then first=$word; fi
             if [ "$count" = 2 ]; then second=$word; fi
+            if [ "$count" = 3 ]; then third=$word; fi
             ;;
         esac
     done
@@ -81,8 +82,10 @@ _flock() {
     while IFS= read -r word; do
         case $word in
         :files)
-            _flock_files "$cur"
-            return 0
+            if [[ $cur != -* ]]; then
+                _flock_files "$cur"
+                return 0
+            fi
             ;;
         file:)
             if [[ $cur == file:* ]]; then
@@ -123,8 +126,10 @@ ZSH = r"""_flock() {
         case $word in
         '') ;;
         :files)
-            _files
-            return
+            if [[ $PREFIX != -* ]]; then
+                _files
+                return
+            fi
             ;;
         file:)
             if compset -P file:; then

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flock.cli import tree
-from flock.contract.op import Op, Risk, ensure_declared, hints, to_argv
+from flock.contract.op import Op, Risk, ensure_declared, hints, option_name, to_argv
 from flock.errors import UsageError
 
 OPERATIONS = sorted(ensure_declared().values(), key=lambda op: op.spec.name)
@@ -21,10 +21,10 @@ WORDS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs
 WORDS |= st.sampled_from(["-", "--", "-x", "--json", "--name=x", "true", "a b", "qwen/a:b", "file:./x.gguf", "'", "-5"])
 
 
-def values(kind: Any) -> st.SearchStrategy[Any]:
+def values(kind: Any, least: int = 0) -> st.SearchStrategy[Any]:
     origin, inside = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple:
-        return st.lists(values(inside[0]), max_size=3).map(tuple)
+        return st.lists(values(inside[0]), min_size=least, max_size=3).map(tuple)
     if origin in (types.UnionType, typing.Union):
         return st.none() | values(next(k for k in inside if k is not type(None)))
     if isinstance(kind, type) and issubclass(kind, Enum):
@@ -41,7 +41,12 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
 def operations(op: type[Op[Any]]) -> st.SearchStrategy[Op[Any]]:
     known = hints(op)
     fields = [f for f in dataclasses.fields(op) if f.metadata["kind"] in ("arg", "flag")]
-    return st.builds(op, **{f.name: values(known[f.name]) for f in fields})
+    # an argument that takes the rest of the line, and that must be given, is at least one word
+    return st.builds(op, **{f.name: values(known[f.name], int(required(f))) for f in fields})
+
+
+def required(field: "dataclasses.Field[Any]") -> bool:
+    return field.default is dataclasses.MISSING
 
 
 @pytest.mark.parametrize("kind", OPERATIONS, ids=lambda op: op.spec.name)
@@ -57,9 +62,11 @@ def test_parse_reads_what_to_argv_writes(kind: type[Op[Any]], data: st.DataObjec
 
 @pytest.mark.parametrize("kind", OPERATIONS, ids=lambda op: op.spec.name)
 def test_every_spelling_takes_the_switches(kind: type[Op[Any]]) -> None:
-    required = [f for f in dataclasses.fields(kind) if f.metadata["kind"] == "arg" and f.default is dataclasses.MISSING]
+    fields = [f for f in dataclasses.fields(kind) if required(f)]
+    arguments = ["x" for f in fields if f.metadata["kind"] == "arg"]
+    options = [f"{option_name(f)}=x" for f in fields if f.metadata["kind"] == "flag"]
     for verb in (kind.spec.verb, *kind.spec.aliases):
-        words = [*verb, *("x" for _ in required)]
+        words = [*verb, *options, *arguments]
         line = tree.parse([*words, "--json", "--quiet"])
         assert line is not None
         assert type(line.op) is kind
@@ -137,3 +144,22 @@ def test_a_word_that_is_a_command_has_commands_too() -> None:
         tree.parse(["doctor", "cahce"])
     with pytest.raises(UsageError):
         tree.parse(["doctor", "-"])
+
+
+def test_a_verb_may_have_three_words() -> None:
+    from flock.contract.presets import RemovePreset
+
+    line = tree.parse(["model", "preset", "remove", "--yes", "tools"])
+    assert line is not None
+    assert line.op == RemovePreset(name="tools")
+    assert line.given.yes
+    for words, meant in (
+        (["model", "preset", "lss"], "'flock model preset lss'; did you mean ls?"),
+        (["model", "preste", "ls"], "'flock model preste'; did you mean preset?"),
+        (["model", "preset"], "'flock model preset' needs one more word: ls, save or remove"),
+        (["model", "preset", "ls", "--josn"], "'flock model preset ls' has no option '--josn'; did you mean --json?"),
+    ):
+        with pytest.raises(UsageError) as refused:
+            tree.parse(words)
+        assert meant in refused.value.sentence
+        assert refused.value.hint.startswith("flock model preset")

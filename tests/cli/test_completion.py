@@ -17,7 +17,14 @@ EVIL = "ev il$(touch pwned)"
 
 CASES = [
     (["mo"], ["model"]),
-    (["model", ""], ["add", "ls", "remove"]),
+    (["model", "re"], ["remove"]),
+    (["model", "pr"], ["preset"]),
+    (["model", "preset", ""], ["ls", "remove", "save"]),
+    (["model", "preset", "s"], ["save"]),
+    (["model", "preset", "save", "--mo"], ["--model"]),
+    (["model", "preset", "ls", "s"], []),
+    (["model", "load", "--pin", "qwen3"], ["qwen3-8b"]),
+    (["engine", "install", "v"], ["vllm"]),
     (["model", "remove", ""], [EVIL, "qwen/a:b", "qwen3-8b"]),
     (["model", "remove", "--yes", "qwen3"], ["qwen3-8b"]),
     (["token", "revoke", ""], ["k_1"]),
@@ -118,6 +125,7 @@ def test_bash_puts_together_what_it_broke_at_colons(tmp_path: Path) -> None:
     assert bash("model", "remove", "qwen/a", ":", cwd=tmp_path) == ["b"]
     assert bash("model", "add", "fi", cwd=tmp_path) == ["file:"]
     assert bash("model", "add", "file", ":", "a", cwd=tmp_path) == ["a.gguf"]
+    assert bash("model", "scan", "a", cwd=tmp_path) == ["a.gguf"]
     assert bash("model", "add", "--name", "=", "x", "file", ":", "./a", cwd=tmp_path) == ["./a.gguf"]
 
 
@@ -147,6 +155,7 @@ def test_fish_completes_files(tmp_path: Path) -> None:
         ("flock model add file:m", ["file:my.gguf"]),
         ("flock model add fi", ["file:"]),
         ("flock my", ["my.gguf"]),
+        ("flock model scan m", ["my.gguf"]),
     ):
         found = run("fish", "--no-config", "-c", source, line, cwd=tmp_path)
         assert [word.partition("\t")[0] for word in found] == expected
@@ -164,6 +173,9 @@ def test_fish_completes_files(tmp_path: Path) -> None:
         ("flock model add fi", "flock model add file:"),
         ("flock model add file:my", "flock model add file:my.gguf "),
         ("flock my", "flock my.gguf "),
+        ("flock model pre", "flock model preset "),
+        ("flock model preset sa", "flock model preset save "),
+        ("flock model scan my", "flock model scan my.gguf "),
     ],
 )
 def test_zsh(typed: str, becomes: str, tmp_path: Path) -> None:

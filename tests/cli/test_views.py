@@ -54,7 +54,7 @@ def test_the_first_screen() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [[], *([w] for w in tree.GROUPS), *(list(c.verb) for c in tree.commands())],
+    [[], *(w.split() for w in tree.GROUPS), *(list(c.verb) for c in tree.commands())],
     ids=lambda w: " ".join(w) or "-",
 )
 def test_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

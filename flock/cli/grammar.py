@@ -1,0 +1,113 @@
+"""How the words of a command line are read, and what is said of those that mean nothing.
+
+Owns the parts of Typer that are bent to our manners (`--name=true`, a word that is a command and has commands, the
+nearest words), and turns Typer's complaints into ours. Refuses to know any operation. Called by `tree.py`; beside these
+two nobody knows Typer.
+"""
+
+import re
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
+
+from flock.cli.nouns import WORDS
+from flock.cli.words import either, nearest
+from flock.errors import UsageError
+
+
+class Verb(TyperCommand):
+    """A command whose switches may be written `--name=true` and `--name=false` as well."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        on = {name: p for p in self.params if getattr(p, "is_bool_flag", False) for name in p.opts}
+        spelled: list[str] = []
+        for i, word in enumerate(args):
+            name, _, value = word.partition("=")
+            if word == "--":
+                spelled += args[i:]
+                break
+            if name in on and value in ("true", "false"):
+                off = list(on[name].secondary_opts[:1])
+                spelled += [name] if value == "true" else off
+            else:
+                spelled.append(word)
+        return super().parse_args(ctx, spelled)
+
+
+class Group(TyperGroup):
+    """A group that answers an unknown word with the nearest of its own, and lists its words in our order."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        order = list(WORDS)
+        return sorted(super().list_commands(ctx), key=lambda w: order.index(w) if ctx.parent is None else 0)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        word = args[0]
+        if self.get_command(ctx, word) is None and not word.startswith("-"):
+            path = str(ctx.command_path).split(maxsplit=1)[1:]
+            prefix = " ".join(["flock", *path])
+            close = nearest(word, self.list_commands(ctx))
+            meant = f"; did you mean {either(close)}?" if close else ""
+            rest = " ".join(args[1:])
+            hint = f"{prefix} {close[0]} {rest}".strip() if close else f"{prefix} --help"
+            raise UsageError(
+                f"there is no {f'{prefix} {word}'!r}{meant}", hint=hint, details={"nearest": close} if close else {}
+            )
+        return super().resolve_command(ctx, args)
+
+
+def names_of(parameter: Any) -> list[str]:
+    """Return all spellings of an option."""
+    return [*parameter.opts, *parameter.secondary_opts]
+
+
+# What a word that is a command and has commands calls itself in its own group; nobody types it
+ITSELF = "-"
+
+
+class Both(Group):
+    """A word that is a command and has commands (`doctor`, `doctor cache`): options alone are for the word itself."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [ITSELF, *args] if not args or args[0].startswith("-") else args)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [name for name in super().list_commands(ctx) if name != ITSELF]
+
+
+class Itself(Verb):
+    """The command a word is: called by the word alone."""
+
+    def make_context(self, info_name: Any, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        return super().make_context(parent.info_name, args, parent.parent, **extra)
+
+
+_KINDS = {"int": " is not a whole number", "float": " is not a number"}
+
+
+def usage_error(error: TyperException) -> UsageError:
+    """Turn Typer's complaint into ours: its words, and a command that helps."""
+    kind = type(error).__name__
+    context: Any = getattr(error, "ctx", None)
+    path = " ".join(["flock", *str(context.command_path).split()[1:]]) if context else "flock"
+    hint = f"{path} --help"
+    if kind == "NoArgsIsHelpError":
+        return UsageError(f"{path!r} needs one more word: {either(context.command.list_commands(context))}", hint=hint)
+    if kind == "NoSuchOption":
+        return _no_such_option(str(getattr(error, "option_name", "")), context, path)
+    parameter: Any = getattr(error, "param", None)
+    if kind == "MissingParameter" and parameter is not None:
+        # "the key's id, from `flock token ls`" names the command that lists what is missing
+        named = re.search(r"`(flock [^`]+)`", parameter.help)
+        what = parameter.metavar or names_of(parameter)[0]
+        return UsageError(f"{path!r} needs {what}: {parameter.help}", hint=named[1] if named else hint)
+    words = re.sub(r" is not a valid (int|float)\b", lambda m: _KINDS[m[1]], error.format_message())
+    return UsageError(words[:1].lower() + words[1:].rstrip("."), hint=hint)
+
+
+def _no_such_option(name: str, context: Any, path: str) -> UsageError:
+    known = [word for p in context.command.get_params(context) for word in names_of(p)]
+    close = nearest(name, [word for word in known if word.startswith("--")])
+    meant = f"; did you mean {either(close)}?" if close else ""
+    return UsageError(f"{path!r} has no option {name!r}{meant}", hint=f"{path} --help")

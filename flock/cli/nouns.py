@@ -1,0 +1,57 @@
+"""The words that commands begin with, in the order of the help, and what each says of itself.
+
+Owns words only. Refuses to know how a command line is read (`tree.py`) and what an operation is (`contract/`). Called
+by `tree.py`, `grammar.py` and `completion.py`.
+"""
+
+# Every first word there is, in the order of the help, and the nouns of the contract that declare it
+WORDS = {
+    "up": "lifecycle",
+    "down": "lifecycle",
+    "status": "status",
+    "model": "models presets catalog",
+    "engine": "engines",
+    "hub": "hub",
+    "vendor": "vendors",
+    "token": "tokens",
+    "secret": "secrets",
+    "usage": "usage",
+    "request": "requests",
+    "explain": "requests",
+    "queue": "queue",
+    "top": "events",
+    "events": "events",
+    "job": "jobs",
+    "cache": "files",
+    "fetch": "files",
+    "hardware": "hardware",
+    "audit": "audit",
+    "config": "settings",
+    "service": "services",
+    "logs": "lifecycle",
+    "doctor": "lifecycle cache",
+    "version": "lifecycle",
+    "completion": "lifecycle",
+}
+
+# What a word says of itself that has commands under it
+GROUPS = {
+    "model": "Models that answer.",
+    "model preset": "Settings of models under a name.",
+    "engine": "The processes that generate, flock's own or adopted.",
+    "vendor": "Paid APIs, by the team's keys.",
+    "token": "API keys.",
+    "secret": "Stored keys of vendors and engines.",
+    "request": "What runs now, and why each request went where it went.",
+    "hub": "Models on Hugging Face.",
+    "job": "Work that outlives the command that started it.",
+    "cache": "Files that flock fetched.",
+    "service": "flock at login or at boot.",
+    "config": "The configuration: values, their origin, edits.",
+}
+
+# Fields that have a short spelling too, wherever they are an option
+SHORT = {"follow": "-f"}
+
+TITLE = "One URL and one key in front of your own machines."
+EPILOG = ("up", "status", "model ls", "token create alice", "doctor")
