@@ -7,7 +7,7 @@ import psutil
 from flock import __version__
 from flock.clock import rfc3339
 from flock.contract.cache import CacheReport, ExamineCache
-from flock.contract.jobs import Job, ListJobs, ShowJob
+from flock.contract.jobs import CancelJob, Job, ListJobs, ShowJob
 from flock.contract.lifecycle import Down, Stopped
 from flock.contract.settings import GetConfig, SetConfig, Setting, SettingChanged, ShowConfig, UnsetConfig
 from flock.contract.status import ShowStatus, Status
@@ -65,6 +65,12 @@ async def list_jobs(context: Context, _op: ListJobs, _actor: Actor) -> list[Job]
 async def show_job(context: Context, op: ShowJob, _actor: Actor) -> Job:
     """Return one job, when asked to after its next change."""
     return await context.jobs.watch(op.id, op.after, op.wait_seconds)
+
+
+@handles(CancelJob)
+async def cancel_job(context: Context, op: CancelJob, _actor: Actor) -> Job:
+    """End a job's work; what it fetched stays."""
+    return await context.jobs.cancel(op.id)
 
 
 @handles(ShowConfig)

@@ -78,7 +78,7 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
         )
         keys = await _keys(config, store, clock, inference)
         bus = Bus(clock)
-        jobs = Jobs(clock)
+        jobs = Jobs(clock, bus.tell)
         stack.push_async_callback(jobs.stop)
         yield Context(
             home=home,
