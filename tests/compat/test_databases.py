@@ -11,7 +11,7 @@ import pytest
 
 from flock.clock import SystemClock
 from flock.store import migrate, schema
-from flock.store.entries import VendorEntry
+from flock.store.entries import ModelEntry, PresetEntry, VendorEntry
 from flock.store.store import Store
 
 HERE = Path(__file__).parent
@@ -190,4 +190,43 @@ async def test_what_0002_wrote_of_vendors_is_read(tmp_path: Path) -> None:
     assert await store.vendors.all() == [VendorEntry("groq", base, 2, 1795262400.0)]
     assert [key.vendors for key in await store.keys.all()] == ["", "groq,open*"]
     assert [engine.has_key for engine in await store.engines.all()] == [True]
+    await store.close()
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+async def test_models_of_old_databases_are_files_loaded_as_flock_chooses(revision: str, tmp_path: Path) -> None:
+    path = tmp_path / "flock.db"
+    load(HERE / "databases" / f"{revision}.sql", path)
+    store = await Store.open(path, SystemClock())
+    assert await store.models.all() == [ModelEntry("qwen3-8b", "/models/qwen3-8b-q4_k_m.gguf", 1763690002.0)]
+    assert await store.presets.all() == []
+    await store.close()
+
+
+async def test_what_0003_wrote_of_models_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "flock.db"
+    load(HERE / "databases" / "0003.sql", path)
+    store = await Store.open(path, SystemClock())
+    file = "/data/models/hub/qwen3-8b-q4_k_m.gguf"
+    facts = {"family": "qwen3", "quant": "Q4_K_M", "license": "apache-2.0", "sha256": {file: "ab" * 32}}
+    model = ModelEntry(
+        id="qwen3-8b",
+        path=file,
+        created_at=1763690002.0,
+        source="catalog:qwen3-8b",
+        engine="llamacpp",
+        config={"context": 8192, "kv_type": "q8_0"},
+        facts=facts,
+        files=(file,),
+        pinned=True,
+        priority=5,
+        loaded=True,
+        peak_bytes=7_300_000_000,
+        peak_of="llamacpp 8192x2 q8_0",
+        last_used_at=1795262300.5,
+    )
+    assert await store.models.all() == [model]
+    assert await store.presets.all() == [
+        PresetEntry("tools", {"context": 32768, "tool_parser": "hermes"}, 1795262400.0)
+    ]
     await store.close()

@@ -141,7 +141,7 @@ async def test_damage_inside_names_the_way_back(path: Path) -> None:
     for number in range(2000):
         store.writer.put(Request(number))
     await store.close()
-    snapshot = path.with_name("flock.db.before-0002")
+    snapshot = path.with_name("flock.db.before-0003")
     snapshot.touch()
     with path.open("r+b") as file:
         file.seek(32 * 4096)  # behind the first page of every table
