@@ -9,25 +9,21 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
-import aiohttp
 import psutil
 
-from flock.clock import Clock
 from flock.engines import engine_log
 from flock.engines.backoff import LOOP_EXITS, Backoff
-from flock.engines.children import Children
 from flock.engines.embedded import install_hint
 from flock.engines.engine import Engine, LaunchSpec
-from flock.engines.gguf_header import read_header
 from flock.engines.kinds import props_version
+from flock.engines.loading import Loading, plan, rough_need
 from flock.engines.own_model import OwnModel
-from flock.engines.ports import Ports
-from flock.engines.process import Child, Launch, Limits, Snapshot
-from flock.engines.window import choose_window
+from flock.engines.process import Child, Launch, Snapshot
+from flock.engines.surroundings import Surroundings
 from flock.errors import EngineFailed, FlockError
-from flock.paths import Home, short
+from flock.paths import short
 from flock.profile import Profile
 from flock.text import duration, size
 from flock.upstream import Upstream
@@ -40,18 +36,6 @@ Progress = Callable[[str], None]
 PORT_TRIES = 5
 # How long the end of an engine that refuses connections may take to be noticed; one that still runs then is ended.
 NOTICE_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What every child needs and shares with the others."""
-
-    home: Home
-    session: aiohttp.ClientSession
-    clock: Clock
-    children: Children
-    ports: Ports
-    limits: Limits
 
 
 class Supervised:
@@ -73,6 +57,11 @@ class Supervised:
         self.kind = model.kind
         self.failure: EngineFailed | None = None
         self.version = ""
+        self.slots: int | None = None
+        self.progress: float | None = None
+        self.load_seconds: float | None = None
+        self.restarts = 0
+        self.loading: Loading | None = None
         self._profile = profile
         self._around = around
         self._on_change = on_change
@@ -108,6 +97,27 @@ class Supervised:
     def endpoint(self) -> str:
         """Return the URL it answers at, "" while it does not run."""
         return f"http://127.0.0.1:{self._child.launch.port}" if self._child and self.pid else ""
+
+    @property
+    def need_bytes(self) -> int:
+        """Return what it takes in memory: what was measured with its settings, else the estimate.
+
+        Until `plan` has read its file, the estimate goes by the file's size alone.
+        """
+        if self.measured and self.model.peak_bytes:
+            return self.model.peak_bytes
+        return self.loading.need_bytes if self.loading else rough_need(self.model, self.engine)
+
+    @property
+    def measured(self) -> bool:
+        """Return whether what it takes was seen with the settings it has now."""
+        return self.loading is not None and self.model.peak_of == self.loading.mark and bool(self.model.peak_bytes)
+
+    async def plan(self) -> Loading:
+        """Settle how it will be loaded, so that `need_bytes` is known. Raises NotFound, InvalidRequest."""
+        memory = psutil.virtual_memory().total
+        self.loading = await asyncio.to_thread(plan, self.model, self.engine, memory, self._around.ties.find)
+        return self.loading
 
     async def ensure(self, progress: Progress | None = None) -> Upstream:
         """Return the upstream once the engine is ready, starting it when it does not run.
@@ -173,34 +183,21 @@ class Supervised:
         found = self.engine.find()
         if found is None:
             raise self._missing()
-        header = await asyncio.to_thread(read_header, self.model.path)
-        self.kind = header.kind
-        window = self.model.window or choose_window(header, psutil.virtual_memory().total)
-        pooling = "mean" if header.kind == "embedding" and not header.pooling else ""
+        began = self._around.clock.monotonic()
+        loading = await self.plan()
+        self.kind = loading.spec.kind
         if self._ending is not None:
             raise EngineFailed(f"{self.name} was stopped while it started")
         port = 0
         for _ in range(PORT_TRIES):
             port = self._around.ports.take(above=port)
-            spec = LaunchSpec(
-                model_id=self.model.id,
-                model_path=self.model.path,
-                context=window.context,
-                slots=window.slots,
-                port=port,
-                key=secrets.token_urlsafe(24),
-                cache_mib=window.cache_mib,
-                threads=window.threads,
-                batch=window.batch,
-                micro_batch=window.micro_batch,
-                kind=header.kind,
-                pooling=pooling,
-            )
-            self._tell(f"starting {self.engine.title} on port {port}: {window.slots} x {window.context:,} tokens")
+            spec = replace(loading.spec, port=port, key=secrets.token_urlsafe(24))
+            self._tell(f"starting {self.engine.title} on port {port}: {spec.slots} x {spec.context:,} tokens")
             self._child = self._spawn(spec)
-            self._tell(f"loading {self.model.path.name} ({size(header.size_bytes)})")
+            self._tell(f"loading {self.model.path.name} ({size(loading.size_bytes)})")
             snapshot = await self._child.ready()
             if snapshot.state == "ready":
+                self.load_seconds = self._around.clock.monotonic() - began
                 self.version = found.version or await props_version(self._around.session, spec.port, spec.key)
                 return self._now_ready(spec, self._child)
             if snapshot.asked or not self._lost_port(snapshot):
@@ -232,7 +229,7 @@ class Supervised:
     def _now_ready(self, spec: LaunchSpec, child: Child) -> Upstream:
         if child.snapshot.state != "ready":  # it ended while it was asked for its version
             raise self._failed(child.snapshot)
-        self.context = spec.context
+        self.context, self.slots = spec.context, spec.slots
         self.upstream = Upstream(
             name=self.name,
             engine=self.name,

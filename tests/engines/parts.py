@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flock.engines.engine import Engine, Found, LaunchSpec
+from flock.engines.engine import Canary, Engine, Found, LaunchSpec
 from flock.profile import Profile
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
@@ -24,6 +24,9 @@ class StandIn:
 
     kind = "openai"
     title = "stand-in"
+    formats = frozenset({"gguf"})
+    kinds = frozenset({"chat"})
+    first_port = 8089
     ready_path = "/v1/models"
     holds_stdin = False
     bind_failures = ("port is taken", "address already in use")
@@ -42,6 +45,19 @@ class StandIn:
 
     def environment(self, spec: LaunchSpec) -> dict[str, str]:
         return {"STAND_IN_KEY": spec.key}
+
+    def served(self, spec: LaunchSpec) -> str:
+        return ""
+
+    def canary(self, spec: LaunchSpec) -> Canary:
+        return Canary("/v1/chat/completions", b'{"max_tokens": 1}')
+
+    def loaded(self, line: str) -> float | None:
+        words = line.split()
+        return float(words[1]) / 100 if len(words) == 2 and words[0] == "loading" else None
+
+    def missing_hint(self) -> str:
+        return 'pipx install --force "flockllm[embedded]"'
 
 
 class Counted:
