@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flock.cli import out
 from flock.cli.call import Answer, Perform
 from flock.cli.tree import Given, Line
-from flock.contract.op import Op
+from flock.contract.op import Op, Risk
 
 if TYPE_CHECKING:
     from flock.cli.show.view import View
@@ -20,7 +20,7 @@ _NOUN_FILES = {"daemon": "lifecycle"}
 
 # Verbs that do more than show one answer, each with a `run(op, given, perform) -> int` in its noun's file
 _OWN_WAY = (
-    *("token.create", "engine.attach", "model.add"),
+    *("token.create", "engine.attach", "model.add", "model.scan", "model.config", "model.validate"),
     *("daemon.up", "daemon.stop", "daemon.logs", "daemon.doctor"),
     *("secret.lock", "secret.unlock", "vendor.add", "vendor.test"),
 )
@@ -31,8 +31,18 @@ def deliver(line: Line, perform: Perform) -> int:
     op, given = line.op, line.given
     if op.spec.name in _OWN_WAY:
         return int(importlib.import_module(f"flock.cli.{noun(op)}").run(op, given, perform))
-    present(op, given, perform(op, given.yes))
+    answer = perform(op, given.yes)
+    if op.spec.risk is Risk.CHANGE and _is_job(answer.value) and noun(op) != "job":
+        from flock.cli import follow
+
+        return follow.run(op, given, perform, answer)
+    present(op, given, answer)
     return 0
+
+
+def _is_job(value: Any) -> bool:
+    """Say whether an answer is long work; most calls need not even load its words."""
+    return type(value).__module__ == "flock.contract.jobs"
 
 
 def present(op: Op[Any], given: Given, answer: Answer) -> None:

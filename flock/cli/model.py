@@ -1,55 +1,35 @@
-"""`flock model add`: long work that is followed to its end, and can be left alone.
+"""Verbs of models that name files: `flock model add file:…`, `flock model scan`, `flock model config --template …`.
 
-Owns the following of a job. Called by `deliver.py`.
+Owns what of a command line is meant of the directory it was typed in. Refuses to know how a job is watched
+(`follow.py`). Called by `deliver.py`.
 """
 
 import dataclasses
 import os
+from typing import Any
 
-from flock.cli import out
-from flock.cli.call import Answer, Perform
+from flock.cli import follow
+from flock.cli.call import Perform
 from flock.cli.deliver import present
 from flock.cli.tree import Given
-from flock.contract.jobs import Job, ShowJob
-from flock.contract.models import AddModel
-from flock.errors import Cancelled, EngineFailed, FlockError
-
-# How long the daemon may hold one question for the next change of a job
-WAIT_SECONDS = 10.0
+from flock.contract.models import AddModel, ConfigureModel, ScanDirectory, Validation
+from flock.contract.op import Op
 
 
-def run(op: AddModel, given: Given, perform: Perform) -> int:
-    """Start adding a model and follow its job. Raises FlockError with the job's words when it fails."""
-    answer = perform(dataclasses.replace(op, source=absolute(op.source)), given.yes)
-    try:
-        answer = follow(answer, given, perform)
-    except KeyboardInterrupt:
-        out.progress("")
-        out.say(f"left alone; it goes on: {out.command(f'flock job show {answer.value.id}')}")
-        raise
-    job: Job = answer.value
-    if job.state == "failed":
-        raise _failure(job)
-    if job.state == "cancelled":
-        raise Cancelled(f"adding {job.target} was cancelled", hint=f"flock job show {job.id}")
-    if not given.json:
-        present(op, given, answer)
-    return 0
-
-
-def follow(answer: Answer, given: Given, perform: Perform) -> Answer:
-    """Ask for a job's next state until it has ended, telling of each; return the last answer."""
-    while True:
-        job: Job = answer.value
-        if given.json:
-            out.data(answer.body)
-        if job.state != "running":
-            out.progress("")
-            return answer
-        if not given.json and not given.quiet:
-            share = "" if job.progress is None else f" {job.progress:.0%}"
-            out.progress(f"{job.target}:{share} {job.message}")
-        answer = perform(ShowJob(id=job.id, after=job.revision, wait_seconds=WAIT_SECONDS), False)
+def run(op: Op[Any], given: Given, perform: Perform) -> int:
+    """Carry out a verb whose paths are meant from the user's directory, and follow its job. Raises FlockError."""
+    if isinstance(op, AddModel):
+        op = dataclasses.replace(op, source=absolute(op.source), entry=_path(op.entry))
+    elif isinstance(op, ScanDirectory):
+        op = dataclasses.replace(op, directory=_path(op.directory))
+    elif isinstance(op, ConfigureModel):
+        op = dataclasses.replace(op, template=_file(op.template), draft=_file(op.draft))
+    answer = perform(op, given.yes)
+    if isinstance(op, AddModel):
+        return follow.run(op, given, perform, answer)
+    present(op, given, answer)
+    # as with `flock doctor`: a script must learn of it
+    return 1 if isinstance(answer.value, Validation) and not answer.value.usable else 0
 
 
 def absolute(source: str) -> str:
@@ -59,9 +39,13 @@ def absolute(source: str) -> str:
     scheme, colon, path = source.partition(":")
     if scheme != "file" or not colon or not path or path.startswith("//"):
         return source
-    return "file:" + os.path.abspath(os.path.expanduser(path))
+    return "file:" + _path(path)
 
 
-def _failure(job: Job) -> FlockError:
-    # a job tells its error's sentence and hint, not its class; what remains to fail after validation is the engine
-    return EngineFailed(job.error or f"adding {job.target} failed", hint=job.hint or f"flock job show {job.id}")
+def _path(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path)) if path else ""
+
+
+def _file(words: str) -> str:
+    """Return what is written as a path made absolute; a bare word ("auto", a model's id) stays as it is."""
+    return _path(words) if "/" in words or words.startswith("~") else words

@@ -77,9 +77,7 @@ class Report:
         self._jobs = jobs
         self.job_id = job_id
 
-    def __call__(
-        self, progress: float | None, message: str, done: int | None = None, total: int | None = None
-    ) -> None:
+    def __call__(self, progress: float | None, message: str, done: int | None = None, total: int | None = None) -> None:
         """Tell how far the work is: `progress` 0…1 or None, and while bytes are moved `done` of `total`."""
         self._jobs.tell(self.job_id, progress, message, done, total)
 
@@ -112,9 +110,7 @@ class Jobs:
         self._running: dict[str, _Running] = {}
         self._changed: dict[str, asyncio.Event] = {}
 
-    def start(
-        self, kind: str, target: str, work: Work, *, asked: object = None, plan: AddPlan | None = None
-    ) -> Job:
+    def start(self, kind: str, target: str, work: Work, *, asked: object = None, plan: AddPlan | None = None) -> Job:
         """Start `work` in the background and return its job; `work` gets what it reports progress with."""
         job = Job(
             id="j_" + secrets.token_hex(6),

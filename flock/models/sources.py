@@ -101,7 +101,8 @@ def _no_source(given: str) -> InvalidRequest:
     repo, _, wanted = given.partition(":")
     if given.startswith(("/", "./", "../", "~")) or given.lower().endswith(_FILE_ENDINGS):
         return InvalidRequest(
-            f"{given!r} looks like a file; files are written file:PATH", hint=f"flock model add {quote(f'file:{given}')}"
+            f"{given!r} looks like a file; files are written file:PATH",
+            hint=f"flock model add {quote(f'file:{given}')}",
         )
     if _REPO.match(repo) and (wanted or ":" not in given):
         return InvalidRequest(
@@ -114,7 +115,8 @@ def _no_source(given: str) -> InvalidRequest:
             hint=f"flock model add {quote(f'ollama:{given}')}",
         )
     return InvalidRequest(
-        f"{given!r} is no source: a catalog id, hf:OWNER/REPO[:QUANT or FILE], ollama:TAG, file:PATH or a URL", hint=_HELP
+        f"{given!r} is no source: a catalog id, hf:OWNER/REPO[:QUANT or FILE], ollama:TAG, file:PATH or a URL",
+        hint=_HELP,
     )
 
 
@@ -148,7 +150,9 @@ def _url(given: str) -> "UrlSource | HubSource":
     parts = urlsplit(given)
     if not parts.hostname or "@" in parts.netloc:
         raise InvalidRequest(
-            f"{given!r} is no URL of a file" if not parts.hostname else "a URL with a name or password in it is not taken",
+            f"{given!r} is no URL of a file"
+            if not parts.hostname
+            else "a URL with a name or password in it is not taken",
             hint=_HELP,
         )
     source = UrlSource(given)

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from flock import text
 from flock.cli.show.view import NONE, Line, Pairs, View, since, table
 from flock.contract.jobs import Job
 from flock.contract.op import Op
@@ -12,12 +13,11 @@ def human(op: Op[Any], value: Any, now: float) -> View:
     if isinstance(value, Job):
         return one(value, now)
     rows: list[tuple[str, ...]] = [
-        (j.id, j.state, j.kind, j.target, progress(j), since(j.started_at, now), j.error or j.message)
+        (j.id, j.state, j.kind, j.target, progress(j), left(j), since(j.started_at, now), j.error or j.message)
         for j in cast("list[Job]", value)
     ]
-    return table(
-        "id state kind target progress started message", rows, "no job since the daemon started", "kind progress"
-    )
+    empty = "no job since the daemon started"
+    return table("id state kind target progress left started message", rows, empty, "kind left progress")
 
 
 def ids(op: Op[Any], value: Any) -> list[str]:
@@ -29,11 +29,29 @@ def one(job: Job, now: float) -> View:
     """Show a job in full; how to mend a failed one stands beside it on stderr."""
     rows = [("id", job.id), ("job", f"{job.kind} {job.target}"), ("state", job.state), ("progress", progress(job))]
     rows += [("message", job.message)] if job.message else []
+    rows += [("bytes", moved(job))] if job.done_bytes is not None else []
+    rows += [("left", left(job))] if job.eta_seconds is not None else []
+    if job.plan is not None:
+        rows += [("source", job.plan.source), ("engine", job.plan.engine or NONE)]
     rows += [("started", since(job.started_at, now)), ("ended", since(job.ended_at, now))]
     rows += [("error", job.error)] if job.error else []
-    return View((Pairs(tuple(rows)),), (Line(f"hint: {job.hint}"),) if job.hint else ())
+    aside = [Line(f"hint: {job.hint}")] if job.hint else []
+    aside += [Line(f"stop it: flock job cancel {job.id}", "dim")] if job.state == "running" else []
+    return View((Pairs(tuple(rows)),), tuple(aside))
 
 
 def progress(job: Job) -> str:
     """Return how far a job is, NONE when that is unknown."""
     return NONE if job.progress is None else f"{job.progress:.0%}"
+
+
+def moved(job: Job) -> str:
+    """Return how many bytes are there, of how many, and how fast they come."""
+    of = f" of {text.size(job.total_bytes)}" if job.total_bytes else ""
+    speed = f", {text.size(job.bytes_per_second)}/s" if job.bytes_per_second is not None else ""
+    return f"{text.size(job.done_bytes or 0)}{of}{speed}"
+
+
+def left(job: Job) -> str:
+    """Return how long a job will take, NONE when that is unknown."""
+    return NONE if job.eta_seconds is None else text.duration(job.eta_seconds)

@@ -1,0 +1,92 @@
+"""Following a job to its end: one line of progress on a terminal, JSON lines with `--json`, and the exit code.
+
+Owns how far-away work is watched: what is drawn while it runs, what a failure becomes, that Ctrl-C leaves it alone.
+Refuses to start anything. Called by the verbs whose answer is a job.
+"""
+
+from typing import Any
+
+from flock import text
+from flock.cli import out
+from flock.cli.call import Answer, Perform
+from flock.cli.deliver import present
+from flock.cli.tree import Given
+from flock.contract.jobs import Job, ShowJob
+from flock.contract.op import Op
+from flock.errors import Cancelled, FlockError, from_plain
+
+# How long the daemon may hold one question for the next change of a job
+WAIT_SECONDS = 10.0
+# The width of the bar; what stands beside it needs about 60 of a terminal's 80 columns
+_BAR = 16
+
+
+def run(op: Op[Any], given: Given, perform: Perform, answer: Answer) -> int:
+    """Follow the job of an answer to its end and show how it went; return the exit code.
+
+    Raises the error that ended it, as the class the daemon raised; Cancelled.
+    """
+    try:
+        answer = until_ended(answer, given, perform)
+    except KeyboardInterrupt:
+        out.progress("")
+        job_id = answer.value.id
+        left = f"it goes on; stop it: flock job cancel {job_id}; see how far it is: flock job show {job_id}"
+        out.say(out.command(left))
+        raise
+    job: Job = answer.value
+    if job.state == "failed":
+        raise failure(job)
+    if job.state == "cancelled":
+        raise Cancelled(f"the job for {job.target} was cancelled", hint=f"flock job show {job.id}")
+    if not given.json:
+        present(op, given, answer)
+    return 0
+
+
+def until_ended(answer: Answer, given: Given, perform: Perform) -> Answer:
+    """Ask for a job's next state until it has ended, telling of each; return the last answer."""
+    said = ""
+    while True:
+        job: Job = answer.value
+        if given.json:
+            out.data(answer.body)
+        if job.state != "running":
+            out.progress("")
+            return answer
+        if not given.json and not given.quiet:
+            said = _warn(job, said)
+            out.progress(line(job))
+        answer = perform(ShowJob(id=job.id, after=job.revision, wait_seconds=WAIT_SECONDS), False)
+
+
+def line(job: Job) -> str:
+    """Return a running job in one line: what is done, how far it is, how fast, and how long it will take."""
+    words = [f"{job.target}:"]
+    if job.progress is not None:
+        filled = round(min(max(job.progress, 0.0), 1.0) * _BAR)
+        words.append(f"[{'#' * filled}{'.' * (_BAR - filled)}] {job.progress:.0%}")
+    if job.done_bytes is not None:
+        of = f" of {text.size(job.total_bytes)}" if job.total_bytes else ""
+        words.append(f"{text.size(job.done_bytes)}{of}")
+    if job.bytes_per_second is not None:
+        words.append(f"{text.size(job.bytes_per_second)}/s")
+    if job.eta_seconds is not None:
+        words.append(f"{text.duration(max(1.0, round(job.eta_seconds)))} left")
+    return " ".join([*words, job.message])
+
+
+def failure(job: Job) -> FlockError:
+    """Return the error that ended a job as the class it was, so that the exit code is that of its kind."""
+    plain = {"code": job.code, "message": job.error or f"the job for {job.target} failed"}
+    return from_plain(plain | {"hint": job.hint or f"flock job show {job.id}"})
+
+
+def _warn(job: Job, said: str) -> str:
+    """Say a plan's warnings once; return what was said."""
+    words = "\n".join(job.plan.warnings) if job.plan is not None else ""
+    if words and words != said:
+        out.progress("")
+        for warning in words.split("\n"):
+            out.say(f"note: {warning}", "warn")
+    return words or said
