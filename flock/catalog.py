@@ -1,9 +1,9 @@
 """The catalog: data about engines and model families, loaded from flock's own files and overlaid by the user's.
 
 Owns the sheets of which the catalog consists, and the check of every field of `engines.yaml` and `families.yaml`;
-those of `vendors.yaml` are in vendors/row.py. A wrong row is named and left out, a file that is no YAML likewise;
-everything else counts. Looks only where it is told (Config.catalog_dirs), never in the current directory. Called by the
-daemon at its start.
+those of `vendors.yaml` are in vendors/row.py, those of `models/` in models/entry.py. A wrong row is named and left out,
+a file that is no YAML likewise; everything else counts. Looks only where it is told (Config.catalog_dirs), never in the
+current directory. Called by the daemon at its start.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -91,16 +91,7 @@ def load_sheet(sheet: Sheet, directories: Iterable[Path]) -> tuple[dict[str, Row
 
 def _rows(sheet: Sheet, path: Path, problems: list[str]) -> dict[str, Row]:
     """Return a file's rows, and add a sentence for each that is wrong. Raises ConfigInvalid when no row can be read."""
-    name = short(path)
-    try:
-        text = path.read_text("utf-8-sig")
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except UnicodeDecodeError:
-        raise ConfigInvalid(f"{name} is not UTF-8 text") from None
-    except OSError as error:
-        raise ConfigInvalid(f"{name} cannot be read: {error.strerror}") from None
-    document = load(text, name)
+    name, document = short(path), read_yaml(path)
     if document is None:
         return {}
     if not isinstance(document, dict):
@@ -112,6 +103,20 @@ def _rows(sheet: Sheet, path: Path, problems: list[str]) -> dict[str, Row]:
         except ConfigInvalid as error:
             problems.append(f"{error.sentence}; the row is left out")
     return rows
+
+
+def read_yaml(path: Path) -> Any:
+    """Return a file's value, None when it is empty or not there. Raises ConfigInvalid naming the file."""
+    name = short(path)
+    try:
+        text = path.read_text("utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except UnicodeDecodeError:
+        raise ConfigInvalid(f"{name} is not UTF-8 text") from None
+    except OSError as error:
+        raise ConfigInvalid(f"{name} cannot be read: {error.strerror}") from None
+    return load(text, name)
 
 
 def checked(checks: Mapping[str, Check], name: str, row: Any) -> Row:
@@ -130,13 +135,15 @@ def checked(checks: Mapping[str, Check], name: str, row: Any) -> Row:
 # -- checks: each takes the value's name and the value, and returns it as the field has it
 
 
-def _text(name: str, value: Any) -> str:
+def text_value(name: str, value: Any) -> str:
+    """Check that a value is text."""
     if not isinstance(value, str):
         raise ConfigInvalid(f"{name} must be text, not {value!r}")
     return value
 
 
-def _flag(name: str, value: Any) -> bool:
+def flag_value(name: str, value: Any) -> bool:
+    """Check that a value is true or false."""
     if not isinstance(value, bool):
         raise ConfigInvalid(f"{name} must be true or false, not {value!r}")
     return value
@@ -232,7 +239,7 @@ def _dialects(name: str, value: Any) -> frozenset[str]:
 
 
 _FEATURES = some_of(frozenset, FEATURES, "features")
-_NATIVE: Mapping[str, Check] = {"since": _text, "lacks": _FEATURES}
+_NATIVE: Mapping[str, Check] = {"since": text_value, "lacks": _FEATURES}
 
 # Fields whose type says too little; text and true-or-false follow from the type
 _OWN_CHECKS: Mapping[str, Check] = {
@@ -257,7 +264,7 @@ _OWN_CHECKS: Mapping[str, Check] = {
 
 def check_of(field: Field[Any]) -> Check:
     """Return the check of a dataclass's field: its own, or the one that follows from its type."""
-    return _OWN_CHECKS.get(field.name) or (_flag if field.type is bool else _text)
+    return _OWN_CHECKS.get(field.name) or (flag_value if field.type is bool else text_value)
 
 
 def _sheet(file: str, row: str, rows: str, made: type[Any], odd: Callable[[Row], str] = lambda _: "") -> Sheet:
