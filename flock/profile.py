@@ -146,7 +146,8 @@ class Family:
     `system_role`: the role its template takes for system words ("system", "developer", "user"); `late_system`: what
     its template does with system words in mid-conversation ("keep", "user", "hoist"). `thinking_on`, `thinking_off`:
     `chat_template_kwargs` that switch its thinking. `history_thinking`: whether the thinking of earlier turns is sent
-    back to it.
+    back to it. `template`: the file in the catalog's templates/ for models whose files hold no chat template;
+    `tool_parser`, `reasoning_parser`: what vLLM is to be told to take its calls and its thinking out of its text.
     """
 
     name: str
@@ -161,6 +162,9 @@ class Family:
     thinking_on: Mapping[str, object] = field(default_factory=dict[str, object])
     thinking_off: Mapping[str, object] = field(default_factory=dict[str, object])
     history_thinking: bool = False
+    template: str = ""
+    tool_parser: str = ""
+    reasoning_parser: str = ""
 
 
 NO_FAMILY = Family("", ())

@@ -5,11 +5,13 @@ each with a sentence naming the file and what it is. Reads, never writes. Called
 added and by supervisor.py before each start.
 """
 
+import contextlib
 import mmap
 import os
 import re
 import stat
 import struct
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -38,6 +40,8 @@ _ENCODERS = frozenset(
         "t5encoder",
     }
 )
+# the chat template; others of the same model stand beside it as "….tool_use"
+_TEMPLATE = "tokenizer.chat_template"
 # per-layer head counts are kept; token lists (hundreds of thousands of entries) are passed over
 _KEPT_ARRAY = 4096
 
@@ -116,10 +120,17 @@ def read_header(path: Path) -> GgufHeader:
     holds something other than a model.
     """
     file_size = _regular_file_size(path)
-    try:
+    with _told_apart(path, file_size):
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             values, tensors, scores = _parse(path, data)
         return _describe(path, file_size, values, tensors, scores)
+
+
+@contextlib.contextmanager
+def _told_apart(path: Path, file_size: int) -> Generator[None]:
+    """Say of a failure whether the file cannot be read or is damaged. Raises InvalidRequest."""
+    try:
+        yield
     except OSError as error:
         raise InvalidRequest(f"{path} cannot be read: {error.strerror}", hint=f"ls -l '{path}'") from None
     except (struct.error, TypeError, ValueError):
@@ -127,6 +138,23 @@ def read_header(path: Path) -> GgufHeader:
         raise InvalidRequest(
             f"{path} is cut off or damaged: it ends after {size(file_size)}", hint="download it again"
         ) from None
+
+
+def read_templates(path: Path) -> dict[str, str]:
+    """Return the chat templates of a model file by name: "default", and "tool_use" and others where it has them.
+
+    Blocking, as read_header. Raises what read_header raises.
+    """
+    file_size = _regular_file_size(path)
+    with (
+        _told_apart(path, file_size),
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        values = _parse(path, data)[0]
+    found = {key.removeprefix(_TEMPLATE): value for key, value in values.items() if key.startswith(_TEMPLATE)}
+    named = {name.removeprefix("."): text for name, text in found.items() if not name or name.startswith(".")}
+    return {name or "default": text for name, text in named.items() if isinstance(text, str)}
 
 
 def _describe(path: Path, file_size: int, values: dict[str, Any], tensors: int, scores: bool) -> GgufHeader:

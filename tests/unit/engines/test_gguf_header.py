@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flock.engines.gguf_header import GgufHeader, file_size, model_stem, read_header
+from flock.engines.gguf_header import GgufHeader, file_size, model_stem, read_header, read_templates
 from flock.engines.window import choose_window
 from flock.errors import FlockError, InvalidRequest, NotFound
 
@@ -225,3 +225,17 @@ def test_text_that_is_embedded_fits_into_one_batch(model: GgufHeader, memory: in
 def test_prompt_cache_is_bounded_by_the_memory() -> None:
     assert choose_window(header(8192, 1), 8 * GIB).cache_mib == 512
     assert choose_window(header(8192, 1), 256 * GIB).cache_mib == 2048
+
+
+def test_chat_templates_by_name(tmp_path: Path) -> None:
+    more = {"tokenizer.chat_template.tool_use": "{{ tools }}", "tokenizer.chat_templates": ["tool_use"]}
+    assert read_templates(written(tmp_path, gguf(FACTS | more))) == {
+        "default": "{{ messages }}",
+        "tool_use": "{{ tools }}",
+    }
+    none = {key: value for key, value in FACTS.items() if key != "tokenizer.chat_template"}
+    assert read_templates(written(tmp_path, gguf(none))) == {}
+    with pytest.raises(InvalidRequest, match="cut off or damaged"):
+        read_templates(written(tmp_path, gguf(FACTS)[:200]))
+    with pytest.raises(NotFound):
+        read_templates(tmp_path / "none.gguf")
