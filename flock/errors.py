@@ -155,6 +155,14 @@ class EngineUnreachable(FlockError):
     code, status, exit_code = "engine_unreachable", 502, 75
 
 
+class SourceUnreachable(FlockError):
+    """The place that models are fetched from does not answer, or asks to be left alone for a while; details hold
+    `retry_after` in seconds where it says.
+    """
+
+    code, status, exit_code = "source_unreachable", 502, 75
+
+
 class EngineFailed(FlockError):
     """The engine cannot start; the sentence carries its last lines."""
 
@@ -165,6 +173,18 @@ class UpstreamError(FlockError):
     """The engine answered with a failure of its own."""
 
     code, status, exit_code = "upstream_error", 502, 1
+
+
+class NotEnoughMemory(FlockError):
+    """The model does not fit into memory, and nothing that may leave would make the room; details hold `needs`."""
+
+    code, status, exit_code = "not_enough_memory", 503, 1
+
+
+class ModelNotLoaded(FlockError):
+    """The model is not in memory, and requests do not load it."""
+
+    code, status, exit_code = "model_not_loaded", 409, 1
 
 
 class EngineRefused(FlockError):
