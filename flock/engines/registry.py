@@ -5,6 +5,8 @@ two things of one name. Called by core; made by the daemon.
 """
 
 import asyncio
+import contextlib
+import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -13,20 +15,21 @@ import aiohttp
 
 from flock.clock import Clock
 from flock.contract.engines import Engine as EngineRow
-from flock.contract.models import Model
-from flock.engines import engine_log, rows
+from flock.contract.models import Model, ModelConfig
+from flock.engines import engine_log, lent, rows
 from flock.engines.adopted import parse_url
 from flock.engines.attached import Attached, Secrets, StoredEngines
 from flock.engines.children import Children, reap_orphans
 from flock.engines.embedded import Embedded
 from flock.engines.engine import Engine, EngineSettings
 from flock.engines.llamacpp import LlamaCpp
+from flock.engines.own_model import OwnModel
 from flock.engines.own_models import OwnModels, StoredModels
 from flock.engines.ports import Ports
 from flock.engines.process import Limits
 from flock.engines.supervisor import Progress, Supervised, Surroundings
 from flock.engines.watched import Pauses
-from flock.errors import Conflict, Draining, ModelNotFound
+from flock.errors import Conflict, Draining, ModelNotFound, StorageFailed
 from flock.paths import Home
 from flock.profile import Profile
 from flock.upstream import Placement, Upstream
@@ -140,7 +143,10 @@ class Registry:
         for watched in sorted(self._attached.by_name.values(), key=lambda engine: engine.state != "ready"):
             for served in watched.models:
                 listed.setdefault(served.model, rows.adopted_model(watched, served))
-        return list(listed.values())
+        kept = lent.models(self._own.lent.values(), self._attached.by_name.values())
+        for tag in (lent.tag_of(model) for model in self._own.lent.values()):
+            listed.pop(tag, None)  # it has a row under the id it was added by
+        return [*listed.values(), *kept]
 
     def engines(self) -> list[EngineRow]:
         """Return the engines flock runs or would run, and the adopted ones."""
@@ -179,18 +185,53 @@ class Registry:
     async def add_file(
         self, path: str, name: str = "", report: Callable[[float | None, str], None] | None = None
     ) -> Model:
-        """Add a GGUF file as a model, load it and keep it; on failure or cancellation nothing is left of it.
+        """Add a file or directory of the user's own and load it. Raises what `validate_file` and `add` say."""
+        model = await asyncio.to_thread(self._own.of_file, path, name)
+        return await self.add(model, load=True, report=report)
 
-        `report` hears progress (0…1, None when unknown) and what is being done. Raises what `validate_file` raises,
-        EngineFailed with the engine's last lines, StorageFailed.
+    async def add(
+        self, model: OwnModel, *, load: bool, report: Callable[[float | None, str], None] | None = None
+    ) -> Model:
+        """Add a model whose files are here, load it unless told not to, and keep it; on failure or cancellation
+        nothing is left of it.
+
+        `report` hears progress (0…1, None when unknown) and what is being done. Raises Conflict for an id that is
+        taken, InvalidRequest for what no engine could load, EngineFailed with the engine's last lines, StorageFailed.
         """
-        return rows.own_model(await self._own.add(path, name, report))
+
+        tell = None if report is None else functools.partial(report, None)
+
+        async def first_load(own: Supervised) -> None:
+            await own.ensure(tell)
+
+        return rows.own_model(await self._own.add(model, first_load if load else None))
+
+    def check_free(self, id: str, source: str) -> None:
+        """Raise Conflict, with a name that is not taken, when something answers for an id already."""
+        self._own.check_free(id, source)
+
+    async def lend(self, model: OwnModel) -> Model:
+        """Keep an id for a model that an Ollama serves. Raises Conflict for an id that is taken, StorageFailed."""
+        return lent.row(await self._own.lend(model), self._attached.by_name.values())
+
+    def added(self) -> list[OwnModel]:
+        """Return the models that were added, those that an Ollama keeps too."""
+        return [*(own.model for own in self._own.added.values()), *self._own.lent.values()]
+
+    def removable(self, model_id: str) -> OwnModel:
+        """Return an added model. Raises what `remove` says."""
+        return self._own.removable(model_id)
 
     async def remove(self, model_id: str) -> Model:
-        """Forget an added model and end its engine; its file stays. Raises ModelNotFound; Conflict for one that was
+        """Forget an added model and end its engine; its files stay. Raises ModelNotFound; Conflict for one that was
         not added.
         """
-        return rows.own_model(await self._own.remove(model_id))
+        gone = await self._own.remove(model_id)
+        return rows.own_model(gone) if isinstance(gone, Supervised) else lent.row(gone, ())
+
+    async def configure(self, model_id: str, config: ModelConfig) -> Model:
+        """Keep how a model is to be loaded from its next load on. Raises ModelNotFound, Conflict, StorageFailed."""
+        return rows.own_model(await self._own.configure(model_id, config))
 
     def _find_own(self, name: str) -> Supervised | None:
         return next((own for own in self._own.all() if own.name == name), None)
@@ -219,6 +260,7 @@ class Registry:
         placements = [rows.own_placement(engine) for engine in own]
         for watched in self._attached.by_name.values():
             placements += [rows.adopted_placement(watched, served) for served in watched.models]
+        placements += lent.placements(self._own.lent.values(), self._attached.by_name.values())
         # the first one is the default where the configuration names none
         for placement in sorted(placements, key=lambda placement: placement.kind not in _MAY_CHAT):
             table[placement.model] = (*table.get(placement.model, ()), placement)
@@ -231,6 +273,8 @@ class Registry:
         while True:
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
             await asyncio.to_thread(engine_log.trim, self._home)
+            with contextlib.suppress(StorageFailed):  # a full disk; the next round writes it
+                await self._own.remember()
             # two rounds, so that answers under way when another model came are finished
             idle = not self._smoke_listed() and self._own.smoke.state == "ready"
             if idle and idle_before:
