@@ -51,6 +51,18 @@ def load_families(directories: Iterable[Path]) -> tuple[tuple[Family, ...], list
     return tuple(Family(name=name, **row) for name, row in rows.items()), problems
 
 
+def family_template(family: Family, directories: Iterable[Path]) -> Path | None:
+    """Return the file the catalog has for models of a family whose files hold no chat template, None when it has none.
+
+    The first directory that has it wins. What parser was set for tool calls is of no account: a parser reads what the
+    template made the model write.
+    """
+    if not family.template or "/" in family.template:
+        return None
+    found = (directory / "templates" / family.template for directory in directories)
+    return next((path for path in found if path.is_file()), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """One file of the catalog: what its rows are called, the check of each field, which fields a row must have.

@@ -1,7 +1,7 @@
-"""Which family a model is of, and how its text begins.
+"""Which family a model is of, how its text begins, and what an engine must be told to read it.
 
-Owns the matching of model ids against the globs of catalog/families.yaml. Pure. Called by the plan; the rows are loaded
-by catalog.py.
+Owns the matching of model ids against the globs of catalog/families.yaml. Pure. Called by the plan and when a model is
+loaded; the rows are loaded by catalog.py.
 """
 
 from collections.abc import Iterable
@@ -34,6 +34,18 @@ def _untagged(name: str) -> str:
     """Return a name without its tag; a colon before a slash belongs to a host."""
     head, colon, tag = name.rpartition(":")
     return head if colon and "/" not in tag else name
+
+
+# Kinds of engines that must be told how a family writes; llama.cpp and MLX-LM see it in the template
+_TOLD = frozenset({"vllm"})
+
+
+def parsers(family: Family, kind: str, tool: str = "", reasoning: str = "") -> tuple[str, str]:
+    """Return what an engine of that kind is to be told to take calls and thinking out of a family's text, "" for
+    nothing; `tool` and `reasoning` are what was set for the model, and win.
+    """
+    told = kind in _TOLD
+    return tool or (family.tool_parser if told else ""), reasoning or (family.reasoning_parser if told else "")
 
 
 def begins_as_thinking(family: Family, reasoning: Reasoning | None) -> bool:

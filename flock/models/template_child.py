@@ -46,7 +46,7 @@ def main() -> int:
 
 def _exit_with_parent() -> None:
     # the daemon holds the other end of this pipe; a template that never ends must not outlive it
-    while sys.stdin.buffer.read(4096):
+    while os.read(0, 4096):
         pass
     os._exit(0)
 
@@ -58,7 +58,7 @@ def _tell(message: dict[str, Any]) -> None:
 
 
 def _bound(cpu_seconds: float, memory_bytes: int) -> None:
-    """Bound what this process may take from now on, of processor time by SIGXCPU; macOS heeds only the first."""
+    """Bound what this process may take from now on: processor time, whose end is SIGXCPU, and memory (not on macOS)."""
     spent = int(time.process_time() + cpu_seconds) + 1
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CPU, (spent, spent + 1))
@@ -89,9 +89,9 @@ def _environment() -> Any:
     made = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[Generation, ext.loopcontrols]
     )
-    made.filters["tojson"] = _tojson
-    made.globals["raise_exception"] = _refuse
-    made.globals["strftime_now"] = lambda form: datetime.datetime.now().strftime(form)
+    names: dict[str, Any] = {"raise_exception": _refuse, "strftime_now": _strftime_now}
+    made.globals.update(names)
+    made.filters.update({"tojson": _tojson})
     return made
 
 
@@ -103,6 +103,10 @@ def _tojson(
     sort_keys: bool = False,
 ) -> str:
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+
+
+def _strftime_now(form: str) -> str:
+    return datetime.datetime.now().strftime(form)
 
 
 class Refused(Exception):
@@ -122,8 +126,9 @@ def _compiled(environment: Any, text: str) -> tuple[dict[str, Any], Any]:
 
 def _rendered(template: Any, task: dict[str, Any], probe: dict[str, Any]) -> dict[str, Any]:
     variables = {"bos_token": task.get("bos", ""), "eos_token": task.get("eos", ""), "tools": None, "documents": None}
+    variables |= {"messages": probe["messages"], **probe.get("variables", {})}
     try:
-        text = template.render(**variables, messages=probe["messages"], **probe.get("variables", {}))
+        text = template.render(variables)
     except Exception as error:
         return _failure(error)
     return {"text": text[:TEXT_MAX]}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flock.catalog import load_families
-from flock.dialects.families import begins_as_thinking, family_of
+from flock.dialects.families import begins_as_thinking, family_of, parsers
 from flock.dialects.ir import Reasoning
 from flock.profile import NO_FAMILY, Family
 
@@ -133,3 +133,24 @@ def test_every_glob_is_reached() -> None:
     for family in FAMILIES:
         for glob in family.models:
             assert family_of(FAMILIES, glob.replace("*", "")).name == family.name
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "told"),
+    [
+        ("Qwen/Qwen3-8B", "vllm", ("hermes", "qwen3")),
+        ("Qwen/Qwen3-30B-A3B-Instruct-2507", "vllm", ("hermes", "")),
+        ("Qwen/Qwen3.6-27B", "vllm", ("qwen3_coder", "qwen3")),
+        ("google/gemma-4-31B-it", "vllm", ("gemma4", "gemma4")),
+        ("openai/gpt-oss-20b", "vllm", ("openai", "openai_gptoss")),
+        ("nobody/knows-this", "vllm", ("", "")),
+        ("Qwen/Qwen3-8B", "mlx", ("", "")),
+        ("Qwen/Qwen3-8B", "llamacpp", ("", "")),
+    ],
+)
+def test_what_an_engine_is_told_to_read_a_family(model: str, kind: str, told: tuple[str, str]) -> None:
+    family = family_of(FAMILIES, model)
+    assert parsers(family, kind) == told
+    # what was set for the model wins, one by one
+    assert parsers(family, kind, tool="mine") == ("mine", told[1])
+    assert parsers(family, kind, reasoning="mine") == (told[0], "mine")
