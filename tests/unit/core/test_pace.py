@@ -83,3 +83,22 @@ def test_the_cheapest_is_first_the_teams_own_before_all_and_the_unknown_last() -
 
 def test_without_a_wish_all_are_alike() -> None:
     assert Pace().order("")(place("a")) == Pace().order("")(place("b", vendor="b")) == 0.0
+
+
+def test_requests_are_counted_over_the_last_minute() -> None:
+    pace = Pace()
+    assert pace.per_minute("m", 100.0) == 0.0
+    for seconds in (0.0, 0.2, 5.0):
+        pace.settled(settled("a", 1, seconds))
+    pace.settled(settled("a", 1, 0.0, outcome="error", model="other"))
+    assert pace.per_minute("m", 106.0) == 3.0
+    assert pace.per_minute("m", 163.0) == 1.0
+    assert pace.per_minute("m", 170.0) == 0.0
+    assert pace.per_minute("other", 106.0) == 1.0
+
+
+def test_the_speed_of_one_upstream_is_known() -> None:
+    pace = Pace()
+    pace.settled(settled("a", 100, 1.0))
+    assert pace.speed("a", "m") == pytest.approx(100.0)
+    assert pace.speed("b", "m") is None
