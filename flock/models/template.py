@@ -102,8 +102,8 @@ async def check(
 ) -> list[Finding]:
     """Try a model's chat template and say what was found, what is wrong first said and how it is mended.
 
-    `fallback` is the family's template (catalog.family_template), which is taken where `found` has none. Never raises, and ends within
-    WALL_SECONDS whatever the template does.
+    `fallback` is the family's template (catalog.family_template), which is taken where `found` has none. Never raises,
+    and ends within WALL_SECONDS whatever the template does.
     """
     mend = f"flock model config {model_id} --template "
     if found.problem:

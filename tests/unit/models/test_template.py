@@ -4,6 +4,7 @@ Each check is a child process, as in a daemon.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,18 @@ def test_every_template_of_the_catalog_is_some_familys_and_there() -> None:
     assert named == {path.name for path in (CATALOG / "templates").iterdir()}
     assert family_template(NO_FAMILY, [CATALOG]) is None
     assert family_template(Family("x", (), template="../engines.yaml"), [CATALOG]) is None
+
+
+def test_the_template_that_knows_thinking_is_the_other_one_but_for_that() -> None:
+    # comments aside; a model that does not think must get no empty thought into its prompt
+    plain, thinking = (
+        re.sub(r"\{#-.*?-#\}\n?", "", (CATALOG / "templates" / f"{name}.jinja").read_text(), flags=re.S)
+        for name in ("chatml-tools", "chatml-tools-thinking")
+    )
+    more = [line for line in thinking.splitlines() if line.strip() and line not in plain.splitlines()]
+    assert len(more) == 1
+    assert "enable_thinking is false" in more[0]
+    assert "think" not in plain
 
 
 # what templates are made of, put together at random
