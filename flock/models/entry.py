@@ -74,6 +74,7 @@ class Entry:
             min_memory_gb=self.min_memory_gb,
             min_gpu_gb=self.min_gpu_gb,
             shards=self.shards,
+            senses=self.kind == "chat" and bool({"vision", "audio"} & set(self.capabilities)),
         )
 
 
