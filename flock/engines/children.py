@@ -2,7 +2,9 @@
 
 Owns home.children (JSON) and the search through the process table. Refuses to touch a process that it cannot prove to
 be ours: a recorded pid counts only with its recorded start time, any other process only with the random token its
-parent was started with in its environment. Called by process.py and, at daemon start, by registry.py.
+parent was started with in its environment. What a child has started is written down too, since vLLM's workers outlive
+a killed parent and overwrite their environment with a title. Called by process.py and, at daemon start, by survivors.py
+and registry.py.
 """
 
 import json
@@ -10,7 +12,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -52,6 +54,22 @@ class Children:
         except psutil.Error:
             return  # it is gone already; the token still finds what it left
         self._records[token] |= {"pid": pid, "create_time": created}
+        self._write()
+
+    def family(self, token: str, seen: list[list[float]]) -> None:
+        """Write down what a child has started, pids and start times, when that has changed."""
+        record = self._records.get(token)
+        if record is not None and record.get("family") != seen:
+            record["family"] = seen
+            self._write()
+
+    def seen(self, token: str) -> list[list[float]]:
+        """Return what a child was seen to have started, pids and start times."""
+        return list(self._records.get(token, {}).get("family") or ())
+
+    def keep(self, token: str, record: dict[str, Any]) -> None:
+        """Take over the record of a process that an earlier daemon started and this one goes on with."""
+        self._records[token] = record
         self._write()
 
     def gone(self, token: str) -> None:
@@ -97,14 +115,40 @@ def group_members(pgid: int) -> list[psutil.Process]:
     return [] if any(member.pid == pgid for member in members) else members
 
 
-def reap_orphans(home: Home) -> list[str]:
+def holders(token: str) -> list[psutil.Process]:
+    """Return this user's processes that have a child's token in their environment: what it started and what left its
+    group. Blocking, some milliseconds, for a thread.
+    """
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        try:
+            if process.uids().real == os.getuid() and running(process) and token_of(process) == token:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def still_there(family: Iterable[Sequence[float]]) -> list[psutil.Process]:
+    """Return those of recorded processes, each a pid and a start time, that still run."""
+    found: list[psutil.Process] = []
+    for pid, created in family:
+        try:
+            process = psutil.Process(int(pid))
+            if abs(process.create_time() - created) <= _START_TIME_SLACK and running(process):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def reap_orphans(home: Home, spare: frozenset[str] = frozenset()) -> list[str]:
     """End what a killed daemon of this home left running; return a sentence for each process. Blocking, for a thread.
 
-    Must only be called under the daemon's lock: a living daemon's children are in the same file.
+    What the tokens `spare` stand for is left alone, and so is its record. Must only be called under the daemon's lock:
+    a living daemon's children are in the same file.
     """
-    records = _read(home.children)
-    if not records:
-        return []
+    records = {token: record for token, record in read_records(home.children).items() if token not in spare}
     orphans = _find(records)
     names = {process.pid: name for process, name in orphans}
     processes = [process for process, _ in orphans]
@@ -121,25 +165,36 @@ def reap_orphans(home: Home) -> list[str]:
         f"{names[process.pid]} (pid {process.pid}), left by an earlier daemon, does not end even on SIGKILL"
         for process in undead
     ]
-    home.children.unlink(missing_ok=True)
+    if records and not spare:
+        home.children.unlink(missing_ok=True)
     return said
 
 
 def _find(records: dict[str, dict[str, Any]]) -> list[tuple[psutil.Process, str]]:
-    by_pid = {record["pid"]: record for record in records.values() if record.get("pid")}
+    by_pid: dict[int, tuple[float, str]] = {}
+    for record in records.values():
+        pairs = [(record.get("pid"), record.get("create_time")), *_pairs(record.get("family"))]
+        by_pid |= {int(pid): (float(created), str(record["name"])) for pid, created in pairs if pid and created}
     found: list[tuple[psutil.Process, str]] = []
-    for process in psutil.process_iter():
+    for process in psutil.process_iter() if records else ():
         if process.pid == os.getpid() or not running(process):
             continue
         try:
-            record = by_pid.get(process.pid)
-            if record and abs(process.create_time() - record["create_time"]) <= _START_TIME_SLACK:
-                found.append((process, str(record["name"])))
-            elif process.uids().real == os.getuid() and (mine := records.get(_token(process))):
+            created, name = by_pid.get(process.pid, (0.0, ""))
+            if name and abs(process.create_time() - created) <= _START_TIME_SLACK:
+                found.append((process, name))
+            elif process.uids().real == os.getuid() and (mine := records.get(token_of(process))):
                 found.append((process, str(mine["name"])))
         except (psutil.Error, OSError):
             continue
     return found
+
+
+def _pairs(family: Any) -> list[tuple[Any, Any]]:
+    if not isinstance(family, list):
+        return []
+    rows = [cast("list[Any]", row) for row in cast("list[Any]", family) if isinstance(row, list)]
+    return [(row[0], row[1]) for row in rows if len(row) == 2 and all(isinstance(n, (int, float)) for n in row)]
 
 
 def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
@@ -150,7 +205,8 @@ def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Proces
     return left
 
 
-def _token(process: psutil.Process) -> str:
+def token_of(process: psutil.Process) -> str:
+    """Return the token a process was started with, "" for none. Raises psutil.Error for one that cannot be looked at."""
     return process.environ().get(TOKEN_VARIABLE, "")
 
 
@@ -163,7 +219,8 @@ def _signal(processes: Iterable[psutil.Process], *, terminate: bool) -> None:
             continue
 
 
-def _read(path: Path) -> dict[str, dict[str, Any]]:
+def read_records(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the records by token, {} where the file is missing or damaged."""
     try:
         found: Any = json.loads(path.read_text())
     except FileNotFoundError:

@@ -29,23 +29,30 @@ def is_free(port: int) -> bool:
 
 
 class Ports:
-    """Gives out ports from `first` up; `free` is the test that a port must pass."""
+    """Gives out ports; `free` is the test that a port must pass. `first` is the first of them, 0 for that of whoever
+    asks.
+    """
 
-    def __init__(self, first: int = FIRST_PORT, free: Callable[[int], bool] = is_free) -> None:
+    def __init__(self, first: int = 0, free: Callable[[int], bool] = is_free) -> None:
         self._first = first
         self._free = free
         self._taken: set[int] = set()
 
-    def take(self, above: int = 0) -> int:
-        """Return a free port larger than `above`. Raises EngineFailed when the whole range is in use."""
-        start = max(self._first, above + 1)
-        for port in range(start, self._first + _RANGE):
+    def take(self, above: int = 0, first: int = FIRST_PORT) -> int:
+        """Return a free port larger than `above`, from `first` up. Raises EngineFailed when the whole range is in use."""
+        lowest = self._first or first
+        start = max(lowest, above + 1)
+        for port in range(start, lowest + _RANGE):
             if port not in self._taken and self._free(port):
                 self._taken.add(port)
                 return port
         raise EngineFailed(
-            f"no free port for an engine between {start} and {self._first + _RANGE - 1}", hint="flock engine ls"
+            f"no free port for an engine between {start} and {lowest + _RANGE - 1}", hint="flock engine ls"
         )
+
+    def claim(self, port: int) -> None:
+        """Note that an engine which runs already has a port."""
+        self._taken.add(port)
 
     def release(self, port: int) -> None:
         """Take a port back."""

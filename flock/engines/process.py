@@ -2,7 +2,8 @@
 
 Owns spawning: the only module under engines/ that starts a process. One task per child owns the state
 (starting → ready → stopping → stopped or failed); a request is a message to that task (`stop`), everybody else reads
-the immutable `Snapshot`. Refuses to restart anything: supervisor.py does. Called by supervisor.py.
+the immutable `Snapshot`. A process that an earlier daemon started can be taken over instead. Refuses to restart
+anything: supervisor.py does. Called by supervisor.py and tokenizers.py.
 """
 
 import asyncio
@@ -11,48 +12,25 @@ import hashlib
 import logging
 import os
 import signal
-from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from asyncio.subprocess import DEVNULL
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import aiohttp
 import psutil
 
-from flock.clock import Clock
-from flock.engines import engine_log
-from flock.engines.children import TOKEN_VARIABLE, Children, group_members
+from flock.clock import Clock, rfc3339
+from flock.engines import engine_log, footprint
+from flock.engines.children import TOKEN_VARIABLE, Children, group_members, holders, running, still_there
+from flock.engines.running import Born, Running, Taken
+from flock.engines.starting import Launch, Limits, Start
 from flock.paths import Home
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """A process to be started. `environment` is added to the daemon's own; `holds_stdin`: keep a pipe open on its
-    standard input for as long as the daemon lives.
-    """
-
-    name: str
-    argv: tuple[str, ...]
-    environment: Mapping[str, str] = field(repr=False)
-    port: int
-    ready_path: str
-    key: str = field(repr=False)
-    holds_stdin: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long each step may take, in seconds; each names the hang it bounds."""
-
-    # a load from a disk that has gone away; 70 GB at 150 MB/s are 8 minutes
-    ready: float = 900.0
-    # an engine that does not listen to SIGTERM; vLLM needs 2.6 s when it does
-    term: float = 6.0
-    # a process that not even SIGKILL ends: it waits for a dead disk or driver
-    kill: float = 5.0
-    # one question whether it is ready, to an engine whose HTTP threads are stuck in the load
-    question: float = 2.0
+def _not_heard(_share: float) -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +54,9 @@ class Snapshot:
 
 
 class Child:
-    """One process and its group. `on_change` is called in the loop after every change of the snapshot."""
+    """One process and its group. `on_change` is called in the loop after every change of the snapshot, `on_progress`
+    with how far its load is (0…1). `taken` is a process that runs already, with the token it was started with.
+    """
 
     def __init__(
         self,
@@ -88,16 +68,25 @@ class Child:
         clock: Clock,
         on_change: Callable[[Snapshot], None],
         limits: Limits,
+        on_progress: Callable[[float], None] = _not_heard,
+        taken: tuple[Taken, str] | None = None,
     ) -> None:
         self.launch = launch
         self.snapshot = Snapshot("starting", clock.now())
+        self.token = ""
         self._home = home
         self._children = children
         self._session = session
         self._clock = clock
         self._on_change = on_change
+        self._on_progress = on_progress
         self._limits = limits
+        self._taken = taken
+        self._log = engine_log.log_path(home, launch.name)
+        self._begins = 0
         self._stop = asyncio.Event()
+        self._why = ""
+        self._left = ""
         self._settled = asyncio.Event()
         self._task = asyncio.create_task(self._live(), name=f"engine {launch.name}")
 
@@ -111,19 +100,27 @@ class Child:
         await asyncio.wait([self._task], timeout=seconds)
         return self._task.done()
 
-    async def stop(self) -> Snapshot:
-        """End it and wait until it is gone or has been given up; return the snapshot."""
+    async def stop(self, why: str = "") -> Snapshot:
+        """End it and wait until it is gone or has been given up; return the snapshot.
+
+        `why` says what is wrong with it: its end then counts as one that nobody asked for.
+        """
+        if not self._stop.is_set():
+            self._why = why
         self._stop.set()
         await asyncio.wait([self._task])
         return self.snapshot
 
     async def _live(self) -> None:
-        token = self._children.expect(self.launch.name, argv_hash(self.launch.argv), self.launch.port)
         lifeline = -1
-        process: Process | None = None
+        process: Running | None = None
         try:
-            process, lifeline = await self._spawn(token)
-            self._children.born(token, process.pid)
+            if self._taken is None:
+                self.token = self._children.expect(self.launch.name, argv_hash(self.launch.argv), self.launch.port)
+                process, lifeline = await self._spawn(self.token)
+                self._children.born(self.token, process.pid)
+            else:
+                process, self.token = self._taken
             self._change(pid=process.pid)
             await self._serve(process)
         except OSError as error:
@@ -133,17 +130,19 @@ class Child:
             log.exception("%s: its supervision failed", self.launch.name)
             self._change(state="failed", error=f"its supervision failed: {error}")
         finally:
-            if process is not None and process.returncode is None:
+            if process is not None:
                 # the loop is being torn down, or SIGKILL did not help: nothing is left to wait for
-                _signal_group(process.pid, signal.SIGKILL)
+                process.signal(signal.SIGKILL)
             if lifeline >= 0:
                 os.close(lifeline)
-            if process is None or process.returncode is not None:
-                self._children.gone(token)
+            if process is None or process.gone:
+                self._children.gone(self.token)
             self._settled.set()
 
-    async def _spawn(self, token: str) -> tuple[Process, int]:
-        output = engine_log.open_log(self._home, self.launch.name)
+    async def _spawn(self, token: str) -> tuple[Running, int]:
+        output, self._begins = engine_log.open_log(
+            self._home, self.launch.name, f"--- flock starts {self.launch.name} at {rfc3339(self._clock.now())}"
+        )
         stdin, lifeline = os.pipe() if self.launch.holds_stdin else (-1, -1)
         try:
             process = await asyncio.create_subprocess_exec(
@@ -164,18 +163,27 @@ class Child:
             os.close(output)
             if stdin >= 0:
                 os.close(stdin)
-        return process, lifeline
+        return Born(process), lifeline
 
-    async def _serve(self, process: Process) -> None:
+    async def _serve(self, process: Running) -> None:
         ended = asyncio.ensure_future(process.wait())
         asked = asyncio.ensure_future(self._stop.wait())
-        answers = asyncio.ensure_future(self._answers(process.pid))
-        timed_out = False
+        start = Start(self.launch, self._limits, self._log, self._begins)
+        answers = asyncio.ensure_future(start.answers(self._session, process.pid))
+        stuck = asyncio.ensure_future(start.stuck(process.pid))
+        loads = asyncio.ensure_future(start.loads(self._on_progress))
+        limit = self._limits.ready if self._taken is None else self._limits.taken
+        late = ""
         try:
             first = asyncio.FIRST_COMPLETED
-            done, _ = await asyncio.wait({ended, asked, answers}, timeout=self._limits.ready, return_when=first)
-            timed_out = not done
-            if done == {answers}:
+            done, _ = await asyncio.wait({ended, asked, answers, stuck}, timeout=limit, return_when=first)
+            loads.cancel()
+            stuck.cancel()
+            if not done:
+                late = f"it did not answer within {limit:.0f} s"
+            elif done == {stuck}:
+                late = f"it has done nothing for {self._limits.stuck:.0f} s: no output, no computing, no reading"
+            if answers in done and not done & {ended, asked}:
                 answers.result()
                 self._change(state="ready")
                 self._settled.set()
@@ -183,63 +191,53 @@ class Child:
             answers.cancel()
             if not ended.done():
                 self._change(state="stopping")
-                await self._end(process.pid, ended)
-            await self._end_group(process.pid)
+                await self._end(process, ended)
+            await self._end_left(process.pid)
         finally:
-            for future in (ended, asked, answers):
+            for future in (ended, asked, answers, stuck, loads):
                 future.cancel()
-            await asyncio.gather(ended, asked, answers, return_exceptions=True)
-        self._report(process, timed_out=timed_out)
+            await asyncio.gather(ended, asked, answers, stuck, loads, return_exceptions=True)
+        self._report(process, late)
 
-    def _report(self, process: Process, *, timed_out: bool) -> None:
-        lines = engine_log.last_lines(engine_log.log_path(self._home, self.launch.name))
-        was_ready, asked = self._settled.is_set(), self._stop.is_set()
-        error = ""
-        if process.returncode is None:
+    def _report(self, process: Running, late: str) -> None:
+        lines = engine_log.last_lines(self._log, after=self._begins)
+        was_ready, asked = self._settled.is_set(), self._stop.is_set() and not self._why
+        error = self._why
+        if not process.gone:
             error = f"process {process.pid} does not end, not even on SIGKILL"
-        elif timed_out:
-            error = f"it did not answer within {self._limits.ready:.0f} s"
-        elif not asked:
-            error = _how_it_ended(process.returncode)
-        failed = process.returncode is None or not (was_ready or asked)
+        elif late:
+            error = late
+        elif not error and not asked:
+            error = _how_it_ended(process.code)
+            if process.code == 0 and self._left:
+                error = f"it went into the background ({self._left}), where flock cannot watch it"
+        failed = not process.gone or not (was_ready or asked)
         self._change(
             state="failed" if failed else "stopped",
-            pid=None if process.returncode is not None else process.pid,
-            exit_code=process.returncode,
+            pid=None if process.gone else process.pid,
+            exit_code=process.code,
             asked=asked,
             lines=lines,
             error=error,
         )
 
-    async def _answers(self, pid: int) -> None:
-        """Return once the ready path answers 200 and it is this child that listens on the port."""
-        url = f"http://127.0.0.1:{self.launch.port}{self.launch.ready_path}"
-        headers = {"Authorization": f"Bearer {self.launch.key}"} if self.launch.key else {}
-        limit = aiohttp.ClientTimeout(total=self._limits.question)
-        pause = 0.05
-        while True:
-            try:
-                async with self._session.get(url, headers=headers, timeout=limit) as answer:
-                    if answer.status == 200 and listens(pid, self.launch.port):
-                        return
-            except (aiohttp.ClientError, TimeoutError, OSError):
-                pass
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, 0.2)
-
-    async def _end(self, pid: int, ended: "asyncio.Future[int]") -> None:
+    async def _end(self, process: Running, ended: "asyncio.Future[None]") -> None:
         """Climb the ladder: SIGTERM to the whole group, SIGKILL, give up."""
+        self._children.family(self.token, await asyncio.to_thread(_pairs, process.pid))
         for number, seconds in ((signal.SIGTERM, self._limits.term), (signal.SIGKILL, self._limits.kill)):
-            _signal_group(pid, number)
+            process.signal(number)
             done, _ = await asyncio.wait({ended}, timeout=seconds)
             if done:
                 return
 
-    async def _end_group(self, pgid: int) -> None:
-        """Kill what outlives its leader (vLLM's workers do), bounded by `limits.kill`."""
+    async def _end_left(self, pgid: int) -> None:
+        """Kill what outlives its leader (vLLM's workers do), also outside its group; bounded by `limits.kill`."""
         deadline = self._clock.monotonic() + self._limits.kill
-        while (members := group_members(pgid)) and self._clock.monotonic() < deadline:
-            for member in members:
+        known = self._children.seen(self.token)
+        strays = [process for process in await asyncio.to_thread(holders, self.token) if process.pid != pgid]
+        while (left := _running(pgid, known, strays)) and self._clock.monotonic() < deadline:
+            self._left = self._left or f"process {left[0].pid} of it goes on"
+            for member in left:
                 with contextlib.suppress(psutil.Error):
                     member.kill()
             await asyncio.sleep(0.02)
@@ -249,6 +247,15 @@ class Child:
             facts["since"] = self._clock.now()
         self.snapshot = replace(self.snapshot, **facts)  # pyright: ignore[reportArgumentType]
         self._on_change(self.snapshot)
+
+
+def _pairs(pid: int) -> list[list[float]]:
+    return footprint.pairs(footprint.family(pid))
+
+
+def _running(pgid: int, known: list[list[float]], strays: list[psutil.Process]) -> list[psutil.Process]:
+    found = [*group_members(pgid), *still_there(known), *(stray for stray in strays if running(stray))]
+    return list({process.pid: process for process in found if process.pid != pgid}.values())
 
 
 def inherited_environment() -> dict[str, str]:
@@ -265,28 +272,9 @@ def argv_hash(argv: tuple[str, ...]) -> str:
     return hashlib.sha256("\0".join(argv).encode()).hexdigest()[:16]
 
 
-def listens(pid: int, port: int) -> bool:
-    """Return whether a process or one of its descendants listens on the port; True where that cannot be seen."""
-    try:
-        leader = psutil.Process(pid)
-        for process in (leader, *leader.children(recursive=True)):
-            for connection in process.net_connections(kind="tcp"):
-                if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr[1] == port:
-                    return True
-    except psutil.AccessDenied:
-        return True
-    except psutil.Error:
-        return False
-    return False
-
-
-def _signal_group(pid: int, number: signal.Signals) -> None:
-    # only ever called while the leader has not been reaped, so the group is the one we made
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
-
-
-def _how_it_ended(code: int) -> str:
+def _how_it_ended(code: int | None) -> str:
+    if code is None:
+        return "it ended"
     if code >= 0:
         return f"it ended with exit code {code}"
     try:

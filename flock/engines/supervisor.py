@@ -1,7 +1,13 @@
-"""One model's engine: started when somebody needs it, once however many ask, and again after it has died.
+"""One model's engine: started when somebody needs it, once however many ask, and again after it has died or hung.
 
 Owns the child's whole story: start, back-off, the upstream it answers as. Refuses a second child while one starts or
-runs, and a new try while the back-off lasts. Called by registry.py.
+runs, and a new try while the back-off lasts or once the engine was given up. Called by registry.py.
+
+An engine that was loaded and ended by itself, or hung, is started again by itself after the back-off when its model is
+pinned or was used within the time after which it would have left memory; else the next request starts it. A load that
+fails when a request asked for it fails for all who wait, and is tried again by the next request after the back-off. One
+failure more than there are steps, and it is given up (`crashloop`) until `forgive`, or until its file or its settings
+have changed.
 """
 
 import asyncio
@@ -13,19 +19,20 @@ from dataclasses import replace
 
 import psutil
 
-from flock.engines import engine_log
-from flock.engines.backoff import LOOP_EXITS, Backoff
-from flock.engines.embedded import install_hint
+from flock.engines import damage, engine_log, faults
+from flock.engines.backoff import Backoff
+from flock.engines.care import Care
 from flock.engines.engine import Engine, LaunchSpec
 from flock.engines.kinds import props_version
 from flock.engines.loading import Loading, plan, rough_need
 from flock.engines.own_model import OwnModel
 from flock.engines.process import Child, Launch, Snapshot
+from flock.engines.pulse import Heard, ask
+from flock.engines.running import Taken
 from flock.engines.surroundings import Surroundings
 from flock.errors import EngineFailed, FlockError
-from flock.paths import short
 from flock.profile import Profile
-from flock.text import duration, size
+from flock.text import size
 from flock.upstream import Upstream
 
 log = logging.getLogger(__name__)
@@ -39,7 +46,12 @@ NOTICE_SECONDS = 1.0
 
 
 class Supervised:
-    """The engine of one model. `on_change` is called in the loop whenever its state has changed."""
+    """The engine of one model. `on_change` is called in the loop whenever its state has changed.
+
+    `context` and `slots` are those it runs with; `progress` is how far a load is (0…1), None when unknown;
+    `load_seconds` the last load's duration; `restarts` how often it was started again after it had died or hung;
+    `trouble` why it is being started again.
+    """
 
     def __init__(
         self,
@@ -49,38 +61,60 @@ class Supervised:
         around: Surroundings,
         on_change: Callable[[], None],
     ) -> None:
-        self.model = model
+        self._model = model
         self.engine = engine
         self.name = f"{engine.kind}:{model.id}"
         self.upstream: Upstream | None = None
         self.context: int | None = None
+        self.slots: int | None = None
         self.kind = model.kind
         self.failure: EngineFailed | None = None
         self.version = ""
-        self.slots: int | None = None
         self.progress: float | None = None
         self.load_seconds: float | None = None
         self.restarts = 0
+        self.trouble = ""
         self.loading: Loading | None = None
         self._profile = profile
         self._around = around
         self._on_change = on_change
-        self._backoff = Backoff(around.clock)
+        self._backoff = Backoff(around.clock, around.steps)
         self._child: Child | None = None
+        self._spec: LaunchSpec | None = None
         self._starting: asyncio.Task[Upstream | EngineFailed] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._checking: asyncio.Task[None] | None = None
+        self._care: Care | None = None
+        self._checkup = damage.Checkup(self._found_damage)
+        self._halt = asyncio.Event()
         self._listeners: list[Progress] = []
-        self._idle_since = around.clock.now()
-        self._look()
+        self._told = ""
+        self._idle_since = self._used_at = around.clock.now()
+        self._ready_at: float | None = None
+        self._tried: tuple[object, ...] = ()
+        self.failure = faults.unusable(model, engine, engine.find()) or faults.without_file(model)
+
+    @property
+    def model(self) -> OwnModel:
+        """Return the model; another one in its place counts from the next load on."""
+        return self._model
+
+    @model.setter
+    def model(self, model: OwnModel) -> None:
+        if replace(model, peak_bytes=None, peak_of="") != replace(self._model, peak_bytes=None, peak_of=""):
+            self.loading = None
+        self._model = model
 
     @property
     def state(self) -> str:
-        """Return ready, starting, stopping, stopped or failed."""
+        """Return stopped, starting, ready, busy, stopping, failed or crashloop."""
         if self._child is not None and not self._child.snapshot.ended:
-            return self._child.snapshot.state
+            state = self._child.snapshot.state
+            return "busy" if state == "ready" and self._care is not None and self._care.busy else state
         if self._starting is not None:
             return "starting"
+        if self._backoff.given_up:
+            return "crashloop"
         return "failed" if self.failure else "stopped"
 
     @property
@@ -99,6 +133,16 @@ class Supervised:
         return f"http://127.0.0.1:{self._child.launch.port}" if self._child and self.pid else ""
 
     @property
+    def memory_bytes(self) -> int | None:
+        """Return what its processes take now, None when that is not known."""
+        return self._care.memory_bytes if self._care is not None else None
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Return the command line it runs with, () while it does not run."""
+        return self._child.launch.argv if self._child and self.pid else ()
+
+    @property
     def need_bytes(self) -> int:
         """Return what it takes in memory: what was measured with its settings, else the estimate.
 
@@ -115,37 +159,50 @@ class Supervised:
 
     async def plan(self) -> Loading:
         """Settle how it will be loaded, so that `need_bytes` is known. Raises NotFound, InvalidRequest."""
+        model = self.model
         memory = psutil.virtual_memory().total
-        self.loading = await asyncio.to_thread(plan, self.model, self.engine, memory, self._around.ties.find)
-        return self.loading
+        loading = await asyncio.to_thread(plan, model, self.engine, memory, self._around.ties.find)
+        if model is self.model:
+            self.loading = loading
+        return loading
 
     async def ensure(self, progress: Progress | None = None) -> Upstream:
         """Return the upstream once the engine is ready, starting it when it does not run.
 
         Any number of callers share one start; a caller that is cancelled leaves it to the others. An engine reported
-        dead is looked at first, so that nobody is sent to it again before its end is noticed. Raises EngineFailed,
-        equal for all of them, with the engine's last lines; at once while a back-off lasts. Pinned by
-        tests/engines/test_supervisor.py.
+        dead is looked at first, so that nobody is sent to it again before its end is noticed; one that is about to be
+        started again is waited for. Raises EngineFailed, equal for all of them, with the engine's last lines; at once
+        while a back-off lasts and once it was given up. Pinned by tests/engines/test_supervisor.py.
         """
+        self._used_at = self._around.clock.now()
         while (busy := self._checking or (self._ending if self.upstream is None else None)) is not None:
             await asyncio.wait([busy])
         if self.upstream is not None:
             return self.upstream
         if self._starting is None:
+            if self.failure and self._is_lost:
+                if await asyncio.to_thread(damage.fingerprint, self.model) == self._tried:
+                    raise faults.copy(self.failure)
+                self._backoff.forgive()
             if self.failure and self._backoff.remaining():
-                raise _copy(self.failure)
-            self._starting = asyncio.create_task(self._start(), name=f"start of {self.name}")
-            self._on_change()
-        if progress is not None:
-            self._listeners.append(progress)
-        try:
-            outcome = await asyncio.shield(self._starting)
-        finally:
-            if progress is not None:
-                self._listeners.remove(progress)
-        if isinstance(outcome, EngineFailed):
-            raise _copy(outcome)
-        return outcome
+                raise faults.copy(self.failure)
+            if self._starting is None:
+                self._begin()
+        return await self._join(progress)
+
+    def forgive(self) -> None:
+        """Forget the failures: the next `ensure` tries again at once."""
+        self._backoff.forgive()
+        self._tried = ()
+        if self._starting is None:
+            self.failure = None
+        self._on_change()
+
+    def adopt(self, taken: Taken, token: str, spec: LaunchSpec) -> asyncio.Task[Upstream | EngineFailed]:
+        """Go on with a process that an earlier daemon started with this spec; return the task that makes sure of it."""
+        assert self._starting is None
+        self._starting = asyncio.create_task(self._take(taken, token, spec), name=f"adoption of {self.name}")
+        return self._starting
 
     def report_dead(self, why: str) -> None:
         """Hear that a connection to the engine was refused; when that is still so, end the child.
@@ -155,42 +212,107 @@ class Supervised:
         if self.upstream is not None and self._checking is None:
             self._checking = asyncio.create_task(self._check(why), name=f"check of {self.name}")
 
+    def abandoned(self) -> None:
+        """Hear that a request was given up: an engine that cannot cancel is busy until it answers a question."""
+        if self._care is not None and not self._profile.cancels and not self._care.busy:
+            self._care.abandoned()
+            self._changed_state()
+
+    async def ask(self, seconds: float) -> Heard:
+        """Ask its canary. Must run."""
+        assert self._child is not None
+        assert self._spec is not None
+        canary = self.engine.canary(self._spec)
+        return await ask(self._around.session, self.endpoint, self._child.launch.key, canary, seconds)
+
     async def stop(self) -> None:
         """End the engine; returns when it is gone or has been given up. A start under way is ended as well."""
+        self._halt.set()
+        await self._checkup.stop()
         if self._ending is None:
             self._ending = asyncio.create_task(self._end(), name=f"end of {self.name}")
         await asyncio.shield(self._ending)
 
-    async def _start(self) -> Upstream | EngineFailed:
+    # -- starting
+
+    def _begin(self, *, again: bool = False) -> None:
+        self._halt.clear()
+        self._starting = asyncio.create_task(self._start(again=again), name=f"start of {self.name}")
+        self._changed_state()
+
+    async def _join(self, progress: Progress | None) -> Upstream:
+        assert self._starting is not None
+        if progress is not None:
+            self._listeners.append(progress)
         try:
-            upstream = await self._try_ports()
+            outcome = await asyncio.shield(self._starting)
+        finally:
+            if progress is not None:
+                self._listeners.remove(progress)
+        if isinstance(outcome, EngineFailed):
+            raise faults.copy(outcome)
+        return outcome
+
+    async def _start(self, *, again: bool) -> Upstream | EngineFailed:
+        outcome: Upstream | EngineFailed | None = None
+        try:
+            if again:
+                with contextlib.suppress(TimeoutError):
+                    # not a hang: the back-off
+                    await asyncio.wait_for(self._halt.wait(), self._backoff.remaining())
+                self.restarts += 1
+            self._tried = await asyncio.to_thread(damage.fingerprint, self.model)
+            outcome = await self._try_ports()
         except (FlockError, OSError) as error:
-            failure = _as_failure(error)
-            if self._ending is None:
-                self.failure = failure
-                self._backoff.failed()
-                log.warning("%s: %s", self.name, failure.sentence)
-            return failure
-        else:
-            self.failure = None
-            self._backoff.started()
-            return upstream
+            outcome = await self._start_failed(faults.as_failure(error))
         finally:
             self._starting = None
-            self._on_change()
+            if isinstance(outcome, Upstream):
+                self.failure, self.trouble = None, ""
+            elif again and self._halt.is_set():
+                self.failure = None
+            elif again and outcome is not None and not self._is_lost:
+                self._begin(again=True)
+            self._changed_state()
+        return outcome
+
+    async def _start_failed(self, failure: EngineFailed) -> EngineFailed:
+        if self._ending is not None or self._halt.is_set():
+            return failure
+        failure = await self._checkup.look(self.model, self._tried, damage.WAIT_SECONDS) or failure
+        self._failed(failure)
+        return self.failure or failure
+
+    def _failed(self, failure: EngineFailed, lived: float = 0.0) -> None:
+        """Count a failure and keep its words."""
+        gives_up = self._backoff.failed(lived)
+        words = gives_up and not failure.details.get("damaged")
+        self.failure = faults.given_up(self.name, self._backoff.failures, failure) if words else failure
+        log.log(logging.ERROR if gives_up else logging.WARNING, "%s: %s", self.name, self.failure.sentence)
+
+    @property
+    def _is_lost(self) -> bool:
+        """Whether no start is tried until it is forgiven or has changed: it was given up, or its files are damaged."""
+        return self._backoff.given_up or (self.failure is not None and bool(self.failure.details.get("damaged")))
+
+    def _found_damage(self, found: EngineFailed) -> None:
+        if self.upstream is None:
+            self.failure = found
+            log.error("%s: %s", self.name, found.sentence)
+            self._changed_state()
 
     async def _try_ports(self) -> Upstream:
-        found = self.engine.find()
-        if found is None:
-            raise self._missing()
+        found = await asyncio.to_thread(self.engine.find)
+        if (failure := faults.unusable(self.model, self.engine, found)) is not None:
+            raise failure
         began = self._around.clock.monotonic()
         loading = await self.plan()
         self.kind = loading.spec.kind
-        if self._ending is not None:
-            raise EngineFailed(f"{self.name} was stopped while it started")
         port = 0
         for _ in range(PORT_TRIES):
-            port = self._around.ports.take(above=port)
+            if self._halt.is_set():
+                raise EngineFailed(f"{self.name} was stopped while it started")
+            port = self._around.ports.take(port, self.engine.first_port)
             spec = replace(loading.spec, port=port, key=secrets.token_urlsafe(24))
             self._tell(f"starting {self.engine.title} on port {port}: {spec.slots} x {spec.context:,} tokens")
             self._child = self._spawn(spec)
@@ -198,14 +320,36 @@ class Supervised:
             snapshot = await self._child.ready()
             if snapshot.state == "ready":
                 self.load_seconds = self._around.clock.monotonic() - began
-                self.version = found.version or await props_version(self._around.session, spec.port, spec.key)
+                version = found.version if found else ""
+                self.version = version or await props_version(self._around.session, spec.port, spec.key)
                 return self._now_ready(spec, self._child)
             if snapshot.asked or not self._lost_port(snapshot):
-                raise self._failed(snapshot)
+                raise self._words(snapshot)
             log.info("%s: port %d was taken by somebody else, trying the next one", self.name, port)
-        raise self._failed(self._child.snapshot) if self._child else self._missing()
+        assert self._child is not None
+        raise self._words(self._child.snapshot)
 
-    def _spawn(self, spec: LaunchSpec) -> Child:
+    async def _take(self, taken: Taken, token: str, spec: LaunchSpec) -> Upstream | EngineFailed:
+        """See that a process of an earlier daemon serves; one that does not is ended, and is no failure of the model's:
+        it is loaded anew when it is needed.
+        """
+        try:
+            self._around.ports.claim(spec.port)
+            await self.plan()
+            self._child = self._spawn(spec, (taken, token))
+            snapshot = await self._child.ready()
+            if snapshot.state != "ready":
+                return self._words(snapshot)
+            self.kind = spec.kind
+            self.version = await props_version(self._around.session, spec.port, spec.key)
+            return self._now_ready(spec, self._child)
+        except FlockError as error:
+            return faults.as_failure(error)
+        finally:
+            self._starting = None
+            self._changed_state()
+
+    def _spawn(self, spec: LaunchSpec, taken: tuple[Taken, str] | None = None) -> Child:
         launch = Launch(
             name=self.name,
             argv=tuple(self.engine.argv(spec)),
@@ -214,22 +358,35 @@ class Supervised:
             ready_path=self.engine.ready_path,
             key=spec.key,
             holds_stdin=self.engine.holds_stdin,
+            loaded=self.engine.loaded,
         )
+        self._spec, self._ready_at, self.progress = spec, None, None
         around = self._around
-        return Child(
+        child = Child(
             launch,
             home=around.home,
             children=around.children,
             session=around.session,
             clock=around.clock,
             on_change=lambda snapshot: self._changed(spec.port, snapshot),
+            on_progress=self._progressed,
             limits=around.limits,
+            taken=taken,
         )
+        self._care = Care(child, around, self._measured)
+        return child
+
+    def _progressed(self, share: float) -> None:
+        if share != self.progress and self.upstream is None:
+            self.progress = share
+            self._tell(f"loading {self.model.id}: {share:.0%}".replace("%", " %"))
+            self._on_change()
 
     def _now_ready(self, spec: LaunchSpec, child: Child) -> Upstream:
         if child.snapshot.state != "ready":  # it ended while it was asked for its version
-            raise self._failed(child.snapshot)
-        self.context, self.slots = spec.context, spec.slots
+            raise self._words(child.snapshot)
+        self.context, self.slots, self.progress = spec.context, spec.slots, None
+        self._ready_at = self._around.clock.monotonic()
         self.upstream = Upstream(
             name=self.name,
             engine=self.name,
@@ -240,29 +397,77 @@ class Supervised:
             key=spec.key,
             version=self.version,
         )
+        if self._care is not None:
+            self._care.watch(self.ask, self._hung, self._changed_state)
         log.info("%s: ready on port %d, %d slots of %d tokens", self.name, spec.port, spec.slots, spec.context)
         self._tell(f"{self.model.id} is ready")
         return self.upstream
 
+    # -- watching
+
+    def _hung(self, why: str) -> None:
+        if self.upstream is not None and self._checking is None and self._ending is None:
+            log.error("%s %s; ending it", self.name, why)
+            self._checking = asyncio.create_task(self._put_down(why), name=f"end of {self.name}, which hangs")
+
+    async def _put_down(self, why: str) -> None:
+        try:
+            if self._child is not None:
+                await self._child.stop(why)
+        finally:
+            self._checking = None
+
+    def _measured(self, seen: int) -> None:
+        loading = self.loading
+        if loading is None or self._spec is None:
+            return
+        if (self._spec.context, self._spec.slots, self._spec.kv_type) != (
+            loading.spec.context,
+            loading.spec.slots,
+            loading.spec.kv_type,
+        ):
+            return  # it runs with settings that have been changed since
+        before = self._model.peak_bytes or 0 if self._model.peak_of == loading.mark else 0
+        if seen > before:
+            self._model = replace(self._model, peak_bytes=seen, peak_of=loading.mark)
+
+    # -- ends
+
     def _changed(self, port: int, snapshot: Snapshot) -> None:
         if snapshot.state != "ready":
-            was_ready, self.upstream = self.upstream is not None, None
-            if snapshot.ended:
-                self._around.ports.release(port)
-                if was_ready and not snapshot.asked:
-                    self._died(snapshot)
-        self._on_change()
+            self.upstream = None
+        if snapshot.ended:
+            if self._care is not None:
+                self._care.end()
+            self._care = None
+            self._around.ports.release(port)
+            ready_at, self._ready_at = self._ready_at, None
+            if ready_at is not None and not snapshot.asked:
+                self._died(snapshot, self._around.clock.monotonic() - ready_at)
+            elif ready_at is not None:
+                self._backoff.forgive()
+        self._changed_state()
 
-    def _died(self, snapshot: Snapshot) -> None:
+    def _died(self, snapshot: Snapshot, lived: float) -> None:
         log.warning("%s: %s; last lines: %s", self.name, snapshot.error, " | ".join(snapshot.lines[-5:]))
-        if self._backoff.exited():
-            last = self._failed(snapshot)
-            self.failure = EngineFailed(
-                f"{self.name} ended {LOOP_EXITS} times within a minute; {last.sentence}",
-                hint=last.hint,
-                details=last.details,
-            )
-            log.error("%s: not started again for %s", self.name, duration(self._backoff.remaining()))
+        self.trouble = snapshot.error
+        self._failed(self._words(snapshot), lived)
+        if self._backoff.given_up:
+            return
+        if self._ending is None and self._is_wanted():
+            self._begin(again=True)
+        else:
+            self.failure = None
+
+    def _is_wanted(self) -> bool:
+        """Return whether it is started again without being asked for: see the module's words."""
+        idle = self.model.config.idle_seconds
+        idle = self._around.settings.idle_seconds if idle is None else idle
+        traffic, clock = self._around.ties.traffic(self.name), self._around.clock
+        if self.model.pinned or traffic.running or not idle:
+            return True
+        heard = clock.now() - (clock.monotonic() - traffic.heard) if traffic.heard else 0.0
+        return clock.now() - max(self._used_at, heard) <= idle
 
     async def _check(self, why: str) -> None:
         try:
@@ -275,10 +480,9 @@ class Supervised:
                 # most often it has just ended, and its own end says more than one of ours would
                 if self._child is not None:
                     await self._child.ended(NOTICE_SECONDS)
-                if self.upstream is upstream:
+                if self.upstream is upstream and self._child is not None:
                     log.warning("%s: does not accept connections (%s); ending it", self.name, why)
-                    self._backoff.exited()
-                    await self.stop()
+                    await self._child.stop("it did not accept connections")
             else:
                 writer.close()
                 with contextlib.suppress(OSError):
@@ -290,7 +494,7 @@ class Supervised:
         try:
             starting = self._starting
             if starting is not None and (self._child is None or self._child.snapshot.ended):
-                # it reads the header; it looks at self._ending before it spawns
+                # it reads the header or waits for the back-off; it looks at self._halt before it spawns
                 await asyncio.wait([starting])
             if self._child is not None:
                 await self._child.stop()
@@ -298,51 +502,26 @@ class Supervised:
                 await asyncio.wait([starting])
         finally:
             self._ending = None
-            self._on_change()
+            self.trouble = ""
+            self._changed_state()
 
-    def _look(self) -> None:
-        """Notice at once, without starting anything, what would make every start fail."""
-        if self.engine.find() is None:
-            self.failure = self._missing()
-        elif not self.model.path.exists():
-            built_in = self.model.source == "built-in"
-            self.failure = EngineFailed(
-                f"the file of {self.model.id} is not there: {self.model.path}",
-                hint="make up" if built_in else f"flock model remove {self.model.id}",
-            )
-
-    def _missing(self) -> EngineFailed:
-        return EngineFailed(
-            f"{self.model.id} cannot be served: neither llama-server nor the embedded engine (the extra "
-            '"flockllm[embedded]", which `make up` installs) is there',
-            hint=install_hint(),
-        )
-
-    def _failed(self, snapshot: Snapshot) -> EngineFailed:
+    def _words(self, snapshot: Snapshot) -> EngineFailed:
         path = engine_log.log_path(self._around.home, self.name)
-        said = " | ".join(engine_log.telling_lines(snapshot.lines))
-        why = snapshot.error or "it was stopped while it started"
-        return EngineFailed(
-            f"{self.engine.title} cannot serve {self.model.id}: {why}" + (f"; it said: {said}" if said else ""),
-            hint=f"tail -n 50 '{short(path)}'" if " " in str(path) else f"tail -n 50 {short(path)}",
-            details={"engine": self.name, "exit_code": snapshot.exit_code, "last_lines": list(snapshot.lines[-20:])},
-        )
+        return faults.failed(self.model, self.engine, self.name, snapshot, path)
 
     def _lost_port(self, snapshot: Snapshot) -> bool:
         said = "\n".join(snapshot.lines).lower()
         return any(words in said for words in self.engine.bind_failures)
 
+    def _changed_state(self) -> None:
+        if self.state != self._told:
+            self._told = self.state
+            data = {"state": self.state, "model": self.model.id, "error": self.trouble}
+            if self.failure is not None:
+                data["error"] = self.failure.sentence
+            self._around.ties.tell("engine.state", self.name, data)
+        self._on_change()
+
     def _tell(self, message: str) -> None:
         for listener in list(self._listeners):
             listener(message)
-
-
-def _as_failure(error: FlockError | OSError) -> EngineFailed:
-    if isinstance(error, EngineFailed):
-        return error
-    return EngineFailed(error.sentence, hint=error.hint) if isinstance(error, FlockError) else EngineFailed(str(error))
-
-
-def _copy(failure: EngineFailed) -> EngineFailed:
-    """Return an equal error: one instance raised in fifty tasks would grow one traceback in all of them."""
-    return EngineFailed(failure.sentence, hint=failure.hint, details=failure.details)

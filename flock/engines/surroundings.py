@@ -37,10 +37,6 @@ def _untold(_kind: str, _subject: str, _data: dict[str, Any]) -> None:
     pass
 
 
-def _unkept(_model: str, _peak: int, _mark: str) -> None:
-    pass
-
-
 def _unknown(_model: str) -> Path | None:
     return None
 
@@ -53,15 +49,13 @@ def _in_memory() -> bool:
 class Ties:
     """What an engine asks of the rest of the daemon, each by a callable.
 
-    `traffic` gives what goes over an upstream of this name; `tell` takes an event (kind, subject, data); `peaked` hears
-    the most memory a model took (id, bytes, mark of the settings: ModelEntry.peak_bytes and peak_of); `find` gives the
+    `traffic` gives what goes over an upstream of this name; `tell` takes an event (kind, subject, data); `find` gives the
     file of another model's id, None for no such model; `in_memory` is whether models lie in the memory that can be
     measured (not on cards of their own).
     """
 
     traffic: Callable[[str], Traffic] = _quiet
     tell: Callable[[str, str, dict[str, Any]], None] = _untold
-    peaked: Callable[[str, int, str], None] = _unkept
     find: Callable[[str], Path | None] = _unknown
     in_memory: Callable[[], bool] = _in_memory
 

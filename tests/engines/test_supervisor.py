@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from flock.engines.backoff import STEPS
 from flock.engines.embedded import Embedded
 from flock.engines.engine import Engine
 from flock.engines.ports import Ports
@@ -29,6 +30,7 @@ from tools.gguf_writer import Gguf
 
 Make = Callable[..., Supervised]
 QUICK = Limits(ready=60.0, term=0.2, kill=5.0)
+QUICKLY = (0.01,) * 5
 
 
 async def ask(session: aiohttp.ClientSession, upstream: Upstream, key: str | None = None) -> tuple[int, str]:
@@ -106,7 +108,7 @@ async def test_after_a_failed_start_the_same_error_comes_at_once_until_the_back_
     own = supervise(engine, within=dataclasses.replace(around, clock=clock))
     first = await failure(asyncio.create_task(own.ensure()))
     assert LAST_WORDS in first.sentence
-    for starts, step in enumerate((1.0, 2.0, 4.0, 8.0, 16.0, 16.0), 1):
+    for starts, step in enumerate(STEPS[:-1], 1):
         clock.time += step - 0.01
         assert (await failure(asyncio.create_task(own.ensure()))).to_plain() == first.to_plain()
         assert len(engine.ports) == starts
@@ -115,34 +117,120 @@ async def test_after_a_failed_start_the_same_error_comes_at_once_until_the_back_
         assert len(engine.ports) == starts + 1
 
 
-async def test_killed_engine_is_seen_and_started_again(engine: Engine, supervise: Make, around: Surroundings) -> None:
-    own = supervise(engine)
+async def test_a_model_that_never_loads_is_given_up_until_somebody_asks_or_its_file_changes(
+    supervise: Make, around: Surroundings, tmp_path: Path, models: dict[str, Path]
+) -> None:
+    clock = HandClock()
+    engine = StandIn("dies")
+    file = tmp_path / "m.gguf"
+    file.write_bytes(models["tiny-script"].read_bytes())
+    own = supervise(engine, file, within=dataclasses.replace(around, clock=clock))
+    for _ in range(6):
+        await failure(asyncio.create_task(own.ensure()))
+        clock.time += 16.0
+    assert own.state == "crashloop"
+    error = await failure(asyncio.create_task(own.ensure()))
+    assert "failed 6 times in a row and was given up" in error.sentence
+    assert LAST_WORDS in error.sentence
+    assert error.hint == f"flock engine restart {own.name}"
+    clock.time += 3600.0
+    await failure(asyncio.create_task(own.ensure()))
+    assert len(engine.ports) == 6
+    own.forgive()
+    await failure(asyncio.create_task(own.ensure()))
+    assert (len(engine.ports), own.state) == (7, "failed")
+    for _ in range(5):
+        clock.time += 16.0
+        await failure(asyncio.create_task(own.ensure()))
+    assert (len(engine.ports), own.state) == (12, "crashloop")
+    os.utime(file, (1, 1))
+    await failure(asyncio.create_task(own.ensure()))
+    assert len(engine.ports) == 13
+
+
+async def test_killed_engine_is_seen_and_started_again_by_itself(
+    engine: Engine, supervise: Make, around: Surroundings
+) -> None:
+    own = supervise(engine, within=dataclasses.replace(around, steps=QUICKLY))
     first = await own.ensure()
     assert own.pid is not None
     os.kill(own.pid, signal.SIGKILL)
-    await until(lambda: own.state == "stopped", "the end was seen")
-    assert own.upstream is None
+    await until(lambda: own.upstream is None, "the end was seen")
+    await until(lambda: own.state == "ready", "it was started again")
+    assert own.restarts == 1
     second = await own.ensure()
     assert second.key != first.key
     assert (await ask(around.session, second))[0] == 200
 
 
-async def test_five_ends_within_a_minute_back_off(supervise: Make, around: Surroundings) -> None:
+async def test_who_asks_while_it_is_about_to_start_again_waits_for_that(supervise: Make, around: Surroundings) -> None:
+    engine = StandIn("good")
+    own = supervise(engine, within=dataclasses.replace(around, steps=(0.5,) * 5))
+    await own.ensure()
+    psutil.Process(own.pid).kill()
+    await until(lambda: own.upstream is None, "the end was seen")
+    assert (own.state, own.trouble) == ("starting", "it was ended by SIGKILL")
+    await asyncio.gather(*(own.ensure() for _ in range(10)))
+    assert len(engine.ports) == 2
+    assert own.trouble == ""
+
+
+async def test_an_engine_nobody_used_lately_is_left_for_the_next_request(
+    supervise: Make, around: Surroundings
+) -> None:
     clock = HandClock()
     engine = StandIn("good")
-    own = supervise(engine, within=dataclasses.replace(around, clock=clock))
-    for _ in range(5):
-        await own.ensure()
-        assert own.pid is not None
-        os.kill(own.pid, signal.SIGKILL)
-        await until(lambda: own.pid is None, "the end was seen")
-    assert own.state == "failed"
+    own = supervise(engine, within=dataclasses.replace(around, clock=clock, steps=QUICKLY))
+    await own.ensure()
+    clock.time += 301.0
+    psutil.Process(own.pid).kill()
+    await until(lambda: own.pid is None, "the end was seen")
+    assert own.state == "stopped"
+    await own.ensure()
+    own.model = dataclasses.replace(own.model, pinned=True)
+    clock.time += 301.0
+    psutil.Process(own.pid).kill()
+    await until(lambda: own.upstream is None, "the end was seen")
+    assert own.state == "starting"
+    await own.ensure()
+    assert len(engine.ports) == 3
+
+
+async def test_an_engine_that_ends_again_and_again_is_given_up(supervise: Make, around: Surroundings) -> None:
+    engine = StandIn("good")
+    own = supervise(engine, within=dataclasses.replace(around, steps=QUICKLY))
+    await own.ensure()
+    for _ in range(6):
+        await until(lambda: own.upstream is not None, "it runs")
+        psutil.Process(own.pid).kill()
+        await until(lambda: own.upstream is None, "the end was seen")
+    assert own.state == "crashloop"
+    assert (len(engine.ports), own.restarts) == (6, 5)
     error = await failure(asyncio.create_task(own.ensure()))
-    assert "5 times within a minute" in error.sentence
-    assert len(engine.ports) == 5
-    clock.time += 1.0
+    assert "failed 6 times in a row" in error.sentence
+    own.forgive()
     await own.ensure()
     assert own.state == "ready"
+
+
+async def test_starts_that_fail_after_an_end_go_on_by_themselves(supervise: Make, around: Surroundings) -> None:
+    engine = StandIn("good", "dies", "dies", "good")
+    own = supervise(engine, within=dataclasses.replace(around, steps=QUICKLY))
+    await own.ensure()
+    psutil.Process(own.pid).kill()
+    await until(lambda: len(engine.ports) == 4 and own.upstream is not None, "the fourth start worked")
+    assert own.failure is None
+
+
+async def test_stop_while_it_waits_to_start_again_ends_the_wait(supervise: Make, around: Surroundings) -> None:
+    engine = StandIn("good")
+    own = supervise(engine, within=dataclasses.replace(around, steps=(1000.0,) * 5))
+    await own.ensure()
+    psutil.Process(own.pid).kill()
+    await until(lambda: own.state == "starting", "it waits")
+    await own.stop()
+    assert own.state == "stopped"
+    assert len(engine.ports) == 1
 
 
 async def test_a_cancelled_caller_leaves_the_start_to_the_others(supervise: Make) -> None:
@@ -253,8 +341,8 @@ async def test_missing_engine_and_missing_file_are_known_before_any_start(superv
     absent = supervise(Absent())
     assert absent.state == "failed"
     error = await failure(asyncio.create_task(absent.ensure()))
-    assert "flockllm[embedded]" in error.sentence
-    assert error.hint
+    assert "stand-in is not installed here" in error.sentence
+    assert "flockllm[embedded]" in error.hint
     gone = supervise(Embedded(), tmp_path / "gone.gguf")
     assert gone.state == "failed"
     assert "gone.gguf" in (await failure(asyncio.create_task(gone.ensure()))).sentence

@@ -8,10 +8,10 @@ import pytest
 
 from flock.engines import engine_log
 from flock.engines.adopted import Address, parse_url
-from flock.engines.backoff import Backoff
+from flock.engines.backoff import STEPS, Backoff
 from flock.engines.embedded import Embedded
 from flock.engines.engine import Engine, EngineSettings, LaunchSpec
-from flock.engines.llamacpp import LlamaCpp
+from flock.engines.llamacpp import LlamaCpp, progress_of
 from flock.engines.probe import guess_kind
 from flock.engines.process import inherited_environment
 from flock.errors import InvalidRequest
@@ -134,67 +134,101 @@ class HandClock:
         return self.time
 
 
-def test_back_off_grows_to_its_cap_and_a_good_start_ends_it() -> None:
-    clock, steps = HandClock(), [1.0, 2.0, 4.0, 8.0, 16.0, 16.0]
-    backoff = Backoff(clock)
-    for step in steps:
-        assert backoff.remaining() == 0
-        backoff.failed()
-        assert backoff.remaining() == step
-        clock.time += step
-    backoff.started()
-    backoff.failed()
-    assert backoff.remaining() == 1.0
-
-
-def test_five_ends_within_a_minute_are_a_failure_and_spread_ones_are_none() -> None:
+def test_back_off_grows_and_one_failure_after_the_last_step_gives_up() -> None:
     clock = HandClock()
     backoff = Backoff(clock)
-    for _ in range(10):
-        clock.time += 16.0
-        assert not backoff.exited()
-        backoff.started()
-    clock.time += 61.0
-    assert [backoff.exited() for _ in range(5)] == [False, False, False, False, True]
+    for step in STEPS:
+        assert backoff.remaining() == 0
+        assert not backoff.failed()
+        assert backoff.remaining() == step
+        clock.time += step
+    assert backoff.failed()
+    assert backoff.given_up
+    backoff.forgive()
+    assert not backoff.given_up
+    assert not backoff.failed()
     assert backoff.remaining() == 1.0
-    clock.time += 1.0
-    backoff.started()
-    assert backoff.exited()
-    assert backoff.remaining() == 2.0
+
+
+def test_an_engine_that_lived_a_minute_begins_anew_and_one_that_did_not_is_given_up() -> None:
+    backoff = Backoff(HandClock())
+    for _ in range(20):
+        assert not backoff.failed(lived=61.0)
+        assert backoff.remaining() == 1.0
+    assert [backoff.failed(lived=59.0) for _ in range(5)] == [False, False, False, False, True]
 
 
 def home(top: Path) -> Home:
     return Home(top / "config", top / "data", top / "logs", top / "run")
 
 
-def test_log_of_the_last_start_is_moved_aside(tmp_path: Path) -> None:
-    for words in (b"first\n", b"second\n"):
-        descriptor = engine_log.open_log(home(tmp_path), "embedded:m")
+def written(top: Path, *starts: bytes) -> Path:
+    """Return an engine's log with the output of so many starts."""
+    for number, words in enumerate(starts):
+        descriptor, _ = engine_log.open_log(home(top), "embedded:m", f"start {number}")
         os.write(descriptor, words)
         os.close(descriptor)
-    path = engine_log.log_path(home(tmp_path), "embedded:m")
-    assert engine_log.last_lines(path) == ("second",)
-    assert engine_log.last_lines(path.with_suffix(".log.1")) == ("first",)
+    return engine_log.log_path(home(top), "embedded:m")
+
+
+def test_what_was_said_before_a_new_start_is_kept_and_an_end_tells_of_its_own_start(tmp_path: Path) -> None:
+    path = written(tmp_path, b"first\n")
+    descriptor, begins = engine_log.open_log(home(tmp_path), "embedded:m", "start 1")
+    os.write(descriptor, b"second\n")
+    os.close(descriptor)
+    assert engine_log.last_lines(path, after=begins) == ("second",)
+    assert engine_log.last_lines(path) == ("start 0", "first", "start 1", "second")
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_large_log_is_cut_under_its_writer(tmp_path: Path) -> None:
-    descriptor = engine_log.open_log(home(tmp_path), "m")
-    os.write(descriptor, b"line\n" * 1000)
+def test_large_log_is_cut_under_its_writer_and_what_was_cut_is_still_shown(tmp_path: Path) -> None:
+    descriptor, _ = engine_log.open_log(home(tmp_path), "m")
+    os.write(descriptor, b"".join(b"line %d\n" % n for n in range(3000)))
     engine_log.trim(home(tmp_path), size_max=100)
     os.write(descriptor, b"after\n")
     os.close(descriptor)
     path = engine_log.log_path(home(tmp_path), "m")
     assert engine_log.last_lines(path) == ("after",)
-    assert len(engine_log.last_lines(path.with_suffix(".log.1"))) == engine_log.LINES_KEPT
+    lines, _ = engine_log.kept_lines(path, 5000, "", -1)
+    assert len(lines) == engine_log.LINES_KEPT
+    assert (lines[0], lines[-2:]) == ("line 1001", ("line 2999", "after"))
+
+
+def test_lines_are_filtered_and_followed(tmp_path: Path) -> None:
+    path = written(tmp_path, b"One Error\ntwo\nthree error\nfour is not yet wh")
+    lines, end = engine_log.kept_lines(path, 50, "ERROR", -1)
+    assert lines == ("One Error", "three error")
+    assert engine_log.kept_lines(path, 50, "", end) == ((), end)
+    with path.open("ab") as file:
+        file.write(b"ole\nfive\n")
+    later, after = engine_log.kept_lines(path, 50, "", end)
+    assert later == ("four is not yet whole", "five")
+    assert after == path.stat().st_size
+    assert engine_log.kept_lines(path, 0, "", -1)[0] == ()
 
 
 def test_log_that_cannot_be_written_keeps_no_engine_from_running(tmp_path: Path) -> None:
     (tmp_path / "logs").write_text("a file where the directory should be")
-    descriptor = engine_log.open_log(home(tmp_path), "m")
+    descriptor, _ = engine_log.open_log(home(tmp_path), "m")
     assert os.write(descriptor, b"into the void") == 13
     os.close(descriptor)
     assert engine_log.last_lines(engine_log.log_path(home(tmp_path), "m")) == ()
+    assert engine_log.kept_lines(engine_log.log_path(home(tmp_path), "m"), 50, "", -1) == ((), 0)
+
+
+def test_how_far_a_load_is_follows_from_lines_that_are_not_whole_yet(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    progress = engine_log.Progress(path, 0, progress_of)
+    assert progress.read() is None
+    path.write_bytes(b"load_tensors: 1\n.....")
+    assert progress.read() == 0.05
+    with path.open("ab") as file:
+        file.write(b".....")
+    assert progress.read() == 0.1
+    with path.open("ab") as file:
+        file.write(b"." * 90 + b"\nready\n")
+    assert progress.read() == 1.0
+    assert progress.read() is None
 
 
 def test_first_errors_tell_more_than_the_last_lines() -> None:
