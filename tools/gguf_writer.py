@@ -2,7 +2,7 @@
 
 Owns the container's layout (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md): header, key-values, tensor
 table, aligned data; little-endian on every machine, so that equal input gives equal bytes everywhere. Knows nothing of
-models and refuses tensor types other than F32. Called by chain_model.py and tests/models.
+models; numbers become F32, other types are given as bytes. Called by chain_model.py and tests/models.
 """
 
 import struct
@@ -36,7 +36,7 @@ class Gguf:
 
     def __init__(self, architecture: str) -> None:
         self._keys: list[bytes] = []
-        self._tensors: list[tuple[str, tuple[int, ...], bytes]] = []
+        self._tensors: list[tuple[str, tuple[int, ...], int, int, bytes]] = []
         self.set("general.architecture", architecture)
         self.set("general.alignment", ALIGNMENT)
 
@@ -62,22 +62,29 @@ class Gguf:
         if struct.pack("=H", 1) != struct.pack("<H", 1):
             data.byteswap()
         # ggml names the fastest-running dimension first
-        self._tensors.append((name, (columns, rows) if rows else (columns,), data.tobytes()))
+        block = data.tobytes()
+        self._tensors.append((name, (columns, rows) if rows else (columns,), F32, len(block), block))
+
+    def raw(self, name: str, shape: tuple[int, ...], kind: int, length: int, block: bytes) -> None:
+        """Add a tensor of a ggml_type, fastest-running dimension first: `block` over and over up to `length` bytes."""
+        self._tensors.append((name, shape, kind, length, block))
 
     def write(self, path: Path) -> None:
         """Write the file, replacing path in one step so that no reader ever sees half of it."""
         head = [b"GGUF", struct.pack("<IQQ", 3, len(self._tensors), len(self._keys)), *self._keys]
         offset = 0
-        for name, shape, data in self._tensors:
+        for name, shape, kind, length, _ in self._tensors:
             head.append(
-                _text(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *shape) + struct.pack("<IQ", F32, offset)
+                _text(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *shape) + struct.pack("<IQ", kind, offset)
             )
-            offset += len(data) + -len(data) % ALIGNMENT
+            offset += length + -length % ALIGNMENT
         header = b"".join(head)
-        parts = [header, bytes(-len(header) % ALIGNMENT)]
-        for _, _, data in self._tensors:
-            parts += [data, bytes(-len(data) % ALIGNMENT)]
         path.parent.mkdir(parents=True, exist_ok=True)
         half = path.with_name(path.name + ".part")
-        half.write_bytes(b"".join(parts))
+        with half.open("wb") as file:
+            file.write(header + bytes(-len(header) % ALIGNMENT))
+            for _, _, _, length, block in self._tensors:
+                for start in range(0, length, len(block)):
+                    file.write(block[: length - start])
+                file.write(bytes(-length % ALIGNMENT))
         half.replace(path)

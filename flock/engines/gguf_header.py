@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from flock.engines.kv_cache import geometry
 from flock.errors import InvalidRequest, NotFound
 from flock.text import size
 
@@ -49,10 +50,13 @@ _KEPT_ARRAY = 4096
 @dataclass(frozen=True, slots=True)
 class GgufHeader:
     """A model file. Sizes in bytes, `size_bytes` over all parts; `context_length` in tokens, 0 when it is not told;
-    `kv_bytes_per_token` is the key/value cache of one token in f16, 0 when it cannot be computed.
+    `kv_bytes_per_token` is the key/value cache of one token in f16, 0 when it cannot be computed. Layers that keep only
+    the newest `sliding_window` tokens are not in it: they take `sliding_bytes_per_token` for each of those.
 
     `kind` is chat, embedding or rerank; `pooling` is how the vectors of the tokens become one ("mean", "cls", "last",
-    "rank"), "" when the file does not say; `heads` the attention heads of a layer, 0 when it does not tell.
+    "rank"), "" when the file does not say; `heads` the attention heads of a layer; `embedding` and `feed_forward` the
+    model's widths, `vocabulary` its number of tokens, `head_size` what a head's width is a multiple of; each 0 when it
+    does not tell.
     """
 
     path: Path
@@ -65,6 +69,12 @@ class GgufHeader:
     kind: str = "chat"
     pooling: str = ""
     heads: int = 0
+    sliding_bytes_per_token: int = 0
+    sliding_window: int = 0
+    embedding: int = 0
+    feed_forward: int = 0
+    vocabulary: int = 0
+    head_size: int = 0
 
 
 class _Reader:
@@ -103,7 +113,7 @@ class _Reader:
         if kind == _STRING:
             for _ in range(count):
                 self.skip(self.scalar("Q"))
-            return None
+            return range(count)  # only how many there are
         # an array of arrays is allowed by the format, written by nobody and refused by llama.cpp
         if kind not in _SCALARS:
             raise struct.error(f"unknown type {kind}")
@@ -163,18 +173,37 @@ def _describe(path: Path, file_size: int, values: dict[str, Any], tensors: int, 
     architecture = str(values["general.architecture"])
     pooling = _POOLINGS.get(int(values.get(f"{architecture}.pooling_type", 0)), "")
     heads: Any = values.get(f"{architecture}.attention.head_count", 0)
+    cache = geometry(architecture, values)
     return GgufHeader(
         path=path,
         architecture=architecture,
         name=str(values.get("general.name", "")),
         context_length=int(values.get(f"{architecture}.context_length", 0)),
         size_bytes=sum(part.stat().st_size for part in parts) if parts else file_size,
-        kv_bytes_per_token=_kv_bytes_per_token(architecture, values),
+        kv_bytes_per_token=cache.whole,
         has_chat_template="tokenizer.chat_template" in values,
         kind=_kind(architecture, pooling, scores),
         pooling=pooling,
-        heads=int(max(cast("list[Any]", heads), default=0) if isinstance(heads, list) else heads),
+        heads=_most(heads),
+        sliding_bytes_per_token=cache.sliding,
+        sliding_window=cache.window,
+        embedding=int(values.get(f"{architecture}.embedding_length", 0)),
+        feed_forward=_feed_forward(architecture, values),
+        vocabulary=len(values.get("tokenizer.ggml.tokens") or ()),
+        head_size=cache.head_size,
     )
+
+
+def _most(told: Any) -> int:
+    """Return a number that may be told for each layer: the largest."""
+    return int(max(cast("list[Any]", told), default=0) if isinstance(told, list) else told)
+
+
+def _feed_forward(architecture: str, values: dict[str, Any]) -> int:
+    """Return how wide the middle of a layer is, all experts that a token uses taken together."""
+    wide = _most(values.get(f"{architecture}.feed_forward_length", 0))
+    expert = _most(values.get(f"{architecture}.expert_feed_forward_length", 0))
+    return max(wide, expert * _most(values.get(f"{architecture}.expert_used_count", 0)))
 
 
 def _kind(architecture: str, pooling: str, scores: bool) -> str:
@@ -274,26 +303,6 @@ def _check_is_model(path: Path, values: dict[str, Any], tensors: int, parts: lis
         raise InvalidRequest(f"{path} is a LoRA adapter, not a model", hint="give the file of the model itself")
     if tensors == 0 and not parts:
         raise InvalidRequest(f"{path} holds a vocabulary and no weights", hint="give the file of the model itself")
-
-
-def _kv_bytes_per_token(architecture: str, values: dict[str, Any]) -> int:
-    """Return the f16 key/value cache of one token: 2 bytes × heads × (key + value length), summed over the layers."""
-
-    def fact(name: str, otherwise: Any = 0) -> Any:
-        found = values.get(f"{architecture}.{name}")
-        return otherwise if found is None else found
-
-    layers, heads, width = fact("block_count"), fact("attention.head_count"), fact("embedding_length")
-    kv_heads = fact("attention.head_count_kv", heads)
-    # both head counts may be lists, one number per layer
-    total = _sum(kv_heads) if isinstance(kv_heads, list) else kv_heads * layers
-    per_layer = _sum(heads) // max(layers, 1) if isinstance(heads, list) else heads
-    head_size = width // per_layer if per_layer else 0
-    return int(2 * total * (fact("attention.key_length", head_size) + fact("attention.value_length", head_size)))
-
-
-def _sum(numbers: Any) -> int:
-    return sum(int(number) for number in numbers)
 
 
 def file_size(path: Path) -> int | None:

@@ -14,15 +14,13 @@ from typing import Any
 from flock.engines.engine import Engine, LaunchSpec
 from flock.engines.gguf_header import GgufHeader, file_size, read_header
 from flock.engines.own_model import OwnModel
-from flock.engines.window import Window, choose_window
+from flock.engines.window import Window, choose_window, load_of
 from flock.errors import InvalidRequest, NotFound
 from flock.estimate import Load, estimate
 from flock.plain import is_object
 
 # Files of a directory that are weights: vLLM's and MLX-LM's.
 _WEIGHTS = ("*.safetensors", "*.npz", "*.bin")
-# llama.cpp's default of tokens computed at once, of which its buffers follow
-_MICRO_BATCH = 512
 
 FindModel = Callable[[str], Path | None]
 
@@ -45,19 +43,10 @@ def plan(model: OwnModel, engine: Engine, memory_bytes: int, find: FindModel) ->
     Blocking, up to 0.2 s. Raises NotFound and InvalidRequest, each naming the file that is missing or damaged.
     """
     header = describe(model, engine)
-    window, config = _window(model, header, memory_bytes), model.config
+    window, config = _window(model, header, memory_bytes, engine.kind), model.config
     draft = _draft(model, find)
     extra = sum(file_size(path) or 0 for path in (model.projector, draft) if path is not None)
-    load = Load(
-        engine=engine.kind,
-        weights_bytes=header.size_bytes,
-        kv_bytes_per_token=header.kv_bytes_per_token,
-        context=window.context,
-        slots=window.slots,
-        kv_type=config.kv_type or "f16",
-        batch=window.micro_batch or _MICRO_BATCH,
-        extra_bytes=extra,
-    )
+    load = load_of(header, window, engine.kind, extra)
     need = estimate(load).total
     spec = LaunchSpec(
         model_id=model.id,
@@ -72,8 +61,8 @@ def plan(model: OwnModel, engine: Engine, memory_bytes: int, find: FindModel) ->
         micro_batch=window.micro_batch,
         kind=header.kind,
         pooling="mean" if header.kind == "embedding" and not header.pooling else "",
-        kv_type=config.kv_type,
-        flash=config.flash_attention,
+        kv_type=window.kv_type,
+        flash=window.flash,
         gpu_layers=config.gpu_layers,
         draft=draft,
         draft_tokens=config.draft_tokens or 0,
@@ -147,23 +136,18 @@ def _directory(model: OwnModel, path: Path) -> GgufHeader:
     )
 
 
-def _window(model: OwnModel, header: GgufHeader, memory_bytes: int) -> Window:
-    """Return the window: what was set for the model counts before what flock would choose."""
-    chosen = model.window or choose_window(header, memory_bytes)
+def _window(model: OwnModel, header: GgufHeader, memory_bytes: int, kind: str) -> Window:
+    """Return the window: the built-in model's is settled, and what was set for a model counts."""
     config = model.config
-    context, slots = config.context or chosen.context, config.slots or chosen.slots
-    if config.context and not config.slots and context * slots * header.kv_bytes_per_token > memory_bytes // 4:
-        slots = 1
-    batch, micro = chosen.batch, chosen.micro_batch
-    if header.kind != "chat" and batch:
-        batch = micro = context  # see window._whole: these take a text in one piece
+    if model.window is None:
+        return choose_window(header, memory_bytes, config, kind)
     return replace(
-        chosen,
-        context=context,
-        slots=slots,
-        threads=config.threads or chosen.threads,
-        batch=batch,
-        micro_batch=micro,
+        model.window,
+        context=config.context or model.window.context,
+        slots=config.slots or model.window.slots,
+        threads=config.threads or model.window.threads,
+        kv_type=config.kv_type,
+        flash=config.flash_attention,
     )
 
 

@@ -1,28 +1,52 @@
-"""How large a window an engine of ours gets, and how many requests at once.
+"""How a model of ours is loaded where nothing was set: its window, how many requests at once, the type of its cache.
 
-Owns that choice: a pure function of the model's header and the machine's memory. Refuses nothing: a model that does
-not fit is refused elsewhere. Called by supervisor.py.
+Owns that choice: a pure function of the model's header, what was set for it and the memory models may take. What was
+set counts, and the rest is chosen around it. Refuses nothing: a model that does not fit is refused elsewhere. Called by
+loading.py.
+
+The type of the cache. q8_0 halves it and costs next to nothing: 0.005 of perplexity, the same most likely token in all
+but a few of a thousand places (llama.cpp's pull request 7412, table of KL divergences). q4_0 quarters it; it was ten to
+eighty times worse (7412; 20995: 2.63 → 2.99 with a model of 1B) until builds of April 2026 rotate what they store
+(21038), and still is where they are older. So: f16 while that is a small part of the memory, since it is the fastest on
+every device; then q8_0; q4_0 only when nothing else makes a window that agents can work in.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from flock.contract.models import ModelConfig
 from flock.engines.gguf_header import GgufHeader
+from flock.estimate import LLAMA, MIB, Load, cache_bytes, estimate
+from flock.text import size
 
-# What agents need to work at all; a larger default would take memory that most chats never use.
-WINDOW_MAX = 32_768
+# What the largest windows are cut to unasked: beyond it few chats go, and every token takes memory.
+WINDOW_MAX = 100_000
+# What agents need to work: Claude Code's own prompt is 20,000 tokens. For less than this a smaller cache is worth it.
+WINDOW_LARGE = 32_768
 # When the model does not tell its window: llama.cpp's own smallest useful one.
 WINDOW_UNKNOWN = 4_096
+# The least that holds a conversation.
+WINDOW_LEAST = 2_048
+# Windows are round numbers, so that people can tell them: whole pages of 1,024 tokens.
+_STEP = 1_024
+SLOTS = 2
+# llama.cpp's default of tokens computed at once, of which its buffers follow
+MICRO_BATCH = 512
 # An encoder takes a text in one piece, and its attention over that piece is held in memory all at once: what bge-m3 and
 # most others were trained for.
 WHOLE_MAX, WHOLE_UNKNOWN, WHOLE_LEAST = 8_192, 512, 512
-# Best first. Two slots at half the window serve more people than one at the whole.
-_CHOICES = ((1, 4), (1, 2), (2, 2), (1, 1), (2, 1), (4, 1), (8, 1), (16, 1))
+# An f16 cache of at most this part of the memory is not worth a smaller type.
+_AMPLE = 8
+# A window beyond WINDOW_LARGE leaves the other half of the memory to another model.
+_SHARED = 2
+# Architectures that lose most of their speed with a quantised cache (llama.cpp's issue 15766; theirs is small anyway).
+_F16_ONLY = frozenset({"gpt-oss"})
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
     """`context` tokens for each of `slots` requests at once; `cache_mib` for prompts kept after their request; 0 for
-    `threads`, `batch` and `micro_batch` (tokens computed at once) leaves them to the engine.
+    `threads`, `batch` and `micro_batch` (tokens computed at once) leaves them to the engine; `kv_type` f16, q8_0 or
+    q4_0 and `flash` on or off, "" for the engine's own choice.
     """
 
     context: int
@@ -31,24 +55,129 @@ class Window:
     threads: int = 0
     batch: int = 0
     micro_batch: int = 0
+    kv_type: str = ""
+    flash: str = ""
 
 
-def choose_window(header: GgufHeader, memory_bytes: int) -> Window:
-    """Return the largest choice whose f16 key/value cache fits in a quarter of the machine's memory.
+def choose_window(
+    header: GgufHeader, free_bytes: int, config: ModelConfig | None = None, kind: str = "llamacpp"
+) -> Window:
+    """Return how a model is loaded by a `kind` of engine where models may take `free_bytes` in all.
 
-    The rest is for the weights, the prompt cache (a sixteenth, at most 2 GiB: llama.cpp's own default of 8 GiB would
-    not fit on small machines) and everybody else. A model that embeds or reranks gets another one: see `_whole`.
+    `free_bytes` is what there would be for it without other models, so that the same machine makes the same choice
+    whatever runs just then. A model that embeds or reranks gets another one: see `_whole`.
     """
+    config = config or ModelConfig()
     if header.kind != "chat":
-        return _whole(header, memory_bytes)
-    whole = min(header.context_length or WINDOW_UNKNOWN, WINDOW_MAX)
-    cache_mib = min(memory_bytes // 16 // 2**20, 2048)
-    context, slots = whole, 1
-    for divisor, slots in _CHOICES:
-        context = max(whole // divisor, min(whole, 2048))
-        if context * slots * header.kv_bytes_per_token <= memory_bytes // 4:
-            break
-    return Window(context, slots, cache_mib)
+        chosen = _whole(header, free_bytes)
+        context = min(config.context, header.context_length or config.context) if config.context else chosen.context
+        return replace(
+            chosen,
+            context=context,
+            slots=config.slots or chosen.slots,
+            threads=config.threads or 0,
+            batch=context,
+            micro_batch=context,
+        )
+    context, slots, kv_type = _fitting(header, free_bytes, config, kind)
+    if kind not in LLAMA:  # they have no such types, and keep prompts within the cache
+        return Window(context, slots, 0, threads=config.threads or 0)
+    # a quantised cache of values needs it; else llama.cpp takes it wherever it can
+    flash = config.flash_attention or ("on" if kv_type not in ("", "f16") else "")
+    chosen = Window(context, slots, 0, threads=config.threads or 0, kv_type=kv_type, flash=flash)
+    return replace(chosen, cache_mib=_kept(header, chosen, free_bytes, kind))
+
+
+def load_of(header: GgufHeader, window: Window, kind: str, extra_bytes: int = 0) -> Load:
+    """Return what an estimate of the memory for a model and a window is made of."""
+    return Load(
+        engine=kind,
+        weights_bytes=header.size_bytes,
+        kv_bytes_per_token=header.kv_bytes_per_token,
+        context=window.context,
+        slots=window.slots,
+        kv_type=window.kv_type or "f16",
+        batch=window.micro_batch or min(MICRO_BATCH, window.batch or MICRO_BATCH),
+        embedding=header.embedding,
+        vocabulary=header.vocabulary,
+        extra_bytes=extra_bytes,
+        feed_forward=header.feed_forward,
+        heads=header.heads,
+        sliding_bytes_per_token=header.sliding_bytes_per_token,
+        sliding_window=header.sliding_window,
+        flash=window.flash,
+        kept_bytes=window.cache_mib * MIB,
+    )
+
+
+def told(window: Window, need_bytes: int, free_bytes: int | None = None) -> str:
+    """Return what was chosen in words: "2 x 32,768 tokens, cache q8_0, 3.1 GB of 17.8 GB free"."""
+    words = f"{window.slots} x {window.context:,} tokens"
+    if window.kv_type:
+        words += f", cache {window.kv_type}"
+    return f"{words}, {size(need_bytes)}" + ("" if free_bytes is None else f" of {size(free_bytes)} free")
+
+
+def _fitting(header: GgufHeader, free: int, config: ModelConfig, kind: str) -> tuple[int, int, str]:
+    """Return context, slots and the type of the cache, the first of these in which the window is large enough."""
+    slots = config.slots or SLOTS
+    if not header.kv_bytes_per_token + header.sliding_bytes_per_token:
+        # nothing is known of the cache, or there is none
+        whole = min(header.context_length or WINDOW_UNKNOWN, WINDOW_LARGE)
+        return config.context or whole, slots, config.kv_type
+    kinds = [config.kv_type] if config.kv_type else _kinds(header, config, kind)
+    whole = config.context or min(header.context_length or WINDOW_UNKNOWN, WINDOW_MAX)
+    weights = estimate(load_of(header, Window(0, 0, 0), kind)).total
+    left = max(free - weights, 0)
+    ample = cache_bytes(load_of(header, Window(whole, slots, 0), kind)) <= free // _AMPLE
+    if ample and "f16" in kinds:
+        return whole, slots, "f16"
+    wanted = config.context or min(whole, WINDOW_LARGE)
+    shared = left if config.context else min(left, free // _SHARED)
+    found = 0, config.slots or 1, kinds[-1]
+    for number in dict.fromkeys((slots, config.slots or 1)):
+        for kv_type in kinds[1:] or kinds:  # f16 was ample, or is no more: see above
+            context = _largest(header, whole, number, kv_type, left, shared)
+            if context >= wanted:
+                return context, number, kv_type
+            found = max(found, (context, number, kv_type), key=lambda choice: choice[0])
+    context, number, kv_type = found
+    return config.context or max(context, min(whole, WINDOW_LEAST)), number, kv_type
+
+
+def _kinds(header: GgufHeader, config: ModelConfig, kind: str) -> list[str]:
+    """Return the types of cache a model can have, best first; blocks of quantised ones are 32 values of one head."""
+    plain = kind not in LLAMA or header.architecture in _F16_ONLY or header.head_size % 32 > 0
+    return ["f16"] if plain or config.flash_attention == "off" else ["f16", "q8_0", "q4_0"]
+
+
+def _largest(header: GgufHeader, whole: int, slots: int, kv_type: str, left: int, shared: int) -> int:
+    """Return the largest window whose cache fits into what is left, and beyond WINDOW_LARGE into the shared part."""
+
+    def fits(context: int) -> bool:
+        room = left if context <= WINDOW_LARGE else shared
+        load = load_of(header, Window(context, slots, 0, kv_type=kv_type), "llamacpp")
+        return cache_bytes(load) + 2 * load.context * load.batch <= room
+
+    if fits(whole):
+        return whole
+    low, high = 0, -(-whole // _STEP)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle * _STEP) else (low, middle)
+    return low * _STEP
+
+
+def _kept(header: GgufHeader, window: Window, free: int, kind: str) -> int:
+    """Return the MiB of prompts that are kept after their requests: a sixteenth of the memory, no more than the cache
+    itself, and what is left beside the model.
+
+    llama.cpp's own default of 8 GiB would not fit on small machines.
+    """
+    load = load_of(header, window, kind)
+    room = max(free - estimate(load).total, 0)
+    cache = cache_bytes(load) or free
+    return min(free // 16, cache, room, 2048 * MIB) // MIB
 
 
 def _whole(header: GgufHeader, memory_bytes: int) -> Window:

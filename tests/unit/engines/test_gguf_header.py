@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flock.engines.gguf_header import GgufHeader, file_size, model_stem, read_header, read_templates
-from flock.engines.window import choose_window
 from flock.errors import FlockError, InvalidRequest, NotFound
 
 FACTS: dict[str, Any] = {
@@ -62,8 +61,20 @@ def test_facts_of_a_whole_file(tmp_path: Path) -> None:
     content = gguf(FACTS)
     path = written(tmp_path, content)
     # 2 bytes x 32 layers x 8 heads x (128 + 128)
-    expected = GgufHeader(path, "llama", "A model", 131072, len(content), 131072, True, "chat", "", 32)
-    assert read_header(path) == expected
+    assert read_header(path) == GgufHeader(
+        path,
+        "llama",
+        "A model",
+        131072,
+        len(content),
+        131072,
+        True,
+        "chat",
+        heads=32,
+        embedding=4096,
+        vocabulary=3,
+        head_size=32,
+    )
 
 
 def test_head_counts_may_differ_per_layer(tmp_path: Path) -> None:
@@ -170,61 +181,6 @@ def test_split_model_is_its_first_part_with_all_others(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match=r"big-00003-of-00003\.gguf is missing"):
         read_header(parts[0])
     assert file_size(parts[0]) is None
-
-
-def header(window: int, per_token: int) -> GgufHeader:
-    return GgufHeader(Path("m.gguf"), "llama", "", window, 0, per_token, True)
-
-
-GIB = 2**30
-
-
-@pytest.mark.parametrize(
-    ("window", "per_token", "memory", "expected"),
-    [
-        (8192, 1024, 24 * GIB, (8192, 4)),  # small: its whole window, four times
-        (131072, 1024, 24 * GIB, (32768, 4)),  # never more than 32,768 unasked
-        (131072, 131072, 64 * GIB, (32768, 4)),  # 8B, 16 GiB of cache
-        (131072, 131072, 24 * GIB, (16384, 2)),  # 8B, 4 GiB
-        (131072, 131072, 8 * GIB, (16384, 1)),
-        (131072, 1310720, 8 * GIB, (2048, 1)),  # nothing fits: the least that makes sense
-        (0, 1024, 8 * GIB, (4096, 4)),  # a model that does not tell its window
-        (512, 1, 8 * GIB, (512, 4)),
-    ],
-)
-def test_window_fits_in_a_quarter_of_the_memory(
-    window: int, per_token: int, memory: int, expected: tuple[int, int]
-) -> None:
-    chosen = choose_window(header(window, per_token), memory)
-    assert (chosen.context, chosen.slots) == expected
-
-
-def encoder(window: int, per_token: int, heads: int) -> GgufHeader:
-    return GgufHeader(Path("m.gguf"), "bert", "", window, 0, per_token, False, "embedding", "mean", heads)
-
-
-@pytest.mark.parametrize(
-    ("model", "memory", "expected"),
-    [
-        (encoder(512, 0, 12), 8 * GIB, (512, 4)),
-        (encoder(8192, 0, 16), 24 * GIB, (8192, 4)),  # bge-m3
-        (encoder(8192, 0, 16), 8 * GIB, (4096, 4)),
-        (encoder(32768, 114688, 16), 24 * GIB, (8192, 4)),  # Qwen3-Embedding
-        (encoder(32768, 1310720, 8), 24 * GIB, (8192, 1)),
-        (encoder(8192, 0, 16), GIB // 8, (512, 4)),  # the least that makes sense
-        (encoder(0, 0, 0), 8 * GIB, (512, 4)),
-    ],
-)
-def test_text_that_is_embedded_fits_into_one_batch(model: GgufHeader, memory: int, expected: tuple[int, int]) -> None:
-    chosen = choose_window(model, memory)
-    assert (chosen.context, chosen.slots) == expected
-    assert chosen.batch == chosen.micro_batch == chosen.context
-    assert chosen.cache_mib == 0
-
-
-def test_prompt_cache_is_bounded_by_the_memory() -> None:
-    assert choose_window(header(8192, 1), 8 * GIB).cache_mib == 512
-    assert choose_window(header(8192, 1), 256 * GIB).cache_mib == 2048
 
 
 def test_chat_templates_by_name(tmp_path: Path) -> None:
