@@ -13,8 +13,9 @@ class CatalogModel:
     `released` is a date, its month or year; `commercial` is "yes", "no" or the condition; `capabilities` are words of
     chat, code, fim, reasoning, tools, vision, audio, embedding, rerank, transcription and speech. `size_bytes` is what
     would be fetched here, `needs_bytes` what it takes in memory with a modest window, `fits` whether this machine has
-    that; `engine` is the kind that would serve it here, "" for none. `top` marks the ones we would pick first;
-    `sharded` ones need several machines. `installed` is whether it is added already.
+    that, and `verdict` says so in words; `engine` is the kind that would serve it here, "" for none, and `quant` the
+    quantisation. `top` marks the ones we would pick first; `sharded` ones need several machines. `installed` is whether
+    it is added already. `purpose` says what a pick is for, "" for what is none.
     """
 
     id: str
@@ -37,6 +38,9 @@ class CatalogModel:
     installed: bool = False
     superseded_by: str = ""
     note: str = ""
+    quant: str = ""
+    verdict: str = ""
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,8 @@ class Candidate:
 
     `kv_bytes_per_token` is its cache in f16, 0 when unknown (then `active_billions` says about how much);
     `min_memory_gb` and `min_gpu_gb` are floors as people say them, 0 for none. `shards` is how many machines it needs,
-    1 for what runs on one. `senses` is whether it takes pictures or sound, which not every engine does.
+    1 for what runs on one. `senses` is whether it takes pictures or sound, which not every engine does;
+    `family` is a word of the catalog's, "" when unknown.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Candidate:
     min_gpu_gb: float = 0
     shards: int = 1
     senses: bool = False
+    family: str = ""
 
     @property
     def cache_per_token(self) -> int:

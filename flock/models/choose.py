@@ -8,8 +8,9 @@ The rules. What fits comes before what does not; then the engine the user prefer
 could be; then MLX on Apple silicon (for models that see or hear, last: MLX-LM takes words only), vLLM with an NVIDIA
 card that holds the model, llama.cpp, Ollama. Of several quantisations for one engine the usual one (Q4_K_M, or another
 of four bits) is taken where it fits, else the largest that fits, but none above 8 bits while there are others; for what
-embeds or ranks, which is small and loses more, the largest. The window is the largest up to 100,000 tokens that fits,
-for two requests at once, with a cache of 8 bits a value, or of 4 where that makes room for more.
+embeds or ranks, which is small and loses more, the largest. The window is that of engines/window.py, which chooses it
+once the files are here: the largest up to 100,000 tokens that fits, for two requests at once, beyond 32,768 within half
+the memory, with a cache of 8 bits a value, or of 4 where nothing else makes room for an agent's work.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from flock import text
 from flock.contract.catalog import Variant
-from flock.estimate import Load, Need, estimate
+from flock.estimate import KV_SHARE, Load, Need, estimate
 from flock.hardware.seen import Seen, memory_class
 from flock.models.candidate import Candidate, Way, bits
 
@@ -25,7 +26,13 @@ from flock.models.candidate import Candidate, Way, bits
 WINDOW_MOST = 100_000
 # What is to fit at least before a model counts as fitting; a text that is embedded or reranked has no more.
 WINDOW_MODEST = 8_192
-_WINDOWS = (65_536, 49_152, 32_768, 24_576, 16_384, 12_288, WINDOW_MODEST)
+# What agents need to work (engines/window.py); for less than this a cache of 4 bits is worth it.
+WINDOW_LARGE = 32_768
+_STEP = 1_024
+# a cache as it is computed, of 16 bits, is the fastest: it is taken where it is at most this part of the memory
+_AMPLE = 8
+# families that a smaller cache slows down (engines/window.py)
+_F16_ONLY = frozenset({"gpt-oss"})
 SLOTS = 2
 _LLAMA = ("llamacpp", "embedded")
 USUAL = "Q4_K_M"
@@ -131,8 +138,10 @@ def choose(
     best = min(options, key=rank)
     best = _quantisation([option for option in options if option.here.kind == best.here.kind], candidate.kind)
     sharded = candidate.shards > 1
-    context, slots, kv_type, need = _window(candidate, best, budget_bytes, wish)
+    context, slots, kv_type, need = _window(candidate, best, budget_bytes, seen, wish)
     why = f"needs {candidate.shards} machines: not built yet" if sharded else best.wrong
+    if not why and need is not None and need.total > budget_bytes:  # with the window that the user set
+        why = f"needs {_of(need.total, budget_bytes)}"
     return Choice(
         way=best.way,
         engine=best.here.kind,
@@ -143,7 +152,7 @@ def choose(
         kv_type=kv_type,
         need=need,
         least_bytes=best.least.total if best.least else None,
-        fits=best.fits and not sharded,
+        fits=not why,
         why=why or _fine(need, budget_bytes),
         variants=_variants(options, best, sharded=sharded),
     )
@@ -164,7 +173,7 @@ def _options(
         for way in candidate.ways:
             if not _takes(here, way, candidate) or not _meant(way, wish.quant):
                 continue
-            least = _least(candidate, way, here.kind)
+            least = _least(candidate, way, here.kind, seen)
             wrong = elsewhere or _wrong(candidate, way, here.kind, seen, budget, least)
             yield _Option(way, here, least, wrong)
 
@@ -267,12 +276,19 @@ def _name(option: _Option) -> str:
 # -- the window
 
 
-def _least(candidate: Candidate, way: Way, engine: str) -> Need | None:
+def _least(candidate: Candidate, way: Way, engine: str, seen: Seen) -> Need | None:
     window = min(candidate.context or WINDOW_MODEST, WINDOW_MODEST)
-    return _need(candidate, way, engine, window, 1, "q8_0" if engine in _LLAMA else "f16")
+    return _need(candidate, way, engine, seen, (window, 1, _types(candidate, engine)[-2:][0]))
 
 
-def _need(candidate: Candidate, way: Way, engine: str, context: int, slots: int, kv_type: str) -> Need | None:
+def _types(candidate: Candidate, engine: str) -> tuple[str, ...]:
+    """Return the types of cache an engine keeps for a model, best first; the others decide themselves, as computed."""
+    if engine not in _LLAMA:
+        return ("",)
+    return ("f16",) if candidate.family in _F16_ONLY else ("f16", "q8_0", "q4_0")
+
+
+def _need(candidate: Candidate, way: Way, engine: str, seen: Seen, window: tuple[int, int, str]) -> Need | None:
     if way.size_bytes is None:
         return None
     return estimate(
@@ -280,39 +296,54 @@ def _need(candidate: Candidate, way: Way, engine: str, context: int, slots: int,
             engine=engine,
             weights_bytes=way.size_bytes,
             kv_bytes_per_token=candidate.cache_per_token,
-            context=context,
-            slots=slots,
-            kv_type=kv_type or "f16",
+            context=window[0],
+            slots=window[1],
+            kv_type=window[2] or "f16",
+            card=seen.pool == "gpu" and engine in _LLAMA,
         )
     )
 
 
-def _window(candidate: Candidate, option: _Option, budget: int, wish: Wish) -> tuple[int | None, int, str, Need | None]:
-    """Return context, slots, type of the cache, and the need with them; the last rung when none fits."""
+def _window(
+    candidate: Candidate, option: _Option, budget: int, seen: Seen, wish: Wish
+) -> tuple[int | None, int, str, Need | None]:
+    """Return context, slots, type of the cache, and the need with them."""
+    engine = option.here.kind
     if candidate.kind not in ("", "chat"):
         whole = min(candidate.context or WINDOW_MODEST, WINDOW_MODEST)
-        context = whole if candidate.kind in ("embedding", "rerank") else None
-        return context, 1, "", _need(candidate, option.way, option.here.kind, whole, 1, "f16")
-    found: tuple[int, int, str, Need | None] = (WINDOW_MODEST, 1, "", None)
-    for context, slots, kv_type in _rungs(candidate.context, option.here.kind, wish):
-        found = (context, slots, kv_type, _need(candidate, option.way, option.here.kind, context, slots, kv_type))
-        if found[3] is None or found[3].total <= budget:
-            break
-    return found
+        need = _need(candidate, option.way, engine, seen, (whole, 1, "f16"))
+        return whole if candidate.kind in ("embedding", "rerank") else None, 1, "", need
+    bare = _need(candidate, option.way, engine, seen, (0, 1, ""))
+    left = max(budget - bare.total, 0) if bare else budget
+    found = _fitting(candidate, engine, budget, left, wish)
+    return *found, _need(candidate, option.way, engine, seen, found)
 
 
-def _rungs(limit: int | None, engine: str, wish: Wish) -> Iterable[tuple[int, int, str]]:
-    """Yield (context, slots, type of the cache), the best first; what the user set stays as it is."""
-    most = min(limit or WINDOW_MODEST, WINDOW_MOST)
-    windows = [wish.context] if wish.context else [most, *(window for window in _WINDOWS if window < most)]
-    # the others decide themselves how many requests share a cache, and keep it as it is computed
-    own = engine in _LLAMA
-    types = (wish.kv_type,) if wish.kv_type else ("q8_0", "q4_0") if own else ("",)
-    slots = wish.slots or (SLOTS if own or engine == "vllm" else 1)
-    for context in windows:
-        yield from ((context, slots, kv_type) for kv_type in types)
-    if not wish.slots:
-        yield min(windows[-1], WINDOW_MODEST), 1, types[0]
+def _fitting(candidate: Candidate, engine: str, budget: int, left: int, wish: Wish) -> tuple[int, int, str]:
+    """Return context, slots and type of the cache, as engines/window.py will choose once the files are here."""
+    whole = wish.context or min(candidate.context or WINDOW_MODEST, WINDOW_MOST)
+    types = (wish.kv_type,) if wish.kv_type else _types(candidate, engine)
+    slots = wish.slots or (SLOTS if engine in _LLAMA or engine == "vllm" else 1)
+    token = candidate.cache_per_token
+    best = (min(whole, WINDOW_MODEST), wish.slots or 1, types[-2:][0])
+    if token * whole * slots <= budget // _AMPLE:
+        return whole, slots, types[0]
+    for number in dict.fromkeys((slots, wish.slots or 1)):
+        for kv_type in types[1:] or types:
+            rate = token * KV_SHARE.get(kv_type or "f16", 1.0) * number
+            context = wish.context or _largest(whole, rate, left, min(left, budget // 2))
+            if context >= min(whole, WINDOW_LARGE):
+                return context, number, kv_type
+            best = max(best, (context, number, kv_type), key=lambda window: window[0])
+    return best
+
+
+def _largest(whole: int, rate: float, left: int, shared: int) -> int:
+    """Return the largest window at `rate` bytes a token; beyond WINDOW_LARGE it leaves half the memory to others."""
+    if rate * whole <= shared:
+        return whole
+    beyond = int(shared / rate) // _STEP * _STEP
+    return beyond if beyond > WINDOW_LARGE else min(whole, WINDOW_LARGE, int(left / rate) // _STEP * _STEP)
 
 
 # -- in words

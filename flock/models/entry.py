@@ -75,6 +75,7 @@ class Entry:
             min_gpu_gb=self.min_gpu_gb,
             shards=self.shards,
             senses=self.kind == "chat" and bool({"vision", "audio"} & set(self.capabilities)),
+            family=self.family,
         )
 
 
