@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from flock.engines import footprint
+from flock.engines.own_model import OwnModel
 from flock.engines.process import Child
 from flock.engines.pulse import Heard
 from flock.engines.surroundings import Surroundings
@@ -79,6 +80,18 @@ class Care:
                 if was_ready and self.memory_bytes is not None and self._around.ties.in_memory():
                     self._measured(self.memory_bytes)
             await asyncio.sleep(SAMPLE_SECONDS if was_ready else SAMPLE_LOADING_SECONDS)
+
+
+def is_wanted(model: OwnModel, around: Surroundings, name: str, used_at: float) -> bool:
+    """Return whether an engine that ended by itself is started again without being asked for: it is pinned, requests
+    run on it, or it was used (at the latest at the epoch `used_at`) within the time after which it leaves memory.
+    """
+    idle = around.settings.idle_seconds if model.config.idle_seconds is None else model.config.idle_seconds
+    traffic, clock = around.ties.traffic(name), around.clock
+    if model.pinned or traffic.running or not idle:
+        return True
+    heard = clock.now() - (clock.monotonic() - traffic.heard) if traffic.heard else 0.0
+    return clock.now() - max(used_at, heard) <= idle
 
 
 def _look(pid: int) -> tuple[int | None, list[list[float]]]:

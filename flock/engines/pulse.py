@@ -4,6 +4,8 @@ Owns the asking and the reading of the answer; the question itself is the driver
 answer /health with its generation thread dead, so nothing else counts. Called by watchdog.py, checks.py and watched.py.
 """
 
+import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 
@@ -52,6 +54,18 @@ async def ask(
     if answer.status == 200:
         return heard("failed", "it answers with nothing")
     return heard("failed" if answer.status >= 500 else "refused", f"it answers HTTP {answer.status}: {said}")
+
+
+async def accepts(host: str, port: int) -> bool:
+    """Return whether somebody takes a connection there."""
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
 
 
 def _told(seconds: float) -> str:

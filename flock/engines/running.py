@@ -92,7 +92,7 @@ class Taken:
         """Return when it has ended."""
         descriptor = self._open()
         if descriptor < 0:
-            while not self.gone:
+            while not self.gone:  # noqa: ASYNC110 - macOS tells nobody but the parent of a process's end
                 await asyncio.sleep(_LOOK_SECONDS)
             return
         loop, ended = asyncio.get_running_loop(), asyncio.Event()

@@ -13,39 +13,32 @@ have changed.
 import asyncio
 import contextlib
 import logging
-import secrets
 from collections.abc import Callable
-from dataclasses import replace
-
-import psutil
 
 from flock.engines import damage, engine_log, faults
 from flock.engines.backoff import Backoff
-from flock.engines.care import Care
+from flock.engines.care import Care, is_wanted
 from flock.engines.engine import Engine, LaunchSpec
-from flock.engines.kinds import props_version
-from flock.engines.loading import Loading, plan, rough_need
 from flock.engines.own_model import OwnModel
-from flock.engines.process import Child, Launch, Snapshot
-from flock.engines.pulse import Heard, ask
+from flock.engines.process import Child, Snapshot
+from flock.engines.pulse import Heard, accepts, ask
 from flock.engines.running import Taken
+from flock.engines.starter import Ears, Started, Starter
 from flock.engines.surroundings import Surroundings
+from flock.engines.weighed import Weighed
 from flock.errors import EngineFailed, FlockError
 from flock.profile import Profile
-from flock.text import size
 from flock.upstream import Upstream
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
 
-# How often a start may lose its port to somebody else before it is given up.
-PORT_TRIES = 5
 # How long the end of an engine that refuses connections may take to be noticed; one that still runs then is ended.
 NOTICE_SECONDS = 1.0
 
 
-class Supervised:
+class Supervised(Weighed):
     """The engine of one model. `on_change` is called in the loop whenever its state has changed.
 
     `context` and `slots` are those it runs with; `progress` is how far a load is (0…1), None when unknown;
@@ -61,8 +54,7 @@ class Supervised:
         around: Surroundings,
         on_change: Callable[[], None],
     ) -> None:
-        self._model = model
-        self.engine = engine
+        super().__init__(model, engine, around.ties.find)
         self.name = f"{engine.kind}:{model.id}"
         self.upstream: Upstream | None = None
         self.context: int | None = None
@@ -74,7 +66,6 @@ class Supervised:
         self.load_seconds: float | None = None
         self.restarts = 0
         self.trouble = ""
-        self.loading: Loading | None = None
         self._profile = profile
         self._around = around
         self._on_change = on_change
@@ -86,6 +77,8 @@ class Supervised:
         self._checking: asyncio.Task[None] | None = None
         self._care: Care | None = None
         self._checkup = damage.Checkup(self._found_damage)
+        ears = Ears(self._spawned, self._changed, self._progressed, self._tell, self._words)
+        self._starter = Starter(engine, self.name, around, ears)
         self._halt = asyncio.Event()
         self._listeners: list[Progress] = []
         self._told = ""
@@ -93,17 +86,6 @@ class Supervised:
         self._ready_at: float | None = None
         self._tried: tuple[object, ...] = ()
         self.failure = faults.unusable(model, engine, engine.find()) or faults.without_file(model)
-
-    @property
-    def model(self) -> OwnModel:
-        """Return the model; another one in its place counts from the next load on."""
-        return self._model
-
-    @model.setter
-    def model(self, model: OwnModel) -> None:
-        if replace(model, peak_bytes=None, peak_of="") != replace(self._model, peak_bytes=None, peak_of=""):
-            self.loading = None
-        self._model = model
 
     @property
     def state(self) -> str:
@@ -141,30 +123,6 @@ class Supervised:
     def command(self) -> tuple[str, ...]:
         """Return the command line it runs with, () while it does not run."""
         return self._child.launch.argv if self._child and self.pid else ()
-
-    @property
-    def need_bytes(self) -> int:
-        """Return what it takes in memory: what was measured with its settings, else the estimate.
-
-        Until `plan` has read its file, the estimate goes by the file's size alone.
-        """
-        if self.measured and self.model.peak_bytes:
-            return self.model.peak_bytes
-        return self.loading.need_bytes if self.loading else rough_need(self.model, self.engine)
-
-    @property
-    def measured(self) -> bool:
-        """Return whether what it takes was seen with the settings it has now."""
-        return self.loading is not None and self.model.peak_of == self.loading.mark and bool(self.model.peak_bytes)
-
-    async def plan(self) -> Loading:
-        """Settle how it will be loaded, so that `need_bytes` is known. Raises NotFound, InvalidRequest."""
-        model = self.model
-        memory = psutil.virtual_memory().total
-        loading = await asyncio.to_thread(plan, model, self.engine, memory, self._around.ties.find)
-        if model is self.model:
-            self.loading = loading
-        return loading
 
     async def ensure(self, progress: Progress | None = None) -> Upstream:
         """Return the upstream once the engine is ready, starting it when it does not run.
@@ -262,7 +220,7 @@ class Supervised:
                     await asyncio.wait_for(self._halt.wait(), self._backoff.remaining())
                 self.restarts += 1
             self._tried = await asyncio.to_thread(damage.fingerprint, self.model)
-            outcome = await self._try_ports()
+            outcome = await self._load()
         except (FlockError, OSError) as error:
             outcome = await self._start_failed(faults.as_failure(error))
         finally:
@@ -274,6 +232,7 @@ class Supervised:
             elif again and outcome is not None and not self._is_lost:
                 self._begin(again=True)
             self._changed_state()
+        assert outcome is not None
         return outcome
 
     async def _start_failed(self, failure: EngineFailed) -> EngineFailed:
@@ -301,80 +260,31 @@ class Supervised:
             log.error("%s: %s", self.name, found.sentence)
             self._changed_state()
 
-    async def _try_ports(self) -> Upstream:
+    async def _load(self) -> Upstream:
         found = await asyncio.to_thread(self.engine.find)
         if (failure := faults.unusable(self.model, self.engine, found)) is not None:
             raise failure
         began = self._around.clock.monotonic()
         loading = await self.plan()
-        self.kind = loading.spec.kind
-        port = 0
-        for _ in range(PORT_TRIES):
-            if self._halt.is_set():
-                raise EngineFailed(f"{self.name} was stopped while it started")
-            port = self._around.ports.take(port, self.engine.first_port)
-            spec = replace(loading.spec, port=port, key=secrets.token_urlsafe(24))
-            self._tell(f"starting {self.engine.title} on port {port}: {spec.slots} x {spec.context:,} tokens")
-            self._child = self._spawn(spec)
-            self._tell(f"loading {self.model.path.name} ({size(loading.size_bytes)})")
-            snapshot = await self._child.ready()
-            if snapshot.state == "ready":
-                self.load_seconds = self._around.clock.monotonic() - began
-                version = found.version if found else ""
-                self.version = version or await props_version(self._around.session, spec.port, spec.key)
-                return self._now_ready(spec, self._child)
-            if snapshot.asked or not self._lost_port(snapshot):
-                raise self._words(snapshot)
-            log.info("%s: port %d was taken by somebody else, trying the next one", self.name, port)
-        assert self._child is not None
-        raise self._words(self._child.snapshot)
+        started = await self._starter.start(loading, found, self._halt.is_set)
+        self.load_seconds = self._around.clock.monotonic() - began
+        return self._now_ready(started)
 
     async def _take(self, taken: Taken, token: str, spec: LaunchSpec) -> Upstream | EngineFailed:
         """See that a process of an earlier daemon serves; one that does not is ended, and is no failure of the model's:
         it is loaded anew when it is needed.
         """
         try:
-            self._around.ports.claim(spec.port)
-            await self.plan()
-            self._child = self._spawn(spec, (taken, token))
-            snapshot = await self._child.ready()
-            if snapshot.state != "ready":
-                return self._words(snapshot)
-            self.kind = spec.kind
-            self.version = await props_version(self._around.session, spec.port, spec.key)
-            return self._now_ready(spec, self._child)
+            return self._now_ready(await self._starter.take(taken, token, spec))
         except FlockError as error:
             return faults.as_failure(error)
         finally:
             self._starting = None
             self._changed_state()
 
-    def _spawn(self, spec: LaunchSpec, taken: tuple[Taken, str] | None = None) -> Child:
-        launch = Launch(
-            name=self.name,
-            argv=tuple(self.engine.argv(spec)),
-            environment=self.engine.environment(spec),
-            port=spec.port,
-            ready_path=self.engine.ready_path,
-            key=spec.key,
-            holds_stdin=self.engine.holds_stdin,
-            loaded=self.engine.loaded,
-        )
-        self._spec, self._ready_at, self.progress = spec, None, None
-        around = self._around
-        child = Child(
-            launch,
-            home=around.home,
-            children=around.children,
-            session=around.session,
-            clock=around.clock,
-            on_change=lambda snapshot: self._changed(spec.port, snapshot),
-            on_progress=self._progressed,
-            limits=around.limits,
-            taken=taken,
-        )
-        self._care = Care(child, around, self._measured)
-        return child
+    def _spawned(self, child: Child, spec: LaunchSpec) -> None:
+        self._child, self._spec, self._ready_at, self.progress = child, spec, None, None
+        self._care = Care(child, self._around, lambda seen: self.weigh(seen, spec))
 
     def _progressed(self, share: float) -> None:
         if share != self.progress and self.upstream is None:
@@ -382,9 +292,9 @@ class Supervised:
             self._tell(f"loading {self.model.id}: {share:.0%}".replace("%", " %"))
             self._on_change()
 
-    def _now_ready(self, spec: LaunchSpec, child: Child) -> Upstream:
-        if child.snapshot.state != "ready":  # it ended while it was asked for its version
-            raise self._words(child.snapshot)
+    def _now_ready(self, started: Started) -> Upstream:
+        spec = started.spec
+        self.kind, self.version = spec.kind, started.version
         self.context, self.slots, self.progress = spec.context, spec.slots, None
         self._ready_at = self._around.clock.monotonic()
         self.upstream = Upstream(
@@ -417,30 +327,15 @@ class Supervised:
         finally:
             self._checking = None
 
-    def _measured(self, seen: int) -> None:
-        loading = self.loading
-        if loading is None or self._spec is None:
-            return
-        if (self._spec.context, self._spec.slots, self._spec.kv_type) != (
-            loading.spec.context,
-            loading.spec.slots,
-            loading.spec.kv_type,
-        ):
-            return  # it runs with settings that have been changed since
-        before = self._model.peak_bytes or 0 if self._model.peak_of == loading.mark else 0
-        if seen > before:
-            self._model = replace(self._model, peak_bytes=seen, peak_of=loading.mark)
-
     # -- ends
 
-    def _changed(self, port: int, snapshot: Snapshot) -> None:
+    def _changed(self, snapshot: Snapshot) -> None:
         if snapshot.state != "ready":
             self.upstream = None
         if snapshot.ended:
             if self._care is not None:
                 self._care.end()
             self._care = None
-            self._around.ports.release(port)
             ready_at, self._ready_at = self._ready_at, None
             if ready_at is not None and not snapshot.asked:
                 self._died(snapshot, self._around.clock.monotonic() - ready_at)
@@ -454,39 +349,24 @@ class Supervised:
         self._failed(self._words(snapshot), lived)
         if self._backoff.given_up:
             return
-        if self._ending is None and self._is_wanted():
+        if self._ending is None and is_wanted(self.model, self._around, self.name, self._used_at):
             self._begin(again=True)
         else:
             self.failure = None
-
-    def _is_wanted(self) -> bool:
-        """Return whether it is started again without being asked for: see the module's words."""
-        idle = self.model.config.idle_seconds
-        idle = self._around.settings.idle_seconds if idle is None else idle
-        traffic, clock = self._around.ties.traffic(self.name), self._around.clock
-        if self.model.pinned or traffic.running or not idle:
-            return True
-        heard = clock.now() - (clock.monotonic() - traffic.heard) if traffic.heard else 0.0
-        return clock.now() - max(self._used_at, heard) <= idle
 
     async def _check(self, why: str) -> None:
         try:
             upstream = self.upstream
             if upstream is None:
                 return
-            try:
-                _, writer = await asyncio.open_connection(upstream.host, upstream.port)
-            except OSError:
-                # most often it has just ended, and its own end says more than one of ours would
-                if self._child is not None:
-                    await self._child.ended(NOTICE_SECONDS)
-                if self.upstream is upstream and self._child is not None:
-                    log.warning("%s: does not accept connections (%s); ending it", self.name, why)
-                    await self._child.stop("it did not accept connections")
-            else:
-                writer.close()
-                with contextlib.suppress(OSError):
-                    await writer.wait_closed()
+            if await accepts(upstream.host, upstream.port):
+                return
+            # most often it has just ended, and its own end says more than one of ours would
+            if self._child is not None:
+                await self._child.ended(NOTICE_SECONDS)
+            if self.upstream is upstream and self._child is not None:
+                log.warning("%s: does not accept connections (%s); ending it", self.name, why)
+                await self._child.stop("it did not accept connections")
         finally:
             self._checking = None
 
@@ -508,10 +388,6 @@ class Supervised:
     def _words(self, snapshot: Snapshot) -> EngineFailed:
         path = engine_log.log_path(self._around.home, self.name)
         return faults.failed(self.model, self.engine, self.name, snapshot, path)
-
-    def _lost_port(self, snapshot: Snapshot) -> bool:
-        said = "\n".join(snapshot.lines).lower()
-        return any(words in said for words in self.engine.bind_failures)
 
     def _changed_state(self) -> None:
         if self.state != self._told:

@@ -49,8 +49,8 @@ def _in_memory() -> bool:
 class Ties:
     """What an engine asks of the rest of the daemon, each by a callable.
 
-    `traffic` gives what goes over an upstream of this name; `tell` takes an event (kind, subject, data); `find` gives the
-    file of another model's id, None for no such model; `in_memory` is whether models lie in the memory that can be
+    `traffic` gives what goes over an upstream of this name; `tell` takes an event (kind, subject, data); `find` gives
+    the file of another model's id, None for no such model; `in_memory` is whether models lie in the memory that can be
     measured (not on cards of their own).
     """
 
