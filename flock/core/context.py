@@ -17,6 +17,9 @@ from flock.core.inference import Inference
 from flock.core.jobs import Jobs
 from flock.core.metrics import Metrics
 from flock.engines.registry import Registry
+from flock.models.fetch import Fetcher
+from flock.models.hub import Hub
+from flock.models.shelf import Shelf
 from flock.outbound.pool import Pools
 from flock.paths import Home
 from flock.policy.keys import Keys
@@ -45,6 +48,9 @@ class Context:
     vendors: Vendors
     keys: Keys
     registry: Registry
+    hub: Hub
+    fetcher: Fetcher
+    shelf: Shelf
     pools: Pools
     inference: Inference
     metrics: Metrics

@@ -31,6 +31,9 @@ from flock.engines.engine import EngineSettings
 from flock.engines.registry import Registry
 from flock.engines.tokenizers import Tokenizers, hub_directory
 from flock.errors import KeyRevoked
+from flock.models.fetch import Fetcher
+from flock.models.hub import Hub
+from flock.models.shelf import Shelf
 from flock.outbound.images import Pictures
 from flock.outbound.pool import Pools
 from flock.outbound.session import open_session
@@ -89,6 +92,9 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
             vendors=vendors,
             keys=keys,
             registry=registry,
+            hub=Hub(config.engine.hub_endpoint, os.environ),
+            fetcher=_fetcher(home, config),
+            shelf=Shelf(config.catalog_dirs(home), home.run / "catalog.json"),
             pools=pools,
             inference=inference,
             metrics=metrics,
@@ -128,6 +134,13 @@ def _registry(
         instance_id=instance_id,
         secrets=vault,
     )
+
+
+def _fetcher(home: Home, config: Config) -> Fetcher:
+    """Return what fetches models; nothing is looked at yet."""
+    root = Path(config.engine.models_dir) if config.engine.models_dir else home.models
+    cache = hub_directory(os.environ, Path.home())
+    return Fetcher(root, config.engine.hub_endpoint, cache=cache, environment=os.environ)
 
 
 async def _keys(config: Config, store: Store, clock: Clock, inference: Inference) -> Keys:
