@@ -39,7 +39,7 @@ class Ports:
         self._taken: set[int] = set()
 
     def take(self, above: int = 0, first: int = FIRST_PORT) -> int:
-        """Return a free port larger than `above`, from `first` up. Raises EngineFailed when all of the range is in use."""
+        """Return a free port larger than `above`, from `first` up. Raises EngineFailed when all of them are taken."""
         lowest = self._first or first
         start = max(lowest, above + 1)
         for port in range(start, lowest + _RANGE):

@@ -1,5 +1,6 @@
 """Homes, sessions and models for tests on real engines."""
 
+import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -106,10 +107,12 @@ async def supervise(around: Surroundings, models: dict[str, Path]) -> AsyncItera
     """Return a maker of supervised engines, which are ended after the test."""
     made: list[Supervised] = []
 
-    def make(engine: Engine, path: Path | None = None, within: Surroundings = around) -> Supervised:
+    def make(
+        engine: Engine, path: Path | None = None, within: Surroundings = around, *, cancels: bool = True
+    ) -> Supervised:
         file = path or models["tiny-script"]
         model = OwnModel("tiny", file, f"file:{file}")
-        profile = PROFILES[engine.kind]
+        profile = dataclasses.replace(PROFILES[engine.kind], cancels=cancels)
         made.append(Supervised(model, engine, profile, within, lambda: None))
         return made[-1]
 
