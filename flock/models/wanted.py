@@ -43,12 +43,17 @@ class Wanted:
         return self.target.name
 
 
+def hub_place(root: Path, repo: str) -> Path:
+    """Return the directory of a repository's files in the models' directory."""
+    return root / "hub" / repo.replace("/", "--")
+
+
 def of_hub(root: Path, found: Repository, files: Iterable[HubFile], sha256: str = "") -> list[Wanted]:
     """Return files of a repository as they are to lie in the models' directory; `sha256` is what a user says it is.
 
     Raises InvalidRequest for a path that would lead out of it.
     """
-    place = root / "hub" / found.repo.replace("/", "--")
+    place = hub_place(root, found.repo)
     return [
         Wanted(
             place / _within(file.path),
