@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from flock.contract.jobs import Job
-from flock.contract.op import Op, Risk, Scope, arg, flag, operation
+from flock.contract.op import Op, Risk, Scope, arg, flag, inner, operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,3 +275,5 @@ class ValidateModel(Op[Validation]):
     """Check a model's files and chat template without loading it."""
 
     id: str = arg("the model's id, from `flock model ls`")
+    # checksums are read at some 500 MB/s; half an hour is a terabyte
+    wait_seconds: float = inner(1800.0)

@@ -13,8 +13,8 @@ from flock.contract.settings import GetConfig, SetConfig, Setting, SettingChange
 from flock.contract.status import ShowStatus, Status
 from flock.core import cache
 from flock.core.context import Actor, Context
+from flock.core.listing import listed
 from flock.core.machine import machine
-from flock.core.models import listed
 from flock.core.operations import handles
 from flock.errors import InvalidRequest
 

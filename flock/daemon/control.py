@@ -14,7 +14,20 @@ from aiohttp import web
 from flock import __version__
 from flock.contract import codec
 from flock.contract.op import OPERATIONS, Op, ensure_declared, hints
-from flock.core import accounts, daemon, engines, models, secrets, tokens, vendors
+from flock.core import (
+    accounts,
+    adding,
+    configuring,
+    daemon,
+    engines,
+    models,
+    presets,
+    scanning,
+    secrets,
+    tokens,
+    validating,
+    vendors,
+)
 from flock.core.context import Actor, Context
 from flock.core.operations import perform
 from flock.errors import FlockError, InternalError, InvalidRequest, RequestTooLarge
@@ -23,7 +36,20 @@ from flock.plain import is_object
 log = logging.getLogger(__name__)
 
 # importing a noun of core registers its handlers
-HANDLED = (accounts, daemon, engines, models, secrets, tokens, vendors)
+HANDLED = (
+    accounts,
+    adding,
+    configuring,
+    daemon,
+    engines,
+    models,
+    presets,
+    scanning,
+    secrets,
+    tokens,
+    validating,
+    vendors,
+)
 
 # An admin body is a handful of fields; nobody needs more.
 BODY_BYTES = 1_000_000

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from flock.core.models import listed
+from flock.core.listing import listed
 from flock.daemon.faults import fault
 from flock.daemon.headers import SERVER
 from flock.dialects.ask import Ask

@@ -26,6 +26,8 @@ _GGML = b"lmgg"
 _QUANT = re.compile(
     r"(?:^|[-._])((?:UD-)?(?:I?Q\d(?:_[A-Z0-9]+)*|TQ\d_\d|BF16|F16|FP16|F32|MXFP4(?:_MOE)?|NVFP4))(?=$|[-._])", re.I
 )
+# how llama.cpp's gguf-split names parts
+_LATER = re.compile(r"-(\d{5})-of-\d{5}\.gguf$")
 # what stands for a kind in transformers' names of architectures
 _KINDS = (
     ("whisper", "transcription"),
@@ -95,6 +97,12 @@ def looks_like(path: Path) -> bool:
     return path.suffix == ".bin" and _begins(path, len(_GGML)) == _GGML
 
 
+def is_later_part(path: Path) -> bool:
+    """Return whether a file is a part of a split model, and not the first, which stands for it."""
+    found = _LATER.search(path.name)
+    return found is not None and found[1] != "00001"
+
+
 def is_model_directory(path: Path) -> bool:
     """Return whether a directory holds a model as transformers and MLX write them."""
     return (path / "config.json").is_file() and any(path.glob("*.safetensors"))
@@ -118,6 +126,11 @@ def pick(available: Sequence[Engine], format: str, kind: str, wish: str, preferr
     fitting.sort(key=lambda engine: engine.kind != preferred)
     ready = (engine for engine in fitting if (found := engine.find()) is not None and not found.problem)
     return next(ready, fitting[-1] if fitting else None)
+
+
+def recognised_stem(path: Path) -> str:
+    """Return the name a model's file or directory has, without its ending and part number."""
+    return path.name if path.is_dir() else model_stem(path)
 
 
 def format_of(path: Path) -> str:

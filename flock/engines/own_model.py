@@ -18,7 +18,8 @@ class OwnModel:
 
     `source` is contract.models.Model.source; `engine` the kind of engine it was added for, "" for any that can;
     `config` what was set for it; `projector` its image half. `files` are what flock fetched for it, `sha256` their
-    checksums by path. `peak_bytes` is the most memory it was seen to take with the settings whose mark is `peak_of`.
+    checksums by path; `pulled`: an Ollama has it since flock asked for it. `peak_bytes` is the most memory it was seen
+    to take with the settings whose mark is `peak_of`.
     """
 
     id: str
@@ -41,3 +42,4 @@ class OwnModel:
     peak_bytes: int | None = None
     peak_of: str = ""
     last_used_at: float | None = None
+    pulled: bool = False

@@ -65,6 +65,7 @@ def restored(entry: ModelEntry, kind: str = "") -> OwnModel:
         quant=told["quant"],
         license=told["license"],
         note=told["note"],
+        pulled=facts.get("pulled") is True,
     )
 
 
@@ -73,6 +74,8 @@ def kept(model: OwnModel, *, loaded: bool) -> ModelEntry:
     facts: dict[str, object] = {name: value for name in _TEXTS if (value := getattr(model, name))}
     if model.projector is not None:
         facts["projector"] = str(model.projector)
+    if model.pulled:
+        facts["pulled"] = True
     if model.sha256:
         facts["sha256"] = dict(model.sha256)
     return ModelEntry(
