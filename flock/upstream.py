@@ -130,6 +130,8 @@ class Waiting:
 
     `key` is what fairness goes by; `progress` hears what the wait is for; `position` counts from 1 among those who wait
     for the same model, 0 while it does not wait; `eta` is in seconds, None when unknown; `since` monotonic seconds.
+    `first_position` and `first_eta` are those of its arrival; `load_at` is when the load began that it waited for
+    (monotonic seconds), 0.0 for none.
     """
 
     request_id: str
@@ -139,3 +141,6 @@ class Waiting:
     eta: float | None = None
     since: float = 0.0
     why: str = ""
+    first_position: int = 0
+    first_eta: float | None = None
+    load_at: float = 0.0

@@ -69,6 +69,7 @@ def pack(record: "Record") -> bytes:
             record.lost,
             record.vendor,
             record.cost_usd,
+            record.turn and record.turn - start,
         )
     )
 
@@ -78,7 +79,7 @@ FIELDS = (
     *("id", "at", "user", "key_id", "endpoint", "requested", "model", "stream", "outcome", "status", "error", "plan"),
     *("edits", "upstream", "engine", "ranked", "tries", "chosen", "loaded", "sent", "first", "ended", "last"),
     *("tokens_in", "cached", "tokens_out", "prefill_ms", "decode_ms", "estimated", "bytes_in", "bytes_out", "notes"),
-    *("stage", "lost", "vendor", "cost_usd"),
+    *("stage", "lost", "vendor", "cost_usd", "turn"),
 )
 
 
@@ -137,9 +138,12 @@ def _moments(kept: dict[str, Any]) -> list[Moment]:
     """Return the waterfall: each stretch ends where the next begins, only those that happened."""
     chosen, loaded, sent = kept["chosen"], kept["loaded"], kept["sent"]
     end = kept["ended"] or kept["last"]
-    found: list[Moment] = [("queue", 0.0, chosen or end, "read, authenticated, routed")]
+    # one that waited for its turn stood in the queue until its load began or it was let in
+    turn = max(chosen, min(kept.get("turn") or 0.0, loaded or end)) if chosen else 0.0
+    waited = ", waited for its turn" if turn > chosen else ""
+    found: list[Moment] = [("queue", 0.0, turn or end, f"read, authenticated, routed{waited}")]
     if chosen:
-        found.append(("load", chosen, loaded or end, "engine start, when it was not ready"))
+        found.append(("load", turn, loaded or end, "engine start, when it was not ready"))
     if loaded:
         found.append(("translation", loaded, sent or end, kept["plan"] or "none"))
     return found + _generation(kept, sent, end) if sent else found

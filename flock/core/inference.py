@@ -7,7 +7,6 @@ upstream may still be tried. Knows no HTTP server: the door moves the bytes of t
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from flock.clock import Clock
@@ -17,6 +16,7 @@ from flock.core.counting import Count
 from flock.core.dispatch import Dispatch
 from flock.core.drift import Drifts, Turn, turn_of
 from flock.core.egress import Egress, Post, unreachable
+from flock.core.flights import Flights, Places
 from flock.core.ids import REQUESTS_KEPT
 from flock.core.kinds import kind_of, of_kind
 from flock.core.metrics import Metrics
@@ -36,6 +36,7 @@ from flock.errors import (
     EngineUnreachable,
     FlockError,
     ModelNotFound,
+    ModelNotLoaded,
     Unsupported,
     VendorKeyMissing,
 )
@@ -49,26 +50,8 @@ from flock.upstream import Placement, Upstream
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[str], None]
 # refusals that another upstream may not share: it may have room, the feature, or a larger window
-_ELSEWHERE = (EngineBusy, Unsupported, ContextTooLong)
-
-
-class Places(Protocol):
-    """Where models live; flock.engines.registry.Registry is the real one."""
-
-    @property
-    def table(self) -> Mapping[str, tuple[Placement, ...]]:
-        """Model id → placements; replaced as a whole on every change."""
-        ...
-
-    async def ensure(self, placement: Placement, progress: Progress | None) -> Upstream:
-        """Start an engine of ours, once for all who wait."""
-        ...
-
-    def report_dead(self, upstream_name: str, why: str) -> None:
-        """Hear that an upstream refused a connection or dropped one."""
-        ...
+_ELSEWHERE = (EngineBusy, Unsupported, ContextTooLong, ModelNotLoaded)
 
 
 class Paid(Protocol):
@@ -111,12 +94,14 @@ class Inference:
         self.health = Health(clock)
         self._dispatch = Dispatch(pools, self.health)
         self._egress = Egress(post, self.health, clock) if post is not None else None
-        self._pace = Pace()
+        self.pace = Pace()
         self.planning = Planning(manners or Manners(), clock)
         self.names = names or Names()
         self.drifts = Drifts()
-        self.running: dict[str, Record] = {}
-        self.in_flight: dict[str, int] = {}
+        self._flights = Flights(places, clock)
+        self.running = self._flights.running
+        self.in_flight = self._flights.counts
+        self.heard = self._flights.heard
         self.total = 0
         self.recent: deque[str] = deque(maxlen=REQUESTS_KEPT)
         self.draining = False
@@ -142,11 +127,11 @@ class Inference:
             tried = record.tries[-1]
             tried.ended = record.ended
             if tried.status:
-                self._leave(record.upstream)
+                self._flights.leave(record.upstream, record.ended - record.sent, abandoned=record.outcome != "ok")
         usage = record.usage or NO_USAGE
         prefill = usage.prefill_ms / 1000 if usage.prefill_ms else record.first - record.sent if record.stream else 0.0
         self.drifts.settled(record.id, usage.input, usage.cached or None, prefill)
-        self._pace.settled(record)
+        self.pace.settled(record)
         self.recent.append(record.id)
         self._metrics.settled(record)
         self._ledger.put(record)
@@ -185,7 +170,7 @@ class Inference:
                 details=error.details,
             ) from None
 
-    async def open(self, record: Record, ask: Ask, progress: Progress | None = None) -> Answer:
+    async def open(self, record: Record, ask: Ask) -> Answer:
         """Bring a request to its commit point, over as many upstreams as it takes.
 
         Raises the first upstream's error (EngineUnreachable, EngineFailed, UpstreamError, Unsupported), ModelNotFound,
@@ -198,18 +183,18 @@ class Inference:
         if named.alias:
             record.notes.append(f"alias {named.alias}: {ask.model} → {record.model}")
         named = of_kind(record.endpoint, named, self._places.table)
-        answered = self.planning.noop(record, ask) or await self._loaded(record, ask, named, progress)
+        answered = self.planning.noop(record, ask) or await self._loaded(record, ask, named)
         if answered is not None:
             return answered
         before = await self.planning.before(ask, named)
         ranked = record.ranked = choose(
-            named.placements, self.in_flight, self.health.suspect, self._pace.order(wished.sort or named.sort)
+            named.placements, self.in_flight, self.health.suspect, self.pace.order(wished.sort or named.sort)
         )
         record.chosen = self._clock.monotonic()
         failure: FlockError | None = None
         for choice in ranked:
             try:
-                return await self._serve(record, ask, choice.placement, before, progress)
+                return await self._serve(record, ask, choice.placement, before)
             except FlockError as error:
                 if error.status < 500 and not isinstance(error, _ELSEWHERE):
                     raise
@@ -217,7 +202,7 @@ class Inference:
         assert failure is not None
         raise failure
 
-    async def _loaded(self, record: Record, ask: Ask, named: Named, progress: Progress | None) -> Answer | None:
+    async def _loaded(self, record: Record, ask: Ask, named: Named) -> Answer | None:
         """Return the answer to Ollama's clients that only want a model loaded, None for every other request.
 
         An Ollama loads it itself. Raises Unsupported for one that is to leave: flock decides that.
@@ -230,7 +215,7 @@ class Inference:
             raise Unsupported("flock itself decides when a model leaves memory", hint="leave out keep_alive: 0")
         record.plan, record.engine, record.upstream = "answered", place.engine, place.name
         if place.own:
-            await self._places.ensure(place, progress)
+            self._flights.leave((await self._flights.seat(record, place)).name, 0.0)
         return Answer(None, loading.write_loaded(ask, unload=False, created=int(record.at)))
 
     async def count(self, ask: Ask, key: Key = ANYONE) -> Count:
@@ -239,27 +224,26 @@ class Inference:
         ranked = choose(named.placements, self.in_flight, self.health.suspect)
         return await self.planning.count(ask, named, ranked[0].placement)
 
-    async def _serve(
-        self, record: Record, ask: Ask, placement: Placement, before: Changes, progress: Progress | None
-    ) -> Answer:
-        """Try one placement; an engine of ours that died while idle is started again once."""
-        upstream = placement.upstream
-        if upstream is None:
-            upstream = await self._places.ensure(placement, progress)
-            placement = self._now(placement)
+    async def _serve(self, record: Record, ask: Ask, placement: Placement, before: Changes) -> Answer:
+        """Try one placement; an engine of ours that died, idle or under this request, is started again once."""
+        upstream = await self._flights.seat(record, placement)
         try:
-            return await self._attempt(record, ask, placement, upstream, before)
+            return await self._attempt(record, ask, self._now(placement, upstream), upstream, before)
         except EngineUnreachable as error:
             if placement.vendor:
                 raise
             self._places.report_dead(upstream.name, error.sentence)
-            if not placement.own or not error.details.get("refused"):
+            if not placement.own:
                 raise
-            upstream = await self._places.ensure(placement, progress)
-            return await self._attempt(record, ask, self._now(placement), upstream, before)
+            # nothing of an answer has gone out yet, so it may be asked for again
+        log.info("request %s: %s ended under it; once more", record.id, upstream.name)
+        upstream = await self._flights.seat(record, placement)
+        return await self._attempt(record, ask, self._now(placement, upstream), upstream, before)
 
-    def _now(self, placement: Placement) -> Placement:
+    def _now(self, placement: Placement, upstream: Upstream) -> Placement:
         """Return a placement as it is by now: an engine that has just started knows its window."""
+        if placement.upstream is upstream:
+            return placement
         places = self._places.table.get(placement.model, ())
         return next((place for place in places if place.name == placement.name), placement)
 
@@ -268,13 +252,16 @@ class Inference:
     ) -> Answer:
         monotonic = self._clock.monotonic
         record.loaded = record.last = monotonic()
-        made = self.planning.plan(ask, placement, upstream, before)
+        try:
+            made = self.planning.plan(ask, placement, upstream, before)
+        except BaseException:
+            self._flights.leave(upstream.name, 0.0)
+            raise
         record.plan, record.edits, record.lost = made.kind, made.edits, made.lost
         record.upstream, record.engine, record.vendor = upstream.name, upstream.engine, placement.vendor
         record.price = placement.price
         tried = Try(upstream.name, monotonic())
         record.tries.append(tried)
-        self.in_flight[upstream.name] = self.in_flight.get(upstream.name, 0) + 1
         record.sent = tried.started
         exchange: Exchange | None = None
         try:
@@ -285,8 +272,9 @@ class Inference:
         except BaseException as error:
             if exchange is not None:
                 exchange.release()
-            self._leave(upstream.name)
             tried.ended = monotonic()
+            left = isinstance(error, asyncio.CancelledError)
+            self._flights.leave(upstream.name, tried.ended - tried.started, abandoned=left)
             tried.error = error.sentence if isinstance(error, FlockError) else _why(error)
             if isinstance(error, OSError):
                 broken = unreachable(upstream, error) if upstream.channel is not None else None
@@ -310,9 +298,6 @@ class Inference:
         if made.task is not None or record.vendor:
             return None
         return turn_of(ask, record.id, record.key.id, record.at, made.dialect, made.sent)
-
-    def _leave(self, upstream: str) -> None:
-        self.in_flight[upstream] = max(0, self.in_flight.get(upstream, 1) - 1)
 
 
 def _why(error: BaseException) -> str:

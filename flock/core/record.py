@@ -14,7 +14,7 @@ from flock.core import decision
 from flock.core.cost import cost_usd
 from flock.dialects.ir import NO_USAGE, Usage
 from flock.policy.keys import ANYONE, Key
-from flock.upstream import Price
+from flock.upstream import Price, Waiting
 
 if TYPE_CHECKING:
     from flock.errors import FlockError
@@ -80,9 +80,13 @@ class Record:
         "stream",
         "tick",
         "tries",
+        "turn",
         "upstream",
         "usage",
         "vendor",
+        "waited",
+        "waiting",
+        "words",
     )
 
     def __init__(self, endpoint: str, at: float, arrived: float) -> None:
@@ -91,6 +95,9 @@ class Record:
         self.at = at
         self.arrived = self.last = arrived
         self.chosen = self.loaded = self.sent = self.first = self.ended = 0.0
+        # its turn at an engine of ours: when the load began for it, or it was let in; and the seconds it waited in all
+        self.turn = self.waited = 0.0
+        self.waiting: Waiting | None = None
         self.key: Key = ANYONE
         self.requested = self.model = self.upstream = self.engine = self.plan = self.error = self.vendor = ""
         self.price: Price | None = None
@@ -108,6 +115,12 @@ class Record:
         # set by the door while the request runs: ending it with an error the client can read, and looking after it
         self.interrupt: Callable[[FlockError], None] | None = None
         self.tick: Callable[[float], None] | None = None
+        # what the wait for an engine is for: the client is told where its dialect has room for that
+        self.words = ""
+
+    def hear(self, words: str) -> None:
+        """Hear what the wait for an engine is for."""
+        self.words = words
 
     @property
     def stage(self) -> str:
@@ -118,7 +131,7 @@ class Record:
             return "generating"
         if self.sent:
             return "prefilling"
-        return "loading" if self.chosen else "queued"
+        return "loading" if self.chosen and not (self.waiting and self.waiting.position > 0) else "queued"
 
     # -- what the store's writer asks for, when it commits a batch
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from flock.core.record import Record
-from flock.daemon.headers import SERVER, plain
+from flock.daemon.headers import SERVER, plain, queue_headers
 from flock.dialects.half import FaultHalf
 from flock.dialects.listing import shape_of
 from flock.dialects.table import SERVERS
@@ -51,6 +51,7 @@ def fault(error: FlockError, record: Record | None = None, server: FaultHalf = S
             headers["X-Flock-Path"] = record.plan
         if record.lost:
             headers["X-Flock-Lost"] = plain(", ".join(record.lost))
+        headers |= queue_headers(record)
     if error.status in (401, 403):
         # Claude Code and others retry a 401 with backoff for minutes unless told not to
         headers["x-should-retry"] = "false"

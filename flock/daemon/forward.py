@@ -58,7 +58,6 @@ class Reply:
         "_writer",
         "interrupted",
         "last_write",
-        "progress",
         "record",
     )
 
@@ -80,7 +79,6 @@ class Reply:
         self._full = False
         self._draining = False
         self._comment: asyncio.Task[None] | None = None
-        self.progress = ""
         self.record = record
         self.interrupted: FlockError | None = None
         self.last_write = record.arrived
@@ -191,7 +189,8 @@ class Reply:
     def _sign_of_life(self) -> bytes:
         """Return what keeps the client waiting; where that is a comment, it says what the wait is for."""
         keepalive = self._server.KEEPALIVE
-        return f": {self.progress}\n\n".encode() if self.progress and keepalive == KEEPALIVE else keepalive
+        words = self.record.words
+        return f": {words}\n\n".encode() if words and keepalive == KEEPALIVE else keepalive
 
     async def rest(self, body: bytes) -> web.StreamResponse:
         """End a stream that has begun with the frames of a whole answer."""

@@ -193,10 +193,7 @@ class Gateway:
         if request.headers.get(FLOCK_KEY):
             ask.credentials = {name: request.headers[name] for name in _KEY_HEADERS if name in request.headers}
 
-        def progress(words: str) -> None:
-            reply.progress = words
-
-        answer = await self._inference.open(record, ask, progress)
+        answer = await self._inference.open(record, ask)
         if answer.body is None:
             return await reply.stream(answer)
         if not reply.started:

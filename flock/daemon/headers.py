@@ -13,9 +13,10 @@ LOST_MAX = 1000
 
 def headers_of(record: Record) -> dict[str, str]:
     """Return flock's own response headers: request id, path taken, and where the time went so far."""
-    timing = f"queue;dur={(record.chosen - record.arrived) * 1000:.1f}" if record.chosen else "queue"
+    turn = max(record.chosen, min(record.turn, record.loaded)) if record.sent else record.chosen
+    timing = f"queue;dur={(turn - record.arrived) * 1000:.1f}" if record.chosen else "queue"
     if record.sent:
-        timing += f", load;dur={(record.loaded - record.chosen) * 1000:.1f}"
+        timing += f", load;dur={(record.loaded - turn) * 1000:.1f}"
     if record.first:
         timing += f", engine;dur={(record.first - record.sent) * 1000:.1f}"
     found = {"X-Flock-Request-Id": record.id, "Server-Timing": timing, "Server": SERVER}
@@ -27,6 +28,21 @@ def headers_of(record: Record) -> dict[str, str]:
         found["X-Flock-Model"] = plain(record.model)
     if record.lost:
         found["X-Flock-Lost"] = plain(", ".join(record.lost))
+    return found | queue_headers(record)
+
+
+def queue_headers(record: Record) -> dict[str, str]:
+    """Return where a request stood in the queue when it came and how long it was to take, and, where that is over, how
+    long it took; {} for one that did not wait. Seconds.
+    """
+    waiting = record.waiting
+    if waiting is None:
+        return {}
+    found = {"X-Flock-Queue-Position": str(max(1, waiting.first_position))}
+    if waiting.first_eta is not None:
+        found["X-Flock-Queue-ETA"] = f"{waiting.first_eta:.1f}"
+    if record.waited:
+        found["X-Flock-Queue-Seconds"] = f"{record.waited:.3f}"
     return found
 
 

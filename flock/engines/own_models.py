@@ -175,7 +175,7 @@ class OwnModels:
             return own.model
         if (lent := self.lent.get(id)) is not None:
             return lent
-        raise self._not_removable(id)
+        raise self.not_removable(id)
 
     async def configure(self, id: str, config: ModelConfig) -> Supervised:
         """Keep how a model is to be loaded from its next load on; return it. Raises what Registry.configure says."""
@@ -183,7 +183,7 @@ class OwnModels:
         if own is None:
             if id in self.lent:
                 raise Conflict(f"{id} is loaded by its Ollama, which has settings of its own", hint="flock engine ls")
-            raise self._not_removable(id)
+            raise self.not_removable(id)
         before = own.model
         changed = replace(before, config=config)
         if self.engine_for(changed).kind != own.engine.kind and own.state not in ("stopped", "failed"):
@@ -237,7 +237,8 @@ class OwnModels:
         names = (f"{id[:90]}-{number}" for number in range(2, 100))
         return next((name for name in names if name not in taken and not self._holder(name)), f"{id[:90]}-new")
 
-    def _not_removable(self, id: str) -> ModelNotFound | Conflict:
+    def not_removable(self, id: str) -> ModelNotFound | Conflict:
+        """Return why an id is none of an added model."""
         if id == facts.NAME:
             return Conflict(
                 f"{id} is built in; it steps aside once there is another model",

@@ -6,33 +6,40 @@ two things of one name. Called by core; made by the daemon.
 
 import asyncio
 import contextlib
-import functools
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import aiohttp
 
 from flock.clock import Clock
 from flock.contract.engines import Engine as EngineRow
-from flock.contract.models import Model, ModelConfig
-from flock.engines import engine_log, lent, rows
+from flock.contract.models import Model, ModelConfig, Residents
+from flock.contract.queue import Queue
+from flock.engines import borrowing, engine_log, lent, rows
 from flock.engines.adopted import parse_url
 from flock.engines.attached import Attached, Secrets, StoredEngines
 from flock.engines.children import Children, reap_orphans
 from flock.engines.embedded import Embedded
 from flock.engines.engine import Engine, EngineSettings
 from flock.engines.llamacpp import LlamaCpp
+from flock.engines.memory import Memory
 from flock.engines.own_model import OwnModel
 from flock.engines.own_models import OwnModels, StoredModels
 from flock.engines.ports import Ports
 from flock.engines.process import Limits
-from flock.engines.supervisor import Progress, Supervised, Surroundings
+from flock.engines.residence import Residence, Tell
+from flock.engines.supervisor import Supervised
+from flock.engines.surroundings import Surroundings, Ties, Traffic
 from flock.engines.watched import Pauses
 from flock.errors import Conflict, Draining, ModelNotFound, StorageFailed
+from flock.hardware.seen import Seen, look
 from flock.paths import Home
 from flock.profile import Profile
-from flock.upstream import Placement, Upstream
+from flock.smoke import facts
+from flock.upstream import Placement, Upstream, Waiting
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +49,20 @@ _HOUSEKEEPING_SECONDS = 10.0
 _MAY_CHAT = ("", "chat")
 
 
-def nothing() -> None:
-    """Do nothing: the default of `on_change`."""
+def nothing(*_told: object) -> None:
+    """Do nothing: the default of `on_change` and `on_event`."""
+
+
+def _never(_upstream: str) -> float:
+    return 0.0
 
 
 class Registry:
-    """The engines of one daemon. `on_change` is called in the loop after every change of what runs.
+    """The engines of one daemon. `on_change` is called in the loop after every change of what runs, `on_event` with
+    (kind, subject, data) of what the bus is to tell; `heard` gives when a byte came from an upstream last (monotonic).
 
-    `available` are the engines flock may start, in order of preference; the last one's absence is what is reported.
-    `secrets` keeps the keys of adopted engines.
+    `seen` looks at the machine, blocking. `available` are the engines flock may start, in order of preference; the last
+    one's absence is what is reported. `secrets` keeps the keys of adopted engines.
     """
 
     def __init__(
@@ -69,14 +81,28 @@ class Registry:
         ports: Ports | None = None,
         limits: Limits | None = None,
         pauses: Pauses | None = None,
+        seen: Callable[[], Seen] = look,
     ) -> None:
         self.table: Mapping[str, tuple[Placement, ...]] = MappingProxyType({})
         self.on_change: Callable[[], None] = nothing
+        self.on_event: Callable[[str, str, dict[str, Any]], None] = nothing
+        self.heard: Callable[[str], float] = _never
         self._home = home
+        self._clock = clock
+        self.memory = Memory(seen, settings)
+        self._residence = Residence(settings, self.memory, clock, self._rebuild)
+        ties = Ties(
+            traffic=self._traffic,
+            tell=lambda kind, subject, data: self.on_event(kind, subject, data),
+            find=lambda id: self._own.file_of(id),
+            in_memory=lambda: self.memory.seen.pool != "gpu",
+        )
         # one for all who spawn: a second list of children would overwrite the first
-        around = self.around = Surroundings(home, session, clock, Children(home), ports or Ports(), limits or Limits())
+        around = self.around = Surroundings(
+            home, session, clock, Children(home), ports or Ports(), limits or Limits(), settings, ties
+        )
         choice = tuple(available) or (LlamaCpp(), Embedded())
-        self._own = OwnModels(choice, settings.preferred, profiles, models, around, self._rebuild, self._holder)
+        self._own = OwnModels(choice, settings.preferred, profiles, models, around, self._changed, self._holder)
         self._attached = Attached(
             settings,
             profiles,
@@ -85,10 +111,12 @@ class Registry:
             session,
             clock,
             instance_id,
-            self._rebuild,
+            self._changed,
             pauses or Pauses(),
         )
         self._housekeeping: asyncio.Task[None] | None = None
+        self._loaded: list[str] = []
+        self._states: dict[str, str] = {}
         self._started = False
         self._closed = False
 
@@ -99,10 +127,11 @@ class Registry:
         """
         for sentence in await asyncio.to_thread(reap_orphans, self._home):
             log.warning("%s", sentence)
-        await self._own.load()
+        self._loaded = await self._own.load()
+        await self._residence.look()
         await self._attached.start()
         self._started = True
-        self._rebuild()
+        self._changed()
         self._housekeeping = asyncio.create_task(self._keep_house(), name="engine housekeeping")
 
     async def stop(self) -> None:
@@ -110,25 +139,56 @@ class Registry:
         self._closed = True
         if self._housekeeping is not None:
             self._housekeeping.cancel()
+        if self._started:
+            await self._remember()
+        await self._residence.close()
         ending = [own.stop() for own in self._own.all()]
         for outcome in await asyncio.gather(self._attached.stop(), *ending, return_exceptions=True):
             if isinstance(outcome, Exception):
                 log.error("an engine could not be ended: %s", outcome)
 
-    async def ensure(self, placement: Placement, progress: Progress | None = None) -> Upstream:
-        """Return the upstream of a placement once it is ready, starting our own engine when it does not run.
+    def drain(self) -> None:
+        """Load nothing any more: the daemon goes down once its requests have ended."""
+        self._residence.drain()
+
+    async def restore(self, default: str) -> None:
+        """Load the default model, where requests load models, and what was in memory when the last daemon ended: the
+        pinned ones first, then those used last, as far as they fit beside each other.
+        """
+        known = self._own.added
+        again = sorted((known[id] for id in self._loaded if id in known), key=lambda own: not own.model.pinned)
+        first = known.get(default) or (self._own.smoke if default == facts.NAME else None)
+        if first is not None and (self._residence.schedule.rules.jit or first in again):
+            again = [first, *(own for own in again if own is not first)]
+        await self._residence.restore(again)
+
+    # -- requests: core.inference.Places
+
+    def enter(self, placement: Placement) -> Upstream | None:
+        """Count a request in and return where it goes; None when it has to wait (`ensure`)."""
+        return self._residence.enter(placement.name) if placement.own else placement.upstream
+
+    async def ensure(self, placement: Placement, waiting: Waiting | None = None) -> Upstream:
+        """Return the upstream of a placement once it is this request's turn, loading a model of ours that is not in
+        memory; the request is counted in on return, and out by `leave`.
 
         Raises EngineFailed (with the engine's last lines), EngineUnreachable (with the command that starts it),
-        ModelNotFound when it was removed meanwhile, Draining when the daemon goes down.
+        NotEnoughMemory, ModelNotLoaded, EngineBusy (the queue is full), ModelNotFound when it was removed meanwhile,
+        Draining when the daemon goes down.
         """
         if self._closed:
             raise Draining("flock is going down and starts no engine")
         if (watched := self._attached.by_name.get(placement.name)) is not None:
             return await watched.ensure()
-        own = self._find_own(placement.name)
-        if own is None:
+        if self._find_own(placement.name) is None:
             raise ModelNotFound(f'model "{placement.model}" was removed', hint="flock model ls")
-        return await own.ensure(progress)
+        return await self._residence.ensure(placement.name, waiting or Waiting("", ""))
+
+    def leave(self, upstream_name: str, seconds: float = 0.0, *, abandoned: bool = False) -> None:
+        """Count a request out that took so long; `abandoned`: before its answer was complete."""
+        self._residence.leave(upstream_name, seconds)
+        if abandoned and (own := self._find_own(upstream_name)) is not None:
+            own.abandoned()
 
     def report_dead(self, upstream_name: str, why: str) -> None:
         """Hear that a connection to an upstream was refused; its state then becomes what it is."""
@@ -136,10 +196,11 @@ class Registry:
             watched.report_dead(why)
         elif (own := self._find_own(upstream_name)) is not None:
             own.report_dead(why)
+            self._residence.doubt(upstream_name)
 
     def models(self) -> list[Model]:
         """Return the models of the table and those being added, one row per id; none is marked as the default."""
-        listed = {own.model.id: rows.own_model(own) for own in self._listed()}
+        listed = {own.model.id: self._row(own) for own in self._listed()}
         for watched in sorted(self._attached.by_name.values(), key=lambda engine: engine.state != "ready"):
             for served in watched.models:
                 listed.setdefault(served.model, rows.adopted_model(watched, served))
@@ -175,6 +236,47 @@ class Registry:
             raise Conflict(f"{name} is flock's own engine, not an attached one", hint="flock model ls")
         return rows.adopted_engine(await self._attached.detach(name))
 
+    # -- memory
+
+    def residents(self) -> Residents:
+        """Return what is in memory of flock's own models, what it takes and what is free for others."""
+        schedule, here = self._residence.schedule, [self._row(own) for own in self._own.all()]
+        shown = tuple(row for row in here if row.state not in ("stopped", "failed", "crashloop", "queued"))
+        return Residents(schedule.budget, schedule.used, max(0, schedule.budget - schedule.used), shown)
+
+    def queue(self) -> Queue:
+        """Return who waits for which model; users are core's to name."""
+        return self._residence.queue()
+
+    async def load(
+        self, id: str, *, swap: bool = False, pin: bool = False, priority: int | None = None, report: Tell | None = None
+    ) -> Model:
+        """Load a model of ours now; with `swap` others leave for it, in its turn. Returns when it is ready.
+
+        Raises ModelNotFound, Conflict (with the sum where it does not fit; another's model), NotEnoughMemory,
+        EngineFailed with the engine's last lines, Draining.
+        """
+        own = self._loadable(id, "loads its models itself, with the first request for one", f"flock model info {id}")
+        await self._residence.load(own, swap=swap, pin=pin, priority=priority, tell=report)
+        return self._row(own)
+
+    async def unload(self, id: str) -> Model:
+        """Let a model leave memory once its requests have ended, unpinned; an adopted Ollama is asked to do it.
+
+        Raises ModelNotFound; Conflict for a model of an engine that flock does not touch.
+        """
+        own = self._loadable(id, "is not flock's: its process is never touched", "flock engine detach {}")
+        await self._residence.unload(own)
+        return self._row(own)
+
+    def _loadable(self, id: str, others: str, hint: str) -> Supervised:
+        own = self._own.added.get(id) or (self._own.smoke if id == facts.NAME else None)
+        if own is not None:
+            return own
+        if id not in self._own.lent and (place := next(iter(self.table.get(id, ())), None)) is not None:
+            raise Conflict(f"{id} is served by {place.engine}, which {others}", hint=hint.format(place.engine))
+        raise self._own.not_removable(id)
+
     def validate_file(self, path: str, name: str = "") -> str:
         """Check that a file can be added under a name, or the one that follows from its own; return the model's id.
 
@@ -199,12 +301,11 @@ class Registry:
         taken, InvalidRequest for what no engine could load, EngineFailed with the engine's last lines, StorageFailed.
         """
 
-        tell = None if report is None else functools.partial(report, None)
-
         async def first_load(own: Supervised) -> None:
-            await own.ensure(tell)
+            # it is new, so what was idle may go; what is in use or pinned stays
+            await self._residence.load(own, swap=True, tell=report)
 
-        return rows.own_model(await self._own.add(model, first_load if load else None))
+        return self._row(await self._own.add(model, first_load if load else None))
 
     def check_free(self, id: str, source: str) -> None:
         """Raise Conflict, with a name that is not taken, when something answers for an id already."""
@@ -213,6 +314,14 @@ class Registry:
     async def lend(self, model: OwnModel) -> Model:
         """Keep an id for a model that an Ollama serves. Raises Conflict for an id that is taken, StorageFailed."""
         return lent.row(await self._own.lend(model), self._attached.by_name.values())
+
+    async def pull(self, tag: str, report: Tell) -> bool:
+        """Let an Ollama have a model; return whether it had to pull it. Raises what Ollama.pull raises."""
+        return await borrowing.pull(self._attached.by_name.values(), self.around.session, tag, report)
+
+    async def delete_pulled(self, tag: str) -> None:
+        """Let an Ollama delete a model. Raises UpstreamError, EngineUnreachable."""
+        await borrowing.delete(self._attached.by_name.values(), self.around.session, tag)
 
     def added(self) -> list[OwnModel]:
         """Return the models that were added, those that an Ollama keeps too."""
@@ -227,11 +336,13 @@ class Registry:
         not added.
         """
         gone = await self._own.remove(model_id)
-        return rows.own_model(gone) if isinstance(gone, Supervised) else lent.row(gone, ())
+        return self._row(gone) if isinstance(gone, Supervised) else lent.row(gone, ())
 
     async def configure(self, model_id: str, config: ModelConfig) -> Model:
         """Keep how a model is to be loaded from its next load on. Raises ModelNotFound, Conflict, StorageFailed."""
-        return rows.own_model(await self._own.configure(model_id, config))
+        own = await self._own.configure(model_id, config)
+        self._residence.renew(own)
+        return self._row(own)
 
     def _find_own(self, name: str) -> Supervised | None:
         return next((own for own in self._own.all() if own.name == name), None)
@@ -252,12 +363,41 @@ class Registry:
                 return f"engine {watched.name}"
         return ""
 
+    def _row(self, own: Supervised) -> Model:
+        return rows.own_model(own, self._residence.schedule.residents.get(own.name))
+
+    def _traffic(self, upstream: str) -> Traffic:
+        resident = self._residence.schedule.residents.get(upstream)
+        return Traffic(resident.running if resident is not None else 0, self.heard(upstream))
+
+    def _changed(self) -> None:
+        """Hear that an engine of ours or an adopted one has changed."""
+        if not self._started:
+            return
+        owned = {own.name: own for own in self._own.all()}
+        for own in owned.values():
+            self._residence.know(own, guest=own is self._own.smoke)
+        self._residence.keep_only(owned)
+        self._residence.sync()
+        self._rebuild()
+
+    def _tell_models(self) -> None:
+        states = {row.id: row for row in (self._row(own) for own in self._own.all())}
+        for id, row in states.items():
+            if self._states.get(id) != row.state:
+                self._states[id] = row.state
+                self.on_event("model.state", id, {"state": row.state, "engine": row.engine, "error": row.error})
+        for id in [id for id in self._states if id not in states]:
+            del self._states[id]
+            self.on_event("model.state", id, {"state": "removed", "engine": "", "error": ""})
+
     def _rebuild(self) -> None:
         if not self._started:
             return
         table: dict[str, tuple[Placement, ...]] = {}
         own = [*self._own.added.values(), *([self._own.smoke] if self._smoke_listed() else [])]
-        placements = [rows.own_placement(engine) for engine in own]
+        residents = self._residence.schedule.residents
+        placements = [rows.own_placement(engine, residents.get(engine.name)) for engine in own]
         for watched in self._attached.by_name.values():
             placements += [rows.adopted_placement(watched, served) for served in watched.models]
         placements += lent.placements(self._own.lent.values(), self._attached.by_name.values())
@@ -266,17 +406,20 @@ class Registry:
             table[placement.model] = (*table.get(placement.model, ()), placement)
         if table != self.table:
             self.table = MappingProxyType(table)
+        self._tell_models()
         self.on_change()
 
+    async def _remember(self) -> None:
+        for own in self._own.all():
+            if (used := self._residence.touched(own.name)) is not None:
+                own.model = dataclasses.replace(own.model, last_used_at=used)
+        with contextlib.suppress(StorageFailed):  # a full disk; the next round writes it
+            await self._own.remember()
+
     async def _keep_house(self) -> None:
-        idle_before = False
         while True:
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
             await asyncio.to_thread(engine_log.trim, self._home)
-            with contextlib.suppress(StorageFailed):  # a full disk; the next round writes it
-                await self._own.remember()
-            # two rounds, so that answers under way when another model came are finished
-            idle = not self._smoke_listed() and self._own.smoke.state == "ready"
-            if idle and idle_before:
-                await self._own.smoke.stop()
-            idle_before = idle
+            await self._remember()
+            if not self._smoke_listed():
+                self._residence.release(self._own.smoke)

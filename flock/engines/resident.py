@@ -26,7 +26,7 @@ class Resident:
     `closing` is why it is on its way: "swap" for others who wait, "asked", "idle", "" when it is not. `since` is when
     it came into `state`, `used_at` when its last request ended, `turn_ended` when it last made way for others; all on
     the monotonic clock. `running` requests are in flight. `batch` is how many of those who waited when it was loaded
-    are not let in yet.
+    are not let in yet; `stale` says that it is to be loaded anew, another way, once it is idle.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Resident:
     used_at: float = 0.0
     turn_ended: float = float("-inf")
     batch: int = 0
+    stale: bool = False
     answer_seconds: float | None = None
     progress: float | None = None
     queue: Turns = field(default_factory=Turns)

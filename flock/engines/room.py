@@ -8,7 +8,7 @@ the turn of the model in memory ends at the earliest
 
     T0 + max(0, (lined_up_i + bound - T0 - i * OUT - L_1 - … - L_(i-1)) / i)        for i = 1 … k,
 
-T0 being when the turn began that others wait for (its load, or the first one's coming), L_j the load of the j-th and OUT
+T0 being when the turn began that others wait for (its load, or the coming of the first), L_j the load of the j-th, OUT
 what it takes to end an engine: the time that is left is shared among the turns that come before the i-th. A turn never
 ends before those who waited for its load have been let in, or have had as long as the load took: else a load longer
 than the bound would serve a handful of requests. A request waits therefore at most

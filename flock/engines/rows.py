@@ -5,6 +5,7 @@ from flock.contract.engines import Engine
 from flock.contract.models import Model
 from flock.engines.adopted import Served
 from flock.engines.gguf_header import file_size
+from flock.engines.resident import Resident
 from flock.engines.supervisor import Supervised
 from flock.engines.watched import Watched
 from flock.upstream import Placement
@@ -43,11 +44,12 @@ def adopted_engine(engine: Watched) -> Engine:
     )
 
 
-def own_model(own: Supervised) -> Model:
+def own_model(own: Supervised, resident: Resident | None = None) -> Model:
     """Return the row of a model flock serves itself; which one is the default is core's to say."""
+    model = own.model
     return Model(
         id=own.model.id,
-        state=own.state,
+        state=_state(own, resident),
         engine=own.name,
         source=own.model.source,
         context=own.context,
@@ -56,6 +58,18 @@ def own_model(own: Supervised) -> Model:
         kind=own.kind,
         note=own.model.note,
         error=_error(own),
+        slots=own.slots,
+        quant=model.quant,
+        license=model.license,
+        pinned=model.pinned,
+        priority=model.priority,
+        memory_bytes=own.need_bytes,
+        measured=own.measured,
+        progress=own.progress if own.state == "starting" else None,
+        running=resident.running if resident is not None else 0,
+        queued=len(resident.queue) if resident is not None else 0,
+        last_used_at=rfc3339(model.last_used_at) if model.last_used_at else None,
+        config=None if own.model.source == "built-in" else model.config,
     )
 
 
@@ -75,9 +89,21 @@ def adopted_model(engine: Watched, served: Served) -> Model:
     )
 
 
-def own_placement(own: Supervised) -> Placement:
-    """Return where a model of ours is served."""
-    return Placement(own.model.id, own.name, own.name, True, own.state, own.upstream, own.context, kind=own.kind)
+def own_placement(own: Supervised, resident: Resident | None = None) -> Placement:
+    """Return where a model of ours is served; without its upstream while it lets nobody in."""
+    upstream = own.upstream if resident is not None and resident.open else None
+    state = _state(own, resident)
+    return Placement(own.model.id, own.name, own.name, True, state, upstream, own.context, kind=own.kind)
+
+
+def _state(own: Supervised, resident: Resident | None) -> str:
+    """Return the state of a model: its engine's, unless requests wait for it or it makes way for others."""
+    state = own.state
+    if resident is None:
+        return state
+    if state in ("ready", "busy") and resident.closing:
+        return "stopping"
+    return "queued" if state == "stopped" and resident.queue.any else state
 
 
 def adopted_placement(engine: Watched, served: Served) -> Placement:

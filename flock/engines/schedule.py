@@ -183,11 +183,26 @@ class Schedule:
     def failed(self, name: str, error: FlockError, now: float) -> list[Act]:
         """Hear that a model cannot be loaded: everybody who waits for it is told why, once."""
         resident = self.residents.get(name)
-        if resident is None:
+        if resident is None or resident.state == LEAVING:
             return []
         self._move(resident, OUT, now)
         resident.closing = ""
         self._refuse(resident, error)
+        return self._settle(now)
+
+    def doubt(self, name: str) -> list[Act]:
+        """Let nobody in to a model whose engine may have died, until `trust` or `gone`."""
+        resident = self.residents.get(name)
+        if resident is None or not resident.open:
+            return []
+        resident.open = False
+        return [Gate(resident)]
+
+    def trust(self, name: str, now: float) -> list[Act]:
+        """Let requests in again to a model whose engine has not died."""
+        resident = self.residents.get(name)
+        if resident is not None and resident.state == IN and not (resident.open or resident.closing):
+            self._open(resident)
         return self._settle(now)
 
     def gone(self, name: str, now: float) -> list[Act]:
@@ -211,6 +226,14 @@ class Schedule:
             self._close(resident, "asked", now)
         return self._settle(now)
 
+    def renew(self, name: str, now: float) -> list[Act]:
+        """Let a model leave as soon as nobody uses it, since it is to be loaded another way; one that was loaded on
+        purpose, or is pinned, is loaded again at once.
+        """
+        resident = self.residents[name]
+        resident.stale = resident.state in (IN, LOADING)
+        return self._settle(now)
+
     def shut(self, now: float, *, at_once: bool = False) -> list[Act]:
         """Load nothing any more: the daemon goes down. Who waits for a model that is in memory may still be let in,
         unless it is to end `at_once`; everybody else is sent away.
@@ -231,6 +254,11 @@ class Schedule:
             return ""
         return the_sum(resident, self.free - ahead, list(self.residents.values()), now)
 
+    def impossible(self, name: str, now: float) -> FlockError | None:
+        """Return why a model could not be loaded as things are, whoever left for it; None when it could."""
+        resident = self.residents[name]
+        return self._impossible(resident, self.holds(resident), self.free, now)
+
     def line(self) -> list[Resident]:
         """Return the models that are to be loaded for those who wait, the next first."""
         return self._line()
@@ -246,7 +274,7 @@ class Schedule:
         seconds = 0.0
         if resident.state == LOADING:
             seconds = resident.load_left(now)
-        elif not resident.open:
+        elif resident.state != IN or resident.closing:
             line = self._line()
             ahead = line[: line.index(resident)] if resident in line else line
             blocked = max(0.0, self._room_at - now) if self._room_at < _NEVER else 0.0
@@ -283,7 +311,7 @@ class Schedule:
             self._acts.append(Admit(ticket))
 
     def _line(self) -> list[Resident]:
-        waited = [r for r in self.residents.values() if r.queue.any and not r.open and r.state != LOADING]
+        waited = [r for r in self.residents.values() if r.queue.any and (r.state in (OUT, LEAVING) or r.closing)]
         return sorted(waited, key=lambda r: (r.lined_up, r.name))
 
     def _swap(self, now: float) -> None:
@@ -351,12 +379,20 @@ class Schedule:
                 self._let_in(resident)
 
     def _send_away(self, resident: Resident, now: float) -> None:
+        if resident.state == LOADING and resident.closing == "asked":
+            self._unload(resident, now)
         if resident.state != IN:
             return
         if resident.closing:
             if resident.running == 0:
-                self._acts.append(Unload(resident, resident.closing))
-                resident.state, resident.since = LEAVING, now
+                self._unload(resident, now)
+            return
+        if resident.stale and resident.idle:
+            again, resident.stale = resident.wanted or resident.pinned, False
+            if again:
+                resident.queue.add(Ticket(resident.name, "", now, load=True))
+            self._close(resident, "asked", now)
+            self._send_away(resident, now)
             return
         if resident.pinned or not self.rules.jit or not resident.idle_seconds:
             return
@@ -375,6 +411,10 @@ class Schedule:
             resident.open = False
             self._acts.append(Gate(resident))
         resident.state, resident.since, resident.progress = state, now, None
+
+    def _unload(self, resident: Resident, now: float) -> None:
+        self._acts.append(Unload(resident, resident.closing))
+        self._move(resident, LEAVING, now)
 
     def _open(self, resident: Resident) -> None:
         resident.open = True

@@ -156,6 +156,14 @@ class Supervised(Weighed):
             self.failure = None
         self._on_change()
 
+    async def barred(self) -> EngineFailed | None:
+        """Return why a start would fail at once, None when one would be tried: nobody has to leave memory for it."""
+        if self.upstream is not None or self._starting is not None or self.failure is None:
+            return None
+        if self._is_lost and await asyncio.to_thread(damage.fingerprint, self.model) != self._tried:
+            return None
+        return faults.copy(self.failure) if self._is_lost or self._backoff.remaining() else None
+
     def adopt(self, taken: Taken, token: str, spec: LaunchSpec) -> asyncio.Task[Upstream | EngineFailed]:
         """Go on with a process that an earlier daemon started with this spec; return the task that makes sure of it."""
         assert self._starting is None
@@ -169,6 +177,11 @@ class Supervised(Weighed):
         """
         if self.upstream is not None and self._checking is None:
             self._checking = asyncio.create_task(self._check(why), name=f"check of {self.name}")
+
+    async def checked(self) -> None:
+        """Return when it is no longer in doubt whether it still runs."""
+        while (checking := self._checking) is not None:
+            await asyncio.wait([checking])
 
     def abandoned(self) -> None:
         """Hear that a request was given up: an engine that cannot cancel is busy until it answers a question."""

@@ -9,7 +9,17 @@ from collections.abc import Callable, Mapping
 
 from flock.upstream import Placement
 
-_CLASSES = {"ready": 0, "starting": 1, "stopping": 2, "stopped": 2, "failed": 3, "unreachable": 4}
+_CLASSES = {
+    "ready": 0,
+    "busy": 1,
+    "starting": 1,
+    "queued": 2,
+    "stopping": 2,
+    "stopped": 2,
+    "failed": 3,
+    "crashloop": 3,
+    "unreachable": 4,
+}
 
 
 class Ranked:

@@ -41,13 +41,16 @@ Open = Callable[..., Any]
 
 async def chat(session: aiohttp.ClientSession, registry: Registry, model: str) -> str:
     placement = registry.table[model][0]
-    upstream = placement.upstream or await registry.ensure(placement)
+    upstream = registry.enter(placement) or await registry.ensure(placement)
     headers = {"Authorization": f"Bearer {upstream.key}"}
     body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 100}
     patience = aiohttp.ClientTimeout(total=PATIENCE)  # the session's own limit is one for probes
     url = f"{upstream.url}/v1/chat/completions"
-    async with session.post(url, json=body, headers=headers, timeout=patience) as answer:
-        return (await answer.json())["choices"][0]["message"]["content"]
+    try:
+        async with session.post(url, json=body, headers=headers, timeout=patience) as answer:
+            return (await answer.json())["choices"][0]["message"]["content"]
+    finally:
+        registry.leave(upstream.name)
 
 
 async def test_smoke_model_answers_while_there_is_nothing_else(
