@@ -12,7 +12,7 @@ from pathlib import Path
 import flock
 from flock.engines.canaries import words_canary
 from flock.engines.engine import Canary, Found, LaunchSpec
-from flock.engines.llamacpp import progress_of
+from flock.engines.llamacpp import ALL_LAYERS, progress_of
 
 # run by its path: the child needs nothing of flock, so flock need not be importable where it runs
 CHILD = Path(__file__).with_name("embedded_child.py")
@@ -59,6 +59,9 @@ class Embedded:
             "cache-mib": spec.cache_mib,
             "kind": spec.kind,
             "pooling": spec.pooling,
+            "kv-type": spec.kv_type,
+            "flash": spec.flash,
+            "gpu-layers": ALL_LAYERS if spec.gpu_layers is None else spec.gpu_layers,
         }
         return [sys.executable, "-P", str(CHILD), *(f"--{k}={v}" for k, v in options.items())]
 

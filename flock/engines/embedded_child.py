@@ -75,12 +75,20 @@ def _parameters(xllamacpp: Any, options: dict[str, str], key: str) -> Any:
     parameters.endpoint_slots = parameters.endpoint_metrics = parameters.endpoint_props = True
     parameters.ui = False
     parameters.offline = True
+    if sys.platform != "darwin":  # see READ_WHOLE in llamacpp.py
+        parameters.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
     if threads := int(options["threads"]):
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
     if batch := int(options["batch"]):
         parameters.n_batch = batch
     if micro_batch := int(options["micro-batch"]):
         parameters.n_ubatch = micro_batch
+    if kv_type := options["kv-type"]:
+        kind = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{kv_type.upper()}")
+        parameters.cache_type_k = parameters.cache_type_v = kind
+    if flash := {"on": "ENABLED", "off": "DISABLED"}.get(options["flash"]):
+        parameters.flash_attn_type = getattr(xllamacpp.llama_flash_attn_type, f"LLAMA_FLASH_ATTN_TYPE_{flash}")
+    parameters.n_gpu_layers = int(options["gpu-layers"])
     # what --embedding, --reranking and --pooling of llama-server set
     parameters.embedding = options["kind"] in ("embedding", "rerank")
     if pooling := "rank" if options["kind"] == "rerank" else options["pooling"]:
