@@ -10,6 +10,7 @@ from flock.clock import rfc3339
 from flock.contract.models import Model
 from flock.engines import rows
 from flock.engines.adopted import Served
+from flock.engines.ollama import whole_tag
 from flock.engines.own_model import OwnModel
 from flock.engines.watched import Watched
 from flock.upstream import Placement
@@ -19,8 +20,7 @@ SCHEME = "ollama:"
 
 def tag_of(model: OwnModel) -> str:
     """Return the tag a model has over there, as an Ollama lists it: with ":latest" where it names none."""
-    tag = model.source.removeprefix(SCHEME)
-    return tag if ":" in tag.rpartition("/")[2] else f"{tag}:latest"
+    return whole_tag(model.source.removeprefix(SCHEME))
 
 
 def found(model: OwnModel, engines: Iterable[Watched]) -> tuple[Watched, Served] | None:

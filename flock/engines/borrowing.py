@@ -1,0 +1,53 @@
+"""Models that an Ollama is to have: pulled by it when flock is asked to add one, deleted by it when flock had it pull.
+
+Owns which of the watched Ollamas is asked, the one that answers first. Refuses to start one. Called by registry.py.
+"""
+
+from collections.abc import Iterable
+
+import aiohttp
+
+from flock.engines.adopted import Asker
+from flock.engines.ollama import Ollama, Report, whole_tag
+from flock.engines.watched import Watched
+from flock.errors import EngineUnreachable
+
+
+def answering(engines: Iterable[Watched]) -> Watched:
+    """Return the Ollama to ask. Raises EngineUnreachable with the command that starts one."""
+    ollamas = [engine for engine in engines if engine.kind == "ollama"]
+    ready = next((engine for engine in ollamas if engine.state == "ready"), None)
+    if ready is not None:
+        return ready
+    if ollamas:
+        away = ollamas[0]
+        raise EngineUnreachable(
+            f"the Ollama at {away.adoption.address.url} does not answer: {away.error}", hint="ollama serve"
+        )
+    raise EngineUnreachable("flock knows no Ollama that runs", hint="ollama serve")
+
+
+async def pull(engines: Iterable[Watched], session: aiohttp.ClientSession, tag: str, report: Report) -> bool:
+    """Let an Ollama have a model; return whether it had to pull it.
+
+    When this returns its tag is in the routing table. Raises what Ollama.pull raises.
+    """
+    engine = answering(engines)
+    ollama, whole = _ollama(engine, session), whole_tag(tag)
+    has_it = await ollama.has(whole)
+    if not has_it:
+        await ollama.pull(whole, report)
+    if not any(served.model == whole for served in engine.models):
+        await engine.refresh()
+    return not has_it
+
+
+async def delete(engines: Iterable[Watched], session: aiohttp.ClientSession, tag: str) -> None:
+    """Let an Ollama delete a model. Raises UpstreamError, EngineUnreachable."""
+    engine = answering(engines)
+    await _ollama(engine, session).delete(whole_tag(tag))
+    await engine.refresh()
+
+
+def _ollama(engine: Watched, session: aiohttp.ClientSession) -> Ollama:
+    return Ollama(Asker(session, engine.adoption.address, engine.upstream.key))
