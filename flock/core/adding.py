@@ -16,7 +16,7 @@ from flock.contract.models import AddModel, Finding, ModelConfig
 from flock.core import additions, origins, validating
 from flock.core.additions import Addition, Disk
 from flock.core.context import Actor, Context
-from flock.core.here import Here, here
+from flock.core.fitting import Here, here
 from flock.core.jobs import Report
 from flock.core.operations import handles
 from flock.engines import model_ids

@@ -11,7 +11,7 @@ from pathlib import Path
 from flock.contract.hub import HubFile
 from flock.contract.models import AddModel
 from flock.contract.plans import AddPlan, PlannedFile
-from flock.core.here import Here
+from flock.core.fitting import Here
 from flock.core.origins import Origin
 from flock.errors import Conflict, EngineFailed, NotEnoughMemory, StorageFailed, Unsupported
 from flock.models.choose import Choice, Wish, choose

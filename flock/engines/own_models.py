@@ -51,7 +51,7 @@ class OwnModels:
         on_change: Callable[[], None],
         holder: Callable[[str], str],
     ) -> None:
-        self._available = available
+        self.available = available
         self._preferred = preferred
         self._profiles = profiles
         self._stored = stored
@@ -225,7 +225,7 @@ class OwnModels:
         format, wish = format_of(model.path), model.config.engine
         # an engine that was set must do; the one it was added for is only the first that is tried
         for wanted in (wish,) if wish else (model.engine, ""):
-            found = pick(self._available, format, model.kind, wanted, self._preferred)
+            found = pick(self.available, format, model.kind, wanted, self._preferred)
             if found is not None:
                 return found
         what = f"{format or 'this format'}{f', {model.kind}' if model.kind else ''}"
@@ -256,6 +256,6 @@ class OwnModels:
             engine = self.engine_for(model)
         except InvalidRequest:
             # a stored model whose engine is gone: it stays, and its start says what is missing
-            engine = self._available[-1]
+            engine = self.available[-1]
         profile = self._profiles.get(engine.kind) or self._profiles["openai"]
         return Supervised(model, engine, profile, self._around, self._on_change)

@@ -1,0 +1,50 @@
+"""What decides here which models fit: the hardware, what models may take in all, and the engines.
+
+Owns the joining of the three, looked at anew each time it is asked for: memory and engines come and go. Called by
+core/catalog.py, core/adding.py and whatever else says what fits.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from flock.core.context import Context
+from flock.engines.engine import Engine, Found
+from flock.hardware.seen import Seen
+from flock.models.choose import EngineHere
+
+# An Ollama is adopted, never started for one model, so it is no Engine of ours; these are its facts all the same.
+_OLLAMA_FORMATS, _OLLAMA_KINDS = frozenset({"ollama"}), frozenset({"", "chat", "embedding"})
+_OLLAMA_HINT = "ollama serve"
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """A machine as models see it: what they may take in all, in bytes, and the engines that are here or could be.
+
+    `preferred` is the kind of engine the settings prefer, "" for none.
+    """
+
+    seen: Seen
+    budget_bytes: int
+    engines: tuple[EngineHere, ...]
+    preferred: str = ""
+
+
+async def here(context: Context) -> Here:
+    """Look at this machine and its engines, in a thread: the drivers' libraries and the search path block."""
+    registry = context.registry
+    found = await asyncio.to_thread(registry.available)
+    await registry.memory.look()
+    engines = [engine_here(engine, where) for engine, where in found]
+    if not any(engine.kind == "ollama" for engine in engines):
+        running = any(row.kind == "ollama" and row.state == "ready" for row in registry.engines())
+        hint = "" if running else _OLLAMA_HINT
+        engines.append(EngineHere("ollama", running, hint, _OLLAMA_FORMATS, _OLLAMA_KINDS))
+    return Here(registry.memory.seen, registry.memory.budget_bytes, tuple(engines), context.config.engine.preferred)
+
+
+def engine_here(engine: Engine, found: Found | None) -> EngineHere:
+    """Return an engine of flock's as choose.py takes it."""
+    ready = found is not None and not found.problem
+    hint = found.hint if found is not None and found.problem else engine.missing_hint()
+    return EngineHere(engine.kind, ready, "" if ready else hint, engine.formats, engine.kinds)
