@@ -135,7 +135,8 @@ def choose(
         place = order.get(o.here.kind, len(order))
         return not o.fits, o.least is None, o.here.kind != wish.preferred, _trouble(o.here), blind, place
 
-    best = min(options, key=rank)
+    options.sort(key=rank)
+    best = options[0]
     best = _quantisation([option for option in options if option.here.kind == best.here.kind], candidate.kind)
     sharded = candidate.shards > 1
     context, slots, kv_type, need = _window(candidate, best, budget_bytes, seen, wish)
@@ -367,9 +368,9 @@ def _nothing(candidate: Candidate, engines: Sequence[EngineHere], wish: Wish) ->
 
 
 def _variants(options: list[_Option], best: _Option, *, sharded: bool) -> tuple[Variant, ...]:
-    """Return every way once, with the best engine for it; the chosen one first."""
+    """Return every way once, with the best engine for it, as the options are ordered; the chosen one first."""
     found: dict[Way, _Option] = {best.way: best}
-    for option in sorted(options, key=lambda o: (not o.fits, not o.here.ready)):
+    for option in options:
         found.setdefault(option.way, option)
     return tuple(
         replace(
