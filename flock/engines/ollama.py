@@ -13,7 +13,15 @@ from typing import Any, Protocol
 import aiohttp
 
 from flock.engines.adopted import Asker, read_object
-from flock.errors import EngineUnreachable, FlockError, NotFound, StorageFailed, Unsupported, UpstreamError
+from flock.errors import (
+    EngineUnreachable,
+    FlockError,
+    NotFound,
+    SourceUnreachable,
+    StorageFailed,
+    Unsupported,
+    UpstreamError,
+)
 from flock.text import one_line
 from flock.wire.ndjson import Lines, split
 
@@ -24,7 +32,8 @@ SILENT_SECONDS = 300.0
 LOAD_SECONDS = 900.0
 START_HINT = "ollama serve"
 _CLOUD = re.compile(r"[:-]cloud$", re.IGNORECASE)
-_MISSING = ("file does not exist", "not found", "no such host", "invalid model name")
+_MISSING = ("file does not exist", "not found", "invalid model name")
+_NO_NETWORK = ("dial tcp", "no such host", "i/o timeout", "tls handshake")
 
 
 class Report(Protocol):
@@ -170,12 +179,15 @@ class Ollama:
 
     def _failure(self, tag: str, status: int, words: str) -> FlockError:
         said = one_line(words, 200) or f"HTTP {status}"
+        again = f"flock model add ollama:{tag}"
+        if any(word in words.lower() for word in _NO_NETWORK):
+            return SourceUnreachable(f"the Ollama at {self.url} does not reach its registry: {said}", hint=again)
         if status == 404 or any(word in words.lower() for word in _MISSING):
             name = tag.rpartition("/")[2].partition(":")[0]
             return NotFound(f"Ollama has no {tag} to pull: {said}", hint=f"flock model search {name}")
         if "no space left" in words.lower():
             return StorageFailed(f"the Ollama at {self.url} has no space for {tag}: {said}", hint="ollama list")
-        return UpstreamError(f"the Ollama at {self.url} says of {tag}: {said}", hint=f"flock model add ollama:{tag}")
+        return UpstreamError(f"the Ollama at {self.url} says of {tag}: {said}", hint=again)
 
 
 def _elsewhere(shown: Mapping[str, Any]) -> bool:

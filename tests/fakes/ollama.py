@@ -26,6 +26,7 @@ from aiohttp import web
 
 from tests.fakes import ollama_answers as answers
 from tests.fakes.ollama_answers import Prompt, Refused, Said, Spelling
+from tests.fakes.ollama_library import Pulls, remote
 from tests.fakes.ollama_memory import FAULTS, MODELS, Loaded, Memory, Model, details, digest, seconds_of, shown
 from tests.fakes.scripted_answers import Asked
 from tests.fakes.scripted_faces import Chat
@@ -48,6 +49,7 @@ class Ollama:
         self.bodies: list[Any] = []
         self.open = self.closed_early = 0
         self.armed = ""
+        self.pulls = Pulls(memory)
 
     def app(self) -> web.Application:
         """Return the routes."""
@@ -67,6 +69,7 @@ class Ollama:
         router.add_get("/seen", self.seen)
         router.add_get("/bodies", lambda _: _json(self.bodies))
         router.add_get("/arm", self.arm)
+        self.pulls.routes(router)
         return app
 
     # -- what it has
@@ -92,7 +95,11 @@ class Ollama:
         body = await request.json()
         name = body.get("model") or body.get("name") or ""
         model = self.memory.find(name)
-        return web.json_response(shown(model)) if model else _refusal(Refused(404, _unknown(name)))
+        return (
+            web.json_response({**shown(model), **remote(model.name)})
+            if model
+            else _refusal(Refused(404, _unknown(name)))
+        )
 
     async def models(self, request: web.Request) -> web.Response:
         more = {"object": "model", "created": 1_700_000_000, "owned_by": "library"}
@@ -100,6 +107,7 @@ class Ollama:
 
     async def seen(self, request: web.Request) -> web.Response:
         counts = {"open": self.open, "closed_early": self.closed_early, "loads": self.memory.loads}
+        counts |= {"loaded": list(self.memory.loaded), "pulls": self.pulls.seen, "deleted": self.pulls.deleted}
         return web.json_response({**counts, "requests": self.requests})
 
     async def arm(self, request: web.Request) -> web.Response:
