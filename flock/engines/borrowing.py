@@ -4,6 +4,7 @@ Owns which of the watched Ollamas is asked, the one that answers first. Refuses 
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import aiohttp
 
@@ -47,6 +48,26 @@ async def delete(engines: Iterable[Watched], session: aiohttp.ClientSession, tag
     engine = answering(engines)
     await _ollama(engine, session).delete(whole_tag(tag))
     await engine.refresh()
+
+
+@dataclass(frozen=True, slots=True)
+class Borrowed:
+    """A model that an Ollama has, by its tag over there."""
+
+    engine: Watched
+    tag: str
+
+
+async def load(model: Borrowed, session: aiohttp.ClientSession, *, pin: bool) -> None:
+    """Let the Ollama load a model, and keep it for ever when it is to be pinned. Raises what Ollama.load raises."""
+    await _ollama(model.engine, session).load(model.tag, -1 if pin else None)
+    await model.engine.refresh()
+
+
+async def unload(model: Borrowed, session: aiohttp.ClientSession) -> None:
+    """Let the Ollama take a model out of memory. Raises what Ollama.unload raises."""
+    await _ollama(model.engine, session).unload(model.tag)
+    await model.engine.refresh()
 
 
 def _ollama(engine: Watched, session: aiohttp.ClientSession) -> Ollama:

@@ -1,43 +1,22 @@
-"""Everything that runs: engines of ours and adopted ones, and the routing table that follows from them.
+"""Everything that runs: engines of ours and adopted ones, from the daemon's start to its end, and whom they serve.
 
-Owns `table`, replaced as a whole at every change, so that the request path does one look-up and takes no lock. Refuses
-two things of one name. Called by core; made by the daemon.
+Owns the order in which engines are taken up and ended, and the way of a request to its engine. What there is, is
+roster.py's; when a model is in memory, residence.py's. Called by core; made by the daemon.
 """
 
 import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any
 
-import aiohttp
-
-from flock.clock import Clock
-from flock.contract.engines import Engine as EngineRow
-from flock.contract.models import Model, ModelConfig, Residents
+from flock.contract.models import Model, Residents
 from flock.contract.queue import Queue
-from flock.engines import borrowing, engine_log, lent, rows
-from flock.engines.adopted import parse_url
-from flock.engines.attached import Attached, Secrets, StoredEngines
-from flock.engines.children import Children, reap_orphans
-from flock.engines.embedded import Embedded
-from flock.engines.engine import Engine, EngineSettings
-from flock.engines.llamacpp import LlamaCpp
-from flock.engines.memory import Memory
-from flock.engines.own_model import OwnModel
-from flock.engines.own_models import OwnModels, StoredModels
-from flock.engines.ports import Ports
-from flock.engines.process import Limits
-from flock.engines.residence import Residence, Tell
+from flock.engines import borrowing, engine_log
+from flock.engines.residence import Tell
+from flock.engines.roster import Roster
 from flock.engines.supervisor import Supervised
-from flock.engines.surroundings import Surroundings, Ties, Traffic
-from flock.engines.watched import Pauses
+from flock.engines.survivors import take_over
 from flock.errors import Conflict, Draining, ModelNotFound, StorageFailed
-from flock.hardware.seen import Seen, look
-from flock.paths import Home
-from flock.profile import Profile
 from flock.smoke import facts
 from flock.upstream import Placement, Upstream, Waiting
 
@@ -45,89 +24,19 @@ log = logging.getLogger(__name__)
 
 # How often logs are trimmed and a smoke engine that nobody needs any more is ended.
 _HOUSEKEEPING_SECONDS = 10.0
-# Kinds of models that a request without a model's name may go to: those that chat, and those of which nothing is known.
-_MAY_CHAT = ("", "chat")
 
 
-def nothing(*_told: object) -> None:
-    """Do nothing: the default of `on_change` and `on_event`."""
-
-
-def _never(_upstream: str) -> float:
-    return 0.0
-
-
-class Registry:
-    """The engines of one daemon. `on_change` is called in the loop after every change of what runs, `on_event` with
-    (kind, subject, data) of what the bus is to tell; `heard` gives when a byte came from an upstream last (monotonic).
-
-    `seen` looks at the machine, blocking. `available` are the engines flock may start, in order of preference; the last
-    one's absence is what is reported. `secrets` keeps the keys of adopted engines.
-    """
-
-    def __init__(
-        self,
-        home: Home,
-        settings: EngineSettings,
-        profiles: Mapping[str, Profile],
-        models: StoredModels,
-        engines: StoredEngines,
-        session: aiohttp.ClientSession,
-        clock: Clock,
-        instance_id: str,
-        secrets: Secrets,
-        *,
-        available: Sequence[Engine] = (),
-        ports: Ports | None = None,
-        limits: Limits | None = None,
-        pauses: Pauses | None = None,
-        seen: Callable[[], Seen] = look,
-    ) -> None:
-        self.table: Mapping[str, tuple[Placement, ...]] = MappingProxyType({})
-        self.on_change: Callable[[], None] = nothing
-        self.on_event: Callable[[str, str, dict[str, Any]], None] = nothing
-        self.heard: Callable[[str], float] = _never
-        self._home = home
-        self._clock = clock
-        self.memory = Memory(seen, settings)
-        self._residence = Residence(settings, self.memory, clock, self._rebuild)
-        ties = Ties(
-            traffic=self._traffic,
-            tell=lambda kind, subject, data: self.on_event(kind, subject, data),
-            find=lambda id: self._own.file_of(id),
-            in_memory=lambda: self.memory.seen.pool != "gpu",
-        )
-        # one for all who spawn: a second list of children would overwrite the first
-        around = self.around = Surroundings(
-            home, session, clock, Children(home), ports or Ports(), limits or Limits(), settings, ties
-        )
-        choice = tuple(available) or (LlamaCpp(), Embedded())
-        self._own = OwnModels(choice, settings.preferred, profiles, models, around, self._changed, self._holder)
-        self._attached = Attached(
-            settings,
-            profiles,
-            engines,
-            secrets,
-            session,
-            clock,
-            instance_id,
-            self._changed,
-            pauses or Pauses(),
-        )
-        self._housekeeping: asyncio.Task[None] | None = None
-        self._loaded: list[str] = []
-        self._states: dict[str, str] = {}
-        self._started = False
-        self._closed = False
+class Registry(Roster):
+    """The engines of one daemon, running."""
 
     async def start(self) -> None:
-        """End what an earlier daemon left running, load what is stored, ask the adopted engines.
+        """Take up what is stored, go on with what an earlier daemon left running or end it, ask the adopted engines.
 
         Starts no engine of ours: `ensure` does. Must be called under the daemon's lock.
         """
-        for sentence in await asyncio.to_thread(reap_orphans, self._home):
-            log.warning("%s", sentence)
         self._loaded = await self._own.load()
+        for sentence in await take_over(self.around, self._own.all()):
+            log.warning("%s", sentence)
         await self._residence.look()
         await self._attached.start()
         self._started = True
@@ -198,44 +107,6 @@ class Registry:
             own.report_dead(why)
             self._residence.doubt(upstream_name)
 
-    def models(self) -> list[Model]:
-        """Return the models of the table and those being added, one row per id; none is marked as the default."""
-        listed = {own.model.id: self._row(own) for own in self._listed()}
-        for watched in sorted(self._attached.by_name.values(), key=lambda engine: engine.state != "ready"):
-            for served in watched.models:
-                listed.setdefault(served.model, rows.adopted_model(watched, served))
-        kept = lent.models(self._own.lent.values(), self._attached.by_name.values())
-        for tag in (lent.tag_of(model) for model in self._own.lent.values()):
-            listed.pop(tag, None)  # it has a row under the id it was added by
-        return [*listed.values(), *kept]
-
-    def engines(self) -> list[EngineRow]:
-        """Return the engines flock runs or would run, and the adopted ones."""
-        own = self._listed()
-        if self._own.smoke not in own and self._own.smoke.pid is not None:
-            own.append(self._own.smoke)
-        adopted = self._attached.by_name.values()
-        return [rows.own_engine(engine) for engine in own] + [rows.adopted_engine(engine) for engine in adopted]
-
-    async def attach(self, url: str, name: str = "", key: str = "") -> EngineRow:
-        """Adopt a running OpenAI-compatible server; its models are in the table when this returns.
-
-        Raises InvalidRequest (no such URL or name, no such server), Conflict (flock itself, an engine of ours, name
-        or URL taken), EngineUnreachable, NotAllowed (it wants a key), StorageFailed.
-        """
-        address = parse_url(url)
-        here = address.host in ("localhost", "127.0.0.1", "::1")
-        for own in self._own.all():
-            if name == own.name or (here and own.endpoint.endswith(f":{address.port}")):
-                raise Conflict(f"{name or url} is flock's own engine", hint="flock engine ls")
-        return rows.adopted_engine(await self._attached.attach(url, name, key))
-
-    async def detach(self, name: str) -> EngineRow:
-        """Forget an attached engine, which keeps running. Raises NotFound; Conflict for one that was not attached."""
-        if self._find_own(name) is not None:
-            raise Conflict(f"{name} is flock's own engine, not an attached one", hint="flock model ls")
-        return rows.adopted_engine(await self._attached.detach(name))
-
     # -- memory
 
     def residents(self) -> Residents:
@@ -256,7 +127,10 @@ class Registry:
         Raises ModelNotFound, Conflict (with the sum where it does not fit; another's model), NotEnoughMemory,
         EngineFailed with the engine's last lines, Draining.
         """
-        own = self._loadable(id, "loads its models itself, with the first request for one", f"flock model info {id}")
+        own = self._own_model(id)
+        if own is None:
+            await borrowing.load(self._adopted(id, "which loads its models itself"), self.around.session, pin=pin)
+            return self._shown(id)
         await self._residence.load(own, swap=swap, pin=pin, priority=priority, tell=report)
         return self._row(own)
 
@@ -265,149 +139,33 @@ class Registry:
 
         Raises ModelNotFound; Conflict for a model of an engine that flock does not touch.
         """
-        own = self._loadable(id, "is not flock's: its process is never touched", "flock engine detach {}")
+        own = self._own_model(id)
+        if own is None:
+            await borrowing.unload(self._adopted(id, "whose process is never touched"), self.around.session)
+            return self._shown(id)
         await self._residence.unload(own)
         return self._row(own)
 
-    def _loadable(self, id: str, others: str, hint: str) -> Supervised:
-        own = self._own.added.get(id) or (self._own.smoke if id == facts.NAME else None)
-        if own is not None:
-            return own
-        if id not in self._own.lent and (place := next(iter(self.table.get(id, ())), None)) is not None:
-            raise Conflict(f"{id} is served by {place.engine}, which {others}", hint=hint.format(place.engine))
-        raise self._own.not_removable(id)
+    # -- inside
 
-    def validate_file(self, path: str, name: str = "") -> str:
-        """Check that a file can be added under a name, or the one that follows from its own; return the model's id.
+    def _own_model(self, id: str) -> Supervised | None:
+        return self._own.added.get(id) or (self._own.smoke if id == facts.NAME else None)
 
-        Blocking, up to 0.2 s. Raises NotFound, InvalidRequest naming the file, Conflict for an id that is taken.
-        """
-        return self._own.validate(path, name)
+    def _adopted(self, id: str, which: str) -> borrowing.Borrowed:
+        """Return where an Ollama has a model. Raises ModelNotFound; Conflict for another adopted engine's model."""
+        place = next(iter(self.table.get(id, ())), None)
+        if place is None:
+            raise self._own.not_removable(id)
+        engine = self._attached.by_name[place.engine]
+        if engine.kind != "ollama":
+            raise Conflict(
+                f"{id} is served by {engine.name}, {which}; flock can only forget it",
+                hint=f"flock engine detach {engine.name}",
+            )
+        return borrowing.Borrowed(engine, place.served or place.model)
 
-    async def add_file(
-        self, path: str, name: str = "", report: Callable[[float | None, str], None] | None = None
-    ) -> Model:
-        """Add a file or directory of the user's own and load it. Raises what `validate_file` and `add` say."""
-        model = await asyncio.to_thread(self._own.of_file, path, name)
-        return await self.add(model, load=True, report=report)
-
-    async def add(
-        self, model: OwnModel, *, load: bool, report: Callable[[float | None, str], None] | None = None
-    ) -> Model:
-        """Add a model whose files are here, load it unless told not to, and keep it; on failure or cancellation
-        nothing is left of it.
-
-        `report` hears progress (0…1, None when unknown) and what is being done. Raises Conflict for an id that is
-        taken, InvalidRequest for what no engine could load, EngineFailed with the engine's last lines, StorageFailed.
-        """
-
-        async def first_load(own: Supervised) -> None:
-            # it is new, so what was idle may go; what is in use or pinned stays
-            await self._residence.load(own, swap=True, tell=report)
-
-        return self._row(await self._own.add(model, first_load if load else None))
-
-    def check_free(self, id: str, source: str) -> None:
-        """Raise Conflict, with a name that is not taken, when something answers for an id already."""
-        self._own.check_free(id, source)
-
-    async def lend(self, model: OwnModel) -> Model:
-        """Keep an id for a model that an Ollama serves. Raises Conflict for an id that is taken, StorageFailed."""
-        return lent.row(await self._own.lend(model), self._attached.by_name.values())
-
-    async def pull(self, tag: str, report: Tell) -> bool:
-        """Let an Ollama have a model; return whether it had to pull it. Raises what Ollama.pull raises."""
-        return await borrowing.pull(self._attached.by_name.values(), self.around.session, tag, report)
-
-    async def delete_pulled(self, tag: str) -> None:
-        """Let an Ollama delete a model. Raises UpstreamError, EngineUnreachable."""
-        await borrowing.delete(self._attached.by_name.values(), self.around.session, tag)
-
-    def added(self) -> list[OwnModel]:
-        """Return the models that were added, those that an Ollama keeps too."""
-        return [*(own.model for own in self._own.added.values()), *self._own.lent.values()]
-
-    def removable(self, model_id: str) -> OwnModel:
-        """Return an added model. Raises what `remove` says."""
-        return self._own.removable(model_id)
-
-    async def remove(self, model_id: str) -> Model:
-        """Forget an added model and end its engine; its files stay. Raises ModelNotFound; Conflict for one that was
-        not added.
-        """
-        gone = await self._own.remove(model_id)
-        return self._row(gone) if isinstance(gone, Supervised) else lent.row(gone, ())
-
-    async def configure(self, model_id: str, config: ModelConfig) -> Model:
-        """Keep how a model is to be loaded from its next load on. Raises ModelNotFound, Conflict, StorageFailed."""
-        own = await self._own.configure(model_id, config)
-        self._residence.renew(own)
-        return self._row(own)
-
-    def _find_own(self, name: str) -> Supervised | None:
-        return next((own for own in self._own.all() if own.name == name), None)
-
-    def _listed(self) -> list[Supervised]:
-        listed = [*self._own.added.values(), *self._own.adding.values()]
-        return [*listed, self._own.smoke] if self._smoke_listed() else listed
-
-    def _smoke_listed(self) -> bool:
-        """The smoke model stands in only while nothing else may chat: pinned by tests/engines/test_registry.py."""
-        kinds = [own.kind for own in self._own.added.values()]
-        kinds += [served.kind for watched in self._attached.by_name.values() for served in watched.models]
-        return not any(kind in _MAY_CHAT for kind in kinds)
-
-    def _holder(self, model: str) -> str:
-        for watched in self._attached.by_name.values():
-            if any(model == served.model for served in watched.models):
-                return f"engine {watched.name}"
-        return ""
-
-    def _row(self, own: Supervised) -> Model:
-        return rows.own_model(own, self._residence.schedule.residents.get(own.name))
-
-    def _traffic(self, upstream: str) -> Traffic:
-        resident = self._residence.schedule.residents.get(upstream)
-        return Traffic(resident.running if resident is not None else 0, self.heard(upstream))
-
-    def _changed(self) -> None:
-        """Hear that an engine of ours or an adopted one has changed."""
-        if not self._started:
-            return
-        owned = {own.name: own for own in self._own.all()}
-        for own in owned.values():
-            self._residence.know(own, guest=own is self._own.smoke)
-        self._residence.keep_only(owned)
-        self._residence.sync()
-        self._rebuild()
-
-    def _tell_models(self) -> None:
-        states = {row.id: row for row in (self._row(own) for own in self._own.all())}
-        for id, row in states.items():
-            if self._states.get(id) != row.state:
-                self._states[id] = row.state
-                self.on_event("model.state", id, {"state": row.state, "engine": row.engine, "error": row.error})
-        for id in [id for id in self._states if id not in states]:
-            del self._states[id]
-            self.on_event("model.state", id, {"state": "removed", "engine": "", "error": ""})
-
-    def _rebuild(self) -> None:
-        if not self._started:
-            return
-        table: dict[str, tuple[Placement, ...]] = {}
-        own = [*self._own.added.values(), *([self._own.smoke] if self._smoke_listed() else [])]
-        residents = self._residence.schedule.residents
-        placements = [rows.own_placement(engine, residents.get(engine.name)) for engine in own]
-        for watched in self._attached.by_name.values():
-            placements += [rows.adopted_placement(watched, served) for served in watched.models]
-        placements += lent.placements(self._own.lent.values(), self._attached.by_name.values())
-        # the first one is the default where the configuration names none
-        for placement in sorted(placements, key=lambda placement: placement.kind not in _MAY_CHAT):
-            table[placement.model] = (*table.get(placement.model, ()), placement)
-        if table != self.table:
-            self.table = MappingProxyType(table)
-        self._tell_models()
-        self.on_change()
+    def _shown(self, id: str) -> Model:
+        return next(row for row in self.models() if row.id == id)
 
     async def _remember(self) -> None:
         for own in self._own.all():
