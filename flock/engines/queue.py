@@ -49,7 +49,7 @@ def reason(schedule: Schedule, resident: Resident) -> str:
     if resident.state == LOADING:
         return f"loading {resident.model}{f': {resident.progress:.0%}'.replace('%', ' %') if resident.progress else ''}"
     if resident.open:
-        return f"{resident.model} answers {count(resident.running, 'request')}, which is all it takes at once"
+        return f"{resident.model} answers {count(resident.running, 'request')}: no more at once"
     if resident.state == IN:
         return f"{resident.model} makes way for others and comes back"
     others = [r for r in schedule.residents.values() if r is not resident]

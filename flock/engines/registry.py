@@ -119,6 +119,13 @@ class Registry(Roster):
         """Return who waits for which model; users are core's to name."""
         return self._residence.queue()
 
+    async def check_load(self, id: str, *, swap: bool) -> None:
+        """Refuse at once what `load` would refuse at once; raises the same."""
+        if (own := self._own_model(id)) is None:
+            self._adopted(id, "which loads its models itself")
+        else:
+            await self._residence.check(own, swap=swap)
+
     async def load(
         self, id: str, *, swap: bool = False, pin: bool = False, priority: int | None = None, report: Tell | None = None
     ) -> Model:

@@ -173,6 +173,18 @@ class Residence:
 
     # -- loads on purpose
 
+    async def check(self, own: Supervised, *, swap: bool) -> None:
+        """Refuse a load that cannot be; raises the first three of `load`. Earlier failures are forgiven."""
+        resident = self.know(own)
+        own.forgive()
+        await self._prepare(own)
+        if resident.state in (IN, LOADING):
+            return
+        if (error := self.schedule.impossible(resident.name, self._now())) is not None:
+            raise error
+        if not swap and (words := self.schedule.shortfall(resident.name, self._now())):
+            raise Conflict(words, hint=f"flock model load {own.model.id} --swap")
+
     async def load(
         self, own: Supervised, *, swap: bool, pin: bool = False, priority: int | None = None, tell: Tell | None = None
     ) -> None:
@@ -181,15 +193,8 @@ class Residence:
         Raises Conflict with the sum when it does not fit beside what is there, NotEnoughMemory when it never can,
         what the load fails with, Draining.
         """
+        await self.check(own, swap=swap)
         resident = self.know(own)
-        own.forgive()
-        await self._prepare(own)
-        if resident.state not in (IN, LOADING):
-            if (error := self.schedule.impossible(resident.name, self._now())) is not None:
-                raise error
-            words = "" if swap else self.schedule.shortfall(resident.name, self._now())
-            if words:
-                raise Conflict(words, hint=f"flock model load {own.model.id} --swap")
         before = own.model
         own.model = replace(
             before, pinned=pin or before.pinned, priority=before.priority if priority is None else priority

@@ -49,6 +49,7 @@ from flock.contract.settings import (
 from flock.contract.status import Machine, ShowStatus, Status
 from flock.contract.tokens import CreateToken, ListTokens, RevokeToken, Token, TokenCreated
 from flock.contract.usage import RecentUsage, UsageRow
+from tests.cli.queue_values import QUEUE_CASES
 from tests.cli.vendor_values import VENDOR_CASES
 
 # 2026-11-21T12:00:00Z
@@ -321,5 +322,6 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     "token.ls": (ListTokens(all=True), [TOKEN, REVOKED]),
     "token.revoke": (RevokeToken(id="k_1"), REVOKED),
     "usage.recent": (RecentUsage(), [USED, GUESSED, PAID, UNPRICED]),
+    **QUEUE_CASES,
     **VENDOR_CASES,
 }

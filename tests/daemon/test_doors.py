@@ -16,8 +16,9 @@ from flock.contract.cache import ExamineCache
 from flock.contract.engines import AttachEngine, DetachEngine, ListEngines
 from flock.contract.jobs import ListJobs, ShowJob
 from flock.contract.lifecycle import Down
-from flock.contract.models import AddModel, ListModels, RemoveModel
+from flock.contract.models import AddModel, ListModels, ListResidents, LoadModel, RemoveModel, UnloadModel
 from flock.contract.op import Op, Where, ensure_declared, to_argv
+from flock.contract.queue import ShowQueue
 from flock.contract.requests import ExplainRequest, ListRequests, ShowRequest
 from flock.contract.secrets import ListSecrets, LockSecrets, ShowSecretStore, UnlockSecrets
 from flock.contract.settings import GetConfig, SetConfig, ShowConfig, UnsetConfig
@@ -48,11 +49,15 @@ READING: list[Op[Any]] = [
     ShowSecretStore(),
     RecentUsage(limit=3),
     RecentUsage(user="nobody"),
+    ShowQueue(),
     ListVendors(all=True),
     ShowVendor(name="groq"),
 ]
 EVERY: list[Op[Any]] = [
     *READING,
+    ListResidents(),
+    LoadModel(id="x"),
+    UnloadModel(id="x"),
     ShowStatus(),
     ShowJob(id="j_1"),
     Down(),
