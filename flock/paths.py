@@ -18,6 +18,8 @@ from flock.errors import NotAllowed, StorageFailed
 SOCKET_PATH_MAX = 103 if sys.platform == "darwin" else 107
 # Not TMPDIR, which differs between a login shell, cron and systemd: the socket must be found from each
 SHARED = Path("/tmp")
+# The door of a service of the whole machine, in the directory that systemd makes for it (RuntimeDirectory=flock)
+SYSTEM_SOCKET = Path("/run/flock/flock.sock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,16 @@ class Home:
             return path
         short = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
         return SHARED / f"flock-{os.getuid()}-{short}" / "flock.sock"
+
+
+def system_socket() -> Path | None:
+    """Return the door of this machine's service as FLOCK_SYSTEM_SOCKET says, or the usual one.
+
+    None where FLOCK_HOME names one flock: then no other is meant.
+    """
+    if said := os.environ.get("FLOCK_SYSTEM_SOCKET"):
+        return Path(said)
+    return None if os.environ.get("FLOCK_HOME") else SYSTEM_SOCKET
 
 
 def home_directory() -> Path:

@@ -12,7 +12,7 @@ from flock import __version__
 from flock.client.blocking import ABSENT, TIMEOUT_SECONDS, Client
 from flock.contract.op import Op, Risk, Where, to_argv
 from flock.errors import DaemonUnreachable
-from flock.paths import find_home
+from flock.paths import find_home, system_socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,15 @@ def perform(op: Op[Any], yes: bool) -> Answer:
 def _remote(op: Op[Any]) -> Answer:
     waits = getattr(op, "wait_seconds", 0.0) + getattr(op, "grace_seconds", 0.0)
     client = Client(find_home().socket, TIMEOUT_SECONDS + waits)
-    value, body = client.call(op)
+    try:
+        value, body = client.call(op)
+    except DaemonUnreachable as error:
+        # a user without a flock of their own may have one of the whole machine
+        shared = system_socket()
+        if error.details.get("state") not in ABSENT or shared is None or not shared.exists():
+            raise
+        client = Client(shared, TIMEOUT_SECONDS + waits)
+        value, body = client.call(op)
     if client.version and client.version != __version__:
         from flock.cli import out
 

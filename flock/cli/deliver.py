@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from flock.cli.show.view import View
 
 # Operations of one noun share a name's first part, and it is also the name of the noun's files here
-_NOUN_FILES = {"daemon": "lifecycle"}
+_NOUN_FILES = {"daemon": "lifecycle", "service": "services"}
 
 # Verbs that do more than show one answer, each with a `run(op, given, perform) -> int` in its noun's file
 _OWN_WAY = (
-    *("token.create", "engine.attach", "model.add", "model.scan", "model.config", "model.validate"),
+    *("catalog.search", "token.create", "engine.attach", "engine.check", "engine.logs", "model.add", "model.scan", "model.config", "model.validate"),
     *("daemon.up", "daemon.stop", "daemon.logs", "daemon.doctor"),
     *("secret.lock", "secret.unlock", "vendor.add", "vendor.test"),
 )

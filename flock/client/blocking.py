@@ -5,6 +5,7 @@ Owns the connection and the words for its failures. Refuses to start a daemon or
 """
 
 import http.client
+import shlex
 import socket
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 from flock.client.calls import decode, encode
 from flock.contract.op import Op
 from flock.errors import DaemonUnreachable, FlockError, InternalError, NotAllowed
-from flock.paths import check_socket, short, user_name
+from flock.paths import check_socket, short, system_socket, user_name
 
 Out = TypeVar("Out")
 
@@ -67,6 +68,11 @@ class Client:
             return _unreachable("flock is not running", "absent", "flock up")
         if isinstance(error, ConnectionRefusedError):
             return _unreachable("flock is not running; it left its socket behind", "stale", "flock up")
+        if isinstance(error, PermissionError) and self.socket_path == system_socket():
+            return NotAllowed(
+                f"{user_name()} may not speak to the flock of this machine: {place} is for its group",
+                hint=f"sudo usermod --append --groups flock {shlex.quote(user_name())}",
+            )
         if isinstance(error, PermissionError):
             return NotAllowed(
                 f"{user_name()} may not connect to the daemon's socket {place}",

@@ -11,7 +11,8 @@ class Ready:
     """The ready card: all that a user needs after `flock up`.
 
     `action` is started, running or restarted; `admin_key` is shown only at the first start; `path_line` is the line to
-    add to the shell's profile, empty when the command is found; `next_steps` are commands that run as they stand.
+    add to the shell's profile, empty when the command is found; `next_steps` are commands that run as they stand;
+    `notes` what may go wrong later, such as a logout that ends flock.
     """
 
     action: str
@@ -22,6 +23,7 @@ class Ready:
     at_reboot: str
     path_line: str
     next_steps: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from flock.core.context import Actor, Context
 from flock.daemon import control, cors, faults, gateway
 from flock.daemon.headers import SERVER
 from flock.errors import FlockError, NotAllowed
-from flock.paths import user_name
+from flock.paths import system_socket, user_name
 
 # Codex sends a kilobyte of metadata in one header, proxies add theirs; aiohttp's default is 8190.
 HEADER_BYTES = 32 * 1024
@@ -79,11 +79,19 @@ def _peer_actor(request: web.Request) -> Actor:
     if "Origin" in request.headers or "Referer" in request.headers:
         raise NotAllowed("the private door is not for browsers", hint="use the public URL with an API key")
     uid = peer_uid(request)
-    if uid not in (os.getuid(), 0):
+    if uid not in (os.getuid(), 0) and not _is_shared(request):
         raise NotAllowed(
             f"this flock belongs to {user_name()}, and you are {user_name(uid)}", hint=f"run it as {user_name()}"
         )
     return Actor(user_name(uid), Scope.ADMIN)
+
+
+def _is_shared(request: web.Request) -> bool:
+    """Say whether a connection came through the door of the machine's service, which its group may open: the kernel
+    asks for the right to write to the socket (unix(7)).
+    """
+    transport, shared = request.transport, system_socket()
+    return transport is not None and shared is not None and transport.get_extra_info("sockname") == str(shared)
 
 
 def peer_uid(request: web.Request) -> int:

@@ -60,12 +60,15 @@ def another_port(config: Config, after: int) -> str:
     return config.change("listen", f"{where.host_text}:{ports.next_free(where.host, after)}")
 
 
-def private_socket(path: Path) -> Socket:
-    """Bind the private door, mode 0600. The lock is held, so a socket that stands there is a dead daemon's."""
-    path.unlink(missing_ok=True)
+def private_socket(path: Path, *, group: bool = False) -> Socket:
+    """Bind the private door, mode 0600, or 0660 for this process's group.
+
+    The lock is held, so a socket that stands there is a dead daemon's. Raises StartFailed.
+    """
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
+    before = os.umask(0o117 if group else 0o177)
     try:
+        path.unlink(missing_ok=True)
         bound.bind(str(path))
         bound.listen(BACKLOG)
     except OSError as error:

@@ -25,7 +25,7 @@ from flock.configfile import write_minimal
 from flock.contract.op import Scope
 from flock.core.context import Context
 from flock.core.inference import Inference, watch
-from flock.daemon import app, listen, logs
+from flock.daemon import app, listen, logs, notify
 from flock.daemon.lock import hold
 from flock.daemon.wiring import wired
 from flock.errors import Draining, FlockError, InternalError, StorageFailed
@@ -51,9 +51,12 @@ def run(home: Home, ready_fd: int | None = None) -> int:
         home = find_home(config.data_dir)
         for path in (home.config, home.data, home.logs, home.run, home.socket.parent):
             private_dir(path)
-        logs.set_up(home, config.log_level, to_file=ready_fd is not None)
+        notifier = notify.from_environment(os.environ)
+        # `flock logs` reads the file; of a service of the whole machine the journal has the log
+        as_service = notifier.present and _shared_door(ready_fd) is None
+        logs.set_up(home, config.log_level, to_file=ready_fd is not None or as_service)
         with hold(home.lock):
-            asyncio.run(_main(home, config, ready_fd))
+            asyncio.run(_main(home, config, ready_fd, notifier))
     except FlockError as error:
         if ready_fd is None:
             raise
@@ -76,7 +79,13 @@ def _tell(ready_fd: int, message: dict[str, object]) -> None:
         pipe.write(json.dumps(message) + "\n")
 
 
-async def _main(home: Home, config: Config, ready_fd: int | None) -> None:
+def _shared_door(ready_fd: int | None) -> Path | None:
+    """Return the door for the group of the machine's service, which that service alone is told to open."""
+    said = os.environ.get("FLOCK_SYSTEM_SOCKET")
+    return Path(said) if said and ready_fd is None else None
+
+
+async def _main(home: Home, config: Config, ready_fd: int | None, notifier: notify.Notifier) -> None:
     loop = asyncio.get_running_loop()
     stopping: asyncio.Future[float] = loop.create_future()
 
@@ -90,7 +99,7 @@ async def _main(home: Home, config: Config, ready_fd: int | None) -> None:
     try:
         async with wired(home, config, stop) as context:
             first_key = await _first_key(context)
-            async with _doors(context, tcp):
+            async with _doors(context, tcp, _shared_door(ready_fd)):
                 _follow(context)
                 await context.registry.start()
                 warming = asyncio.create_task(_warm_up(context))
@@ -99,10 +108,14 @@ async def _main(home: Home, config: Config, ready_fd: int | None) -> None:
                 await asyncio.wait({warming}, timeout=WARM_SECONDS)
                 if ready_fd is not None:
                     _tell(ready_fd, {"ready": True, "first_key": first_key})
+                notifier.ready(f"serves at {context.api_url}")
+                living = asyncio.create_task(notifier.live())
                 _settle_memory()
                 grace = await stopping
+                notifier.stopping(f"{len(context.inference.running)} requests are running")
                 warming.cancel()
                 await _drain(context, grace)
+                living.cancel()
     finally:
         tcp.close()
 
@@ -131,6 +144,9 @@ def _follow(context: Context) -> None:
         context.ids.keep("vendors", context.vendors.names())
 
     context.registry.on_change = changed
+    context.registry.on_event = context.bus.tell
+    context.registry.heard = context.inference.heard
+    context.registry.in_flight = lambda name: context.inference.in_flight.get(name, 0)
     context.vendors.on_change = vendors_changed
     vendors_changed()
     context.ids.keep("tokens", context.keys.ids())
@@ -143,13 +159,14 @@ async def _list_requests(context: Context) -> None:
 
 
 async def _warm_up(context: Context) -> None:
-    """Load the default model now, so that the first request need not wait; who asks meanwhile joins the same start."""
+    """Load the default model now, so that the first request need not wait, and what was in memory when the last daemon
+    ended; who asks meanwhile joins the same start.
+    """
     try:
-        places = context.inference.resolve("").placements
-        if places[0].own:
-            await context.registry.ensure(places[0], None)
-    except FlockError as error:
-        log.warning("the default model does not start: %s", error.sentence)
+        default = context.inference.resolve("").model
+    except FlockError:
+        default = ""
+    await context.registry.restore(default)
 
 
 async def _first_key(context: Context) -> bool:
@@ -190,8 +207,8 @@ def _write_key(path: Path, secret: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _doors(context: Context, tcp: "listen.Socket") -> AsyncGenerator[None]:
-    """Open both doors and watch over running requests while they stand open."""
+async def _doors(context: Context, tcp: "listen.Socket", shared: Path | None) -> AsyncGenerator[None]:
+    """Open both doors, and the private one a second time at `shared` for a group; watch over running requests."""
     options: dict[str, Any] = {
         "access_log": None,  # keys may stand in URLs; flock's own log names paths only
         "handler_cancellation": True,  # a client that leaves must cancel the engine's work
@@ -209,19 +226,24 @@ async def _doors(context: Context, tcp: "listen.Socket") -> AsyncGenerator[None]
     try:
         await web.SockSite(public, tcp, backlog=listen.BACKLOG).start()
         await web.SockSite(private, listen.private_socket(context.home.socket), backlog=listen.BACKLOG).start()
+        if shared is not None:
+            await web.SockSite(private, listen.private_socket(shared, group=True), backlog=listen.BACKLOG).start()
         yield
     finally:
         watching.cancel()
         listing.cancel()
         await private.cleanup()
         await public.cleanup()
-        context.home.socket.unlink(missing_ok=True)
+        for door in (context.home.socket, shared):
+            if door is not None:
+                door.unlink(missing_ok=True)
 
 
 async def _drain(context: Context, grace: float) -> None:
     """Refuse new requests, let running ones end within the grace, then end the rest with a typed error."""
     inference = context.inference
     inference.draining = True
+    context.registry.drain()
     deadline = context.clock.monotonic() + grace
     log.info("going down; %d requests are running", len(inference.running))
     await _until_idle(inference, context.clock, deadline)

@@ -12,7 +12,11 @@ from collections.abc import Mapping
 
 from flock.contract.lifecycle import Ready
 from flock.contract.status import Status
+from flock.local import services
+from flock.local.ground import Ground
 from flock.local.operations import Here
+from flock.local.systemd import ends_sessions
+from flock.local.systems import ground_of, system_of
 from flock.names import NAMES, own_script, preferred_command, resolve
 from flock.paths import Home, home_directory
 
@@ -32,6 +36,7 @@ def ready_card(here: Here, status: Status, action: str, first_key: bool) -> Read
         at_reboot=at_reboot(here),
         path_line=path_line(here),
         next_steps=next_steps(here, status),
+        notes=tuple(filter(None, (at_logout(here),))),
     )
 
 
@@ -59,17 +64,41 @@ def curl_line(home: Home, status: Status) -> str:
     )
 
 
-def at_reboot(here: Here) -> str:
-    """Say whether something starts flock after a reboot, and if nothing does, the crontab line that would."""
+def at_reboot(here: Here, ground: Ground | None = None) -> str:
+    """Say whether something starts flock after a reboot, and if nothing does, the command or crontab line that would.
+
+    `ground` is what there is to start services; this machine's unless given.
+    """
+    ground = ground or ground_of(here, machine=False)
+    if (system := services.installed(ground)) is not None:
+        return f"{system.starts_at()} (flock service status)"
     if _in_crontab():
         return "cron starts flock after a reboot (crontab -l shows the line)"
+    if system_of(ground) is not None:
+        return f"flock does not start by itself after a reboot yet: {preferred_command(here.path)} service install"
     # cron's PATH has neither ~/.local/bin nor a virtual environment: only an absolute path is found there
     script = own_script()
-    line = _reboot_line(here.environ, shlex.quote(script) if script else preferred_command(os.devnull))
+    line = reboot_line(here.environ, shlex.quote(script) if script else preferred_command(os.devnull))
     return f"flock does not start by itself after a reboot yet; to let cron start it, add with `crontab -e`: {line}"
 
 
-def _reboot_line(environ: Mapping[str, str], command: str) -> str:
+def at_logout(here: Here, ground: Ground | None = None) -> str:
+    """Say that a logout would end the flock that was started over ssh, and what keeps it; "" where it would not."""
+    if not here.environ.get("SSH_CONNECTION"):
+        return ""
+    ground = ground or ground_of(here, machine=False)
+    system = services.installed(ground)
+    if system is not None and system.running():
+        return system.ends_with_logout()
+    if not ends_sessions(ground):
+        return ""
+    return (
+        f"flock ends when you log out of this ssh session; to keep it: {preferred_command(here.path)} service install"
+    )
+
+
+def reboot_line(environ: Mapping[str, str], command: str) -> str:
+    """Return the line for crontab(5) that starts the flock of this environment."""
     # cron knows none of the variables that say where this flock lives, and reads % as a line's end (crontab(5))
     places = (f"{name}={shlex.quote(environ[name])} " for name in ("FLOCK_HOME", "FLOCK_DATA_DIR") if environ.get(name))
     return f"@reboot {''.join(places)}{command} up".replace("%", "\\%")

@@ -29,10 +29,12 @@ from flock.client.presence import Presence, is_alive, look
 from flock.contract.lifecycle import Down, Ready, Up
 from flock.contract.status import ShowStatus
 from flock.errors import Conflict, DaemonUnreachable, FlockError, StartFailed, StorageFailed, from_plain
-from flock.local import last_start
+from flock.local import last_start, services
 from flock.local.card import ready_card
+from flock.local.ground import Ground
 from flock.local.logs import tail
 from flock.local.operations import Here, handles
+from flock.local.systems import System, ground_of
 from flock.paths import Home, check_owner, private_dir, short
 
 # Longest a start may take: a database migration and an engine's port included; a start takes well under a second.
@@ -52,8 +54,11 @@ def up(op: Up, here: Here) -> Ready:
     return start(here, [sys.executable, "-P", "-m", "flock", "up", "--foreground"])
 
 
-def start(here: Here, command: Sequence[str], limit: float = START_SECONDS) -> Ready:
-    """Do what `up` does with `command` as the daemon; `limit` in seconds bounds the wait for its first word."""
+def start(here: Here, command: Sequence[str], limit: float = START_SECONDS, ground: Ground | None = None) -> Ready:
+    """Do what `up` does with `command` as the daemon; `limit` in seconds bounds the wait for its first word.
+
+    `ground` is what may have flock as a service; this machine unless given.
+    """
     home = here.home
     check_owner(home)
     private_dir(home.run)
@@ -67,7 +72,11 @@ def start(here: Here, command: Sequence[str], limit: float = START_SECONDS) -> R
             _stop(home, found)
         if older or found.state != "running":
             action = "restarted" if older else "started"
-            first_key = _spawn_and_wait(here, command, limit)
+            system = services.installed(ground or ground_of(here, machine=False))
+            if system is not None:
+                first_key = _start_service(home, system, limit)
+            else:
+                first_key = _spawn_and_wait(here, command, limit)
         status, _ = Client(home.socket).call(ShowStatus())
     return ready_card(here, status, action, first_key)
 
@@ -138,6 +147,15 @@ def _stop(home: Home, found: Presence) -> None:
                 hint=f"kill {found.pid}",
             )
         time.sleep(_LOOK_SECONDS)
+
+
+def _start_service(home: Home, system: System, limit: float) -> bool:
+    """Let the system that has flock as a service start it, and return whether the daemon made its first admin key."""
+    before = home.admin_key.exists()
+    system.start(again=False)
+    if _settled(home, limit).state != "running":
+        raise StartFailed("the system says that the service runs, and no flock answers", hint="flock service status")
+    return not before and home.admin_key.exists()
 
 
 def _spawn_and_wait(here: Here, command: Sequence[str], limit: float) -> bool:

@@ -52,9 +52,8 @@ def _exit_with_parent() -> None:
 
 
 def _tell(message: dict[str, Any]) -> None:
-    # escaped, since a template may print half of a surrogate pair
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
+    # escaped, since a template may print half of a surrogate pair; a write to a pipe that blocks takes all of it
+    os.write(1, json.dumps(message).encode("ascii") + b"\n")
 
 
 def _bound(cpu_seconds: float, memory_bytes: int) -> None:

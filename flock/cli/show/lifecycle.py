@@ -62,7 +62,7 @@ def card(ready: Ready) -> View:
         blocks += [Line(f"  {ready.path_line}")]
     if ready.next_steps:
         blocks += [Line(), Line("Next:", "strong"), *(Line(f"  {step}") for step in ready.next_steps)]
-    return View(tuple(blocks))
+    return View(tuple(blocks), tuple(Line(note, "warn") for note in ready.notes))
 
 
 def diagnosis(found: Diagnosis) -> View:
