@@ -38,11 +38,12 @@ class Model:
     """A model that answers. `state` is ready, starting, queued, stopping, stopped, failed, crashloop, or unreachable;
     `context` in tokens or null when unknown.
 
-    `source` is "built-in", "catalog:ID", "hf:OWNER/REPO/FILE", "file:PATH", the URL it was fetched from, or that of the
-    adopted engine; `note` says what a user must know. `kind` is chat, embedding, rerank, transcription, speech or
-    image, "" when unknown; `largest_context` is the window it could be loaded with, null where its engine does not load
-    it anew. `memory_bytes` is what it takes when loaded, `measured` whether that was seen and not estimated; `running`
-    and `queued` are requests now; the two rates are of the last minute and of the last answers, null when unknown.
+    `source` is "built-in", "catalog:ID", "hf:OWNER/REPO:FILE", "ollama:TAG", "file:PATH", the URL it was fetched from,
+    or that of the adopted engine; `note` says what a user must know. `kind` is chat, embedding, rerank, transcription,
+    speech or image, "" when unknown; `largest_context` is the window it could be loaded with, null where its engine
+    does not load it anew. `memory_bytes` is what it takes when loaded, `measured` whether that was seen and not
+    estimated; `running` and `queued` are requests now; the two rates are of the last minute and of the last answers,
+    null when unknown.
     `config` is what was set for it, null for models flock does not load.
     """
 

@@ -30,8 +30,8 @@ async def configure_model(context: Context, op: ConfigureModel, _actor: Actor) -
     if config == model.config:
         return replace(_row(context, op.id), note="nothing has changed")
     _check_draft(context, op.id, config)
-    row = await context.registry.configure(op.id, config)
-    loaded = row.state in ("ready", "busy", "starting")
+    loaded = _row(context, op.id).state in ("ready", "busy", "starting")
+    await context.registry.configure(op.id, config)
     note = "it is loaded anew once it is idle" if loaded else "it counts from the next load on"
     return replace(_row(context, op.id), note=note)
 

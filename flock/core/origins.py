@@ -106,7 +106,7 @@ def _of_entry(op: AddModel, entry: Entry) -> Origin:
         words = "its licence does not allow commercial use" if entry.commercial == "no" else entry.commercial
         where = f" ({entry.license_url})" if entry.license_url else ""
         warnings.append(f"licence {entry.license or 'of its own'}: {words}{where}")
-    warnings += [f"not confirmed by anybody: {field} (from {source})" for field, source in entry.unsure.items()]
+    warnings += [f"not confirmed: {field} ({source})" for field, source in entry.unsure.items()]
     return Origin(
         source=f"catalog:{entry.id}",
         again=op.source,

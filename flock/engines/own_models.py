@@ -19,6 +19,7 @@ from flock.engines.model_ids import absolute, checked, slug
 from flock.engines.own_model import OwnModel
 from flock.engines.stored_models import StoredModels, kept, restored
 from flock.engines.supervisor import Supervised, Surroundings
+from flock.engines.weighed import Weighed
 from flock.engines.window import Window
 from flock.errors import Conflict, InvalidRequest, ModelNotFound
 from flock.profile import Profile
@@ -176,6 +177,15 @@ class OwnModels:
         if (lent := self.lent.get(id)) is not None:
             return lent
         raise self.not_removable(id)
+
+    async def need_of(self, id: str, config: ModelConfig) -> int:
+        """Return what a model would take in memory with other settings, in bytes. Raises what `configure` raises, and
+        NotFound or InvalidRequest for files that cannot be read.
+        """
+        changed = replace(self.removable(id), config=config)
+        weighed = Weighed(changed, self.engine_for(changed), self.file_of)
+        await weighed.plan()
+        return weighed.need_bytes
 
     async def configure(self, id: str, config: ModelConfig) -> Supervised:
         """Keep how a model is to be loaded from its next load on; return it. Raises what Registry.configure says."""

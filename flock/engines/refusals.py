@@ -67,6 +67,15 @@ def too_large(resident: Resident, budget: int) -> FlockError:
     )
 
 
+def never(model: str, needs: int, budget: int) -> FlockError:
+    """Return the error of settings with which a model would not fit even alone."""
+    return NotEnoughMemory(
+        f"{model} would need {size(needs)} so, and there are {size(max(0, budget))} for models here",
+        hint=f"flock model config {model}",
+        details={"needs": needs, "budget": max(0, budget)},
+    )
+
+
 def no_room(resident: Resident, the_sum: str, pinned: Sequence[Resident]) -> FlockError:
     """Return the error of a model for which nobody may leave."""
     free_it = pinned[0].model if pinned else ""
