@@ -1,4 +1,5 @@
-"""Write the generated references: docs/{json,cli,config,errors,fidelity,pitfalls}.md and completions/.
+"""Write the generated references: docs/{json,cli,config,errors,fidelity,pitfalls}.md, MODELS.md, the schema of the
+catalog of models, and completions/.
 
 Run by `make docs`. Everything comes from declarations in flock/ and from tests/; tests/house/test_docs_current.py runs
 `pages()` and compares. Refuses to say anything that the code does not.
@@ -6,6 +7,7 @@ Run by `make docs`. Everything comes from declarations in flock/ and from tests/
 
 import dataclasses
 import inspect
+import json
 import re
 import sys
 import types
@@ -17,6 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
+import models_page  # noqa: E402
 import pitfalls  # noqa: E402
 
 from flock.cli import completion  # noqa: E402
@@ -24,6 +27,7 @@ from flock.cli.tree import SHORT, WORDS  # noqa: E402
 from flock.config import SETTINGS  # noqa: E402
 from flock.contract.op import Op, Risk, Where, ensure_declared, hints, option_name  # noqa: E402
 from flock.errors import BY_CODE  # noqa: E402
+from flock.models.sheet import schema  # noqa: E402
 from tests import fidelity  # noqa: E402
 
 MADE = "<!-- written by tools/docs.py (make docs); do not edit -->\n"
@@ -297,6 +301,8 @@ def pages() -> dict[str, str]:
         "docs/config.md": config_page(),
         "docs/fidelity.md": f"{MADE}\n{fidelity.page()}",
         "docs/pitfalls.md": f"{MADE}\n{pitfalls.page()}",
+        "MODELS.md": f"{MADE}\n{models_page.page()}",
+        "catalog/schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",
     }
     return made | {f"completions/flock.{shell}": completion.script(shell) for shell in ("bash", "zsh", "fish")}
 

@@ -4,8 +4,9 @@ Owns the judgement, recomputed from the catalog and the hardware each time. Refu
 fit, that no engine here serves, and those that need several machines. Pure. Called by core/catalog.py and tools/.
 
 The first is for everything: the strongest that can call tools. The second is for code, the third is small and fast: few
-parameters at work on a token, and smaller than the first, so that both may be in memory. Where a purpose has nobody
-left, the next strongest takes its place.
+parameters at work on a token, and well below the size of the first, so that both may be in memory. Where a purpose has
+nobody left, the next strongest takes its place. On a machine without a graphics card, models that would answer more
+slowly than people read come after all others.
 """
 
 import math
@@ -18,9 +19,13 @@ from flock.models.entry import Entry
 
 PICKS = 3
 GENERAL, CODE, FAST = "for everything", "for code", "small and fast"
-# What runs at a pace people read at without a graphics card: 4 billion parameters at work are 2 GB at four bits, and
-# ordinary memory gives 20 to 50 GB a second.
+# 4 billion parameters at work are some 2 GB at four bits: fast on anything
 _FAST_BILLIONS = 4.0
+# ... and small beside the first: less than this part of its size
+_SMALLER = 0.75
+# What is read of the weights for a token at most, where nobody is to wait for words: two channels of DDR4-3200 have
+# 51 GB/s, of which 30 arrive, and people read 5 tokens a second.
+_READ_BYTES = 6 * 10**9
 # Half a doubling of the parameters for each year a model is younger: small ones of today do what large ones did.
 _YEARS = 0.5
 _FIRST_YEAR = 2024
@@ -45,7 +50,9 @@ def picks(
     """Return at most three picks, the best first; fewer where fewer fit."""
     wish = Wish(preferred=preferred)
     able = [(entry, choose(entry.candidate, seen, budget_bytes, engines, wish)) for entry in entries if _chats(entry)]
-    fitting = sorted(((e, c) for e, c in able if c.fits), key=lambda pair: (-strength(pair[0]), pair[0].id))
+    order = sorted(((-strength(e), e.id, e, c) for e, c in able if c.fits), key=lambda row: row[:2])
+    slow = seen.pool == "memory"
+    fitting = sorted(((e, c) for _, _, e, c in order), key=lambda pair: slow and _read(*pair) > _READ_BYTES)
     found: list[Pick] = []
     for purpose in (GENERAL, CODE, FAST):
         left = [pair for pair in fitting if all(pick.entry is not pair[0] for pick in found)]
@@ -69,6 +76,13 @@ def strength(entry: Entry) -> float:
     return math.log2(entry.params_billions or 1) + _YEARS * age + liked - bound
 
 
+def _read(entry: Entry, choice: Choice) -> float:
+    """Return how many bytes of the weights are read for a token."""
+    size = choice.way.size_bytes if choice.way else None
+    at_work, all_of_them = entry.active_billions, entry.params_billions
+    return (size or 0) * (at_work / all_of_them if at_work and all_of_them else 1.0)
+
+
 def _chats(entry: Entry) -> bool:
     """Whether a model may be picked at all. One that cannot call tools is of no use to most clients."""
     return entry.kind == "chat" and "tools" in entry.capabilities and entry.shards == 1
@@ -83,7 +97,7 @@ def _suits(purpose: str, entry: Entry, choice: Choice, found: Sequence[Pick]) ->
     at_work = entry.active_billions or entry.params_billions or math.inf
     first = found[0].choice.way if found else None
     own = choice.way.size_bytes if choice.way else None
-    return at_work <= _FAST_BILLIONS and (first is None or (own or 0) < (first.size_bytes or 0))
+    return at_work <= _FAST_BILLIONS and (first is None or (own or 0) < _SMALLER * (first.size_bytes or 0))
 
 
 def _only_code(entry: Entry) -> bool:

@@ -14,9 +14,10 @@ OURS = entries()
 GOLDEN = {
     (8, ""): ["lfm2.5-8b-a1b", "qwen-coder-7b", "gemma4-e2b"],
     (16, ""): ["gpt-oss-20b", "mellum2-12b", "lfm2.5-8b-a1b"],
-    (24, ""): ["qwen3.6-27b", "qwen3-coder-30b", "gpt-oss-20b"],
-    (64, ""): ["qwen3.6-27b", "qwen3.6-35b", "gpt-oss-20b"],
-    (512, ""): ["gpt-oss-120b", "qwen3.6-27b", "qwen3.6-35b"],
+    # without a card, 27 billion parameters at work on every token would be 2 tokens a second
+    (24, ""): ["gemma4-26b", "qwen3-coder-30b", "gpt-oss-20b"],
+    (64, ""): ["qwen3.6-35b", "qwen3-coder-30b", "gpt-oss-20b"],
+    (512, ""): ["gpt-oss-120b", "qwen3.6-35b", "gemma4-26b"],
     # a Mac gives two thirds of its memory to models (three quarters beyond 36 GB), less the headroom
     (8, "apple"): ["llama-3.2-3b", "llama-3.2-1b"],
     (16, "apple"): ["gemma4-12b", "mellum2-12b", "lfm2.5-8b-a1b"],
@@ -58,13 +59,13 @@ def test_who_is_never_picked(gigabytes: int, gpu: str, ready: tuple[str, ...]) -
         assert [pick.purpose for pick in found] == [GENERAL, CODE, FAST]
 
 
-def test_the_third_fits_beside_the_first_or_is_at_least_smaller() -> None:
+def test_the_third_is_small_beside_the_first() -> None:
     for gigabytes in (16, 24, 64, 512):
         seen, budget = machine(gigabytes)
         first, _, third = picks(OURS.values(), seen, budget, engines("embedded"))
         assert first.choice.way is not None
         assert third.choice.way is not None
-        assert (third.choice.way.size_bytes or 0) < (first.choice.way.size_bytes or 0)
+        assert (third.choice.way.size_bytes or 0) < 0.75 * (first.choice.way.size_bytes or 0)
 
 
 def test_no_engine_and_no_entry_are_no_picks() -> None:
