@@ -20,7 +20,8 @@ _NOUN_FILES = {"daemon": "lifecycle", "service": "services"}
 
 # Verbs that do more than show one answer, each with a `run(op, given, perform) -> int` in its noun's file
 _OWN_WAY = (
-    *("catalog.search", "token.create", "engine.attach", "engine.check", "engine.logs", "model.add", "model.scan", "model.config", "model.validate"),
+    *("engine.check", "engine.logs"),
+    *("catalog.search", "token.create", "engine.attach", "model.add", "model.scan", "model.config", "model.validate"),
     *("daemon.up", "daemon.stop", "daemon.logs", "daemon.doctor"),
     *("secret.lock", "secret.unlock", "vendor.add", "vendor.test"),
 )

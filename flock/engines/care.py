@@ -90,8 +90,8 @@ def is_wanted(model: OwnModel, around: Surroundings, name: str, used_at: float) 
     traffic, clock = around.ties.traffic(name), around.clock
     if model.pinned or traffic.running or not idle:
         return True
-    heard = clock.now() - (clock.monotonic() - traffic.heard) if traffic.heard else 0.0
-    return clock.now() - max(used_at, heard) <= idle
+    used = clock.now() - (clock.monotonic() - traffic.used) if traffic.used else 0.0
+    return clock.now() - max(used_at, used) <= idle
 
 
 def _look(pid: int) -> tuple[int | None, list[list[float]]]:

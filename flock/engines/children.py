@@ -206,7 +206,7 @@ def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Proces
 
 
 def token_of(process: psutil.Process) -> str:
-    """Return the token a process was started with, "" for none. Raises psutil.Error for one that cannot be looked at."""
+    """Return the token a process was started with, "" for none. Raises psutil.Error where that cannot be seen."""
     return process.environ().get(TOKEN_VARIABLE, "")
 
 

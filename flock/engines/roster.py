@@ -5,6 +5,7 @@ adding, changing and removing. Refuses two things of one name. registry.py, whic
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -14,12 +15,13 @@ import aiohttp
 from flock.clock import Clock
 from flock.contract.engines import Engine as EngineRow
 from flock.contract.models import Model, ModelConfig
-from flock.engines import borrowing, lent, rows
+from flock.engines import borrowing, lent, refusals, rows
 from flock.engines.adopted import parse_url
 from flock.engines.attached import Attached, Secrets, StoredEngines
 from flock.engines.children import Children
 from flock.engines.embedded import Embedded
 from flock.engines.engine import Engine, EngineSettings, Found
+from flock.engines.inspection import Inspection
 from flock.engines.llamacpp import LlamaCpp
 from flock.engines.memory import Memory
 from flock.engines.own_model import OwnModel
@@ -36,6 +38,8 @@ from flock.paths import Home
 from flock.profile import Profile
 from flock.upstream import Placement
 
+# How long a model that is removed may go on with answers it has begun: less than the minute that a command waits.
+_REMOVE_SECONDS = 45.0
 # Kinds of models that a request without a model's name may go to: those that chat, and those of which nothing is known.
 _MAY_CHAT = ("", "chat")
 
@@ -48,9 +52,14 @@ def _never(_upstream: str) -> float:
     return 0.0
 
 
+def _none(_upstream: str) -> int:
+    return 0
+
+
 class Roster:
     """The engines of one daemon. `on_change` is called in the loop after every change of what runs, `on_event` with
-    (kind, subject, data) of what the bus is to tell; `heard` gives when a byte came from an upstream last (monotonic).
+    (kind, subject, data) of what the bus is to tell; `heard` gives when a byte came from an upstream last (monotonic),
+    `in_flight` how many requests run on it.
 
     `seen` looks at the machine, blocking. `available` are the engines flock may start, in order of preference; the last
     one's absence is what is reported. `secrets` keeps the keys of adopted engines.
@@ -78,6 +87,7 @@ class Roster:
         self.on_change: Callable[[], None] = nothing
         self.on_event: Callable[[str, str, dict[str, Any]], None] = nothing
         self.heard: Callable[[str], float] = _never
+        self.in_flight: Callable[[str], int] = _none
         self._home = home
         self._clock = clock
         self.memory = Memory(seen, settings)
@@ -104,6 +114,13 @@ class Roster:
             instance_id,
             self._changed,
             pauses or Pauses(),
+        )
+        self.inspection = Inspection(
+            around,
+            self._own.all,
+            lambda: self._attached.by_name,
+            lambda own: self._residence.load(own, swap=True),
+            lambda name: self.in_flight(name),
         )
         self._housekeeping: asyncio.Task[None] | None = None
         self._loaded: list[str] = []
@@ -208,17 +225,27 @@ class Roster:
         return self._own.removable(model_id)
 
     async def remove(self, model_id: str) -> Model:
-        """Forget an added model once its requests have ended, and end its engine; its files stay.
+        """Forget an added model once its requests have ended, after _REMOVE_SECONDS at the latest, and end its engine;
+        its files stay.
 
         Raises ModelNotFound; Conflict for one that was not added.
         """
         if (own := self._own.added.get(model_id)) is not None:
-            await self._residence.unload(own)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._residence.unload(own), _REMOVE_SECONDS)
         gone = await self._own.remove(model_id)
         return self._row(gone) if isinstance(gone, Supervised) else lent.row(gone, ())
 
     async def configure(self, model_id: str, config: ModelConfig) -> Model:
-        """Keep how a model is to be loaded from its next load on. Raises ModelNotFound, Conflict, StorageFailed."""
+        """Keep how a model is to be loaded from its next load on; one in memory leaves it once nobody uses it.
+
+        Raises ModelNotFound, Conflict, StorageFailed; NotEnoughMemory, with the sum, for settings with which it could
+        never be loaded here; NotFound and InvalidRequest for files that are not there or damaged.
+        """
+        if model_id in self._own.added:
+            needs = await self._own.need_of(model_id, config)
+            if needs > self.memory.budget_bytes:
+                raise refusals.never(model_id, needs, self.memory.budget_bytes)
         own = await self._own.configure(model_id, config)
         self._residence.renew(own)
         return self._row(own)
@@ -247,7 +274,9 @@ class Roster:
 
     def _traffic(self, upstream: str) -> Traffic:
         resident = self._residence.schedule.residents.get(upstream)
-        return Traffic(resident.running if resident is not None else 0, self.heard(upstream))
+        if resident is None:
+            return Traffic()
+        return Traffic(resident.running, self.heard(upstream), resident.used_at)
 
     def _changed(self) -> None:
         """Hear that an engine of ours or an adopted one has changed."""

@@ -1,5 +1,7 @@
 """Engines and models as the contract shows them. Pure: values made from what runs. Called by registry.py."""
 
+import shlex
+
 from flock.clock import rfc3339
 from flock.contract.engines import Engine
 from flock.contract.models import Model
@@ -25,6 +27,12 @@ def own_engine(own: Supervised) -> Engine:
         pid=own.pid,
         since=rfc3339(own.since),
         error=_error(own),
+        progress=own.progress if own.state == "starting" else None,
+        restarts=own.restarts,
+        # to the megabyte: a row that nothing has happened to stays the same
+        memory_bytes=None if own.memory_bytes is None else own.memory_bytes >> 20 << 20,
+        log_file=str(own.log_file),
+        command=shlex.join(own.command),
     )
 
 

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from flock.engines import damage, engine_log, faults
 from flock.engines.backoff import Backoff
@@ -118,6 +119,11 @@ class Supervised(Weighed):
     def memory_bytes(self) -> int | None:
         """Return what its processes take now, None when that is not known."""
         return self._care.memory_bytes if self._care is not None else None
+
+    @property
+    def log_file(self) -> Path:
+        """Return where its output lies."""
+        return engine_log.log_path(self._around.home, self.name)
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -399,8 +405,7 @@ class Supervised(Weighed):
             self._changed_state()
 
     def _words(self, snapshot: Snapshot) -> EngineFailed:
-        path = engine_log.log_path(self._around.home, self.name)
-        return faults.failed(self.model, self.engine, self.name, snapshot, path)
+        return faults.failed(self.model, self.engine, self.name, snapshot, self.log_file)
 
     def _changed_state(self) -> None:
         if self.state != self._told:

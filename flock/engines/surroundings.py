@@ -21,12 +21,13 @@ from flock.paths import Home
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What goes over an upstream: requests that run now, and when a byte came from it last (monotonic seconds, 0.0 for
-    never).
+    """What goes over an upstream: requests that run now, when a byte came from it for one of them, and when one ended
+    last (monotonic seconds, 0.0 for never).
     """
 
     running: int = 0
     heard: float = 0.0
+    used: float = 0.0
 
 
 def _quiet(_name: str) -> Traffic:

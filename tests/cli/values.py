@@ -49,6 +49,8 @@ from flock.contract.settings import (
 from flock.contract.status import Machine, ShowStatus, Status
 from flock.contract.tokens import CreateToken, ListTokens, RevokeToken, Token, TokenCreated
 from flock.contract.usage import RecentUsage, UsageRow
+from tests.cli.engine_values import ENGINE_CASES
+from tests.cli.model_values import MODEL_CASES
 from tests.cli.queue_values import QUEUE_CASES
 from tests.cli.vendor_values import VENDOR_CASES
 
@@ -322,6 +324,8 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     "token.ls": (ListTokens(all=True), [TOKEN, REVOKED]),
     "token.revoke": (RevokeToken(id="k_1"), REVOKED),
     "usage.recent": (RecentUsage(), [USED, GUESSED, PAID, UNPRICED]),
+    **ENGINE_CASES,
+    **MODEL_CASES,
     **QUEUE_CASES,
     **VENDOR_CASES,
 }

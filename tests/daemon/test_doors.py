@@ -13,7 +13,15 @@ from flock import __version__
 from flock.client.calls import encode
 from flock.contract.audit import RecentAudit
 from flock.contract.cache import ExamineCache
-from flock.contract.engines import AttachEngine, DetachEngine, ListEngines
+from flock.contract.engines import (
+    AttachEngine,
+    CheckEngines,
+    DetachEngine,
+    ListEngines,
+    RestartEngine,
+    ShowEngine,
+    ShowEngineLog,
+)
 from flock.contract.jobs import ListJobs, ShowJob
 from flock.contract.lifecycle import Down
 from flock.contract.models import AddModel, ListModels, ListResidents, LoadModel, RemoveModel, UnloadModel
@@ -63,6 +71,10 @@ EVERY: list[Op[Any]] = [
     Down(),
     AttachEngine(url="http://127.0.0.1:1"),
     DetachEngine(name="x"),
+    ShowEngine(name="x"),
+    ShowEngineLog(name="x"),
+    RestartEngine(name="x"),
+    CheckEngines(name="x"),
     AddModel(source="file:/x.gguf"),
     RemoveModel(id="x"),
     SetConfig(key="listen", value="1"),

@@ -2,24 +2,91 @@
 
 from typing import Any, cast
 
-from flock.cli.show.view import Line, View, listed, or_none, since, table
-from flock.contract.engines import AttachEngine, Engine
+from flock import text
+from flock.cli.show.view import NONE, Line, Pairs, View, listed, or_none, since, table
+from flock.contract.engines import (
+    AttachEngine,
+    DetachEngine,
+    Engine,
+    EngineCheck,
+    EngineLog,
+    RestartEngine,
+)
 from flock.contract.op import Op
 
 
 def human(op: Op[Any], value: Any, now: float) -> View:
-    """Show the engines, or one that was attached or detached."""
-    if not isinstance(value, Engine):
-        return engines(cast("list[Engine]", value), now)
-    if isinstance(op, AttachEngine):
-        serves = f" and serves {listed(value.models)}" if value.models else ", and has no models"
-        return View((Line(f"{value.name} ({value.endpoint}) is {value.state}{serves}"),), _troubles([value]))
-    return View((Line(f"{value.name} is forgotten; it keeps running at {value.endpoint}"),))
+    """Show the engines, one of them, what it said, or what engines answered."""
+    if isinstance(value, EngineLog):
+        return _log(value)
+    if isinstance(value, Engine):
+        return _single(op, value, now)
+    return _checks(value) if op.spec.name == "engine.check" else engines(cast("list[Engine]", value), now)
 
 
 def ids(op: Op[Any], value: Any) -> list[str]:
-    """Return the engines' names."""
-    return [value.name] if isinstance(value, Engine) else [e.name for e in cast("list[Engine]", value)]
+    """Return the engines' names, or the lines of a log."""
+    if isinstance(value, EngineLog):
+        return list(value.lines)
+    if isinstance(value, Engine):
+        return [value.name]
+    return [e.name for e in cast("list[Engine | EngineCheck]", value)]
+
+
+def _single(op: Op[Any], value: Engine, now: float) -> View:
+    if isinstance(op, AttachEngine):
+        serves = f" and serves {listed(value.models)}" if value.models else ", and has no models"
+        return View((Line(f"{value.name} ({value.endpoint}) is {value.state}{serves}"),), _troubles([value]))
+    if isinstance(op, DetachEngine):
+        return View((Line(f"{value.name} is forgotten; it keeps running at {value.endpoint}"),))
+    if isinstance(op, RestartEngine):
+        return _restarted(value)
+    return _one(value, now)
+
+
+def _restarted(engine: Engine) -> View:
+    done = Line(f"{engine.name} was started again and is {_state(engine)}")
+    follow = [] if engine.state == "ready" else [Line(f"see how far it is: flock engine show {engine.name}")]
+    return View((done,), (*follow, *_troubles([engine])))
+
+
+def _one(e: Engine, now: float) -> View:
+    rows = [
+        ("name", e.name),
+        ("kind", f"{e.kind}, {e.version}" if e.version else e.kind),
+        ("ownership", "flock's own" if e.ownership == "own" else f"adopted, known from {e.source}"),
+        ("state", _state(e)),
+        ("since", since(e.since, now)),
+        ("models", listed(e.models)),
+        ("endpoint", e.endpoint or NONE),
+    ]
+    if e.ownership == "own":
+        rows += [
+            ("pid", or_none(e.pid)),
+            ("memory", NONE if e.memory_bytes is None else text.size(e.memory_bytes)),
+            ("restarts", str(e.restarts)),
+            ("log", e.log_file or NONE),
+            ("command", e.command or NONE),
+        ]
+    return View((Pairs(tuple(rows)),), _troubles([e]))
+
+
+def _state(engine: Engine) -> str:
+    return engine.state if engine.progress is None else f"{engine.state}, {engine.progress:.0%}"
+
+
+def _log(log: EngineLog) -> View:
+    aside = (
+        () if log.lines else (Line("it has said nothing of the kind; what it says is kept over its restarts", "dim"),)
+    )
+    return View(tuple(Line(line) for line in log.lines), aside)
+
+
+def _checks(found: list[EngineCheck]) -> View:
+    rows: list[tuple[str, ...]] = [
+        (c.name, c.state, NONE if c.seconds is None else text.duration(c.seconds), c.sentence) for c in found
+    ]
+    return table("name state took said", rows, "no engine runs, so none was asked")
 
 
 def engines(found: "list[Engine] | tuple[Engine, ...]", now: float) -> View:
