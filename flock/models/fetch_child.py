@@ -30,7 +30,8 @@ from flock.models.records import Plain, part_path, part_record_path, read_record
 TELL_SECONDS = 0.2
 # Bounds a host that accepts no connection; the hub's own tools wait as long for their first answer.
 CONNECT_SECONDS = 10.0
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+# EFBIG: a limit of the process (ulimit -f), which to the user is the same
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SHUT = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
