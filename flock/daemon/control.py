@@ -17,6 +17,7 @@ from flock.contract.op import OPERATIONS, Op, ensure_declared, hints
 from flock.core import (
     accounts,
     adding,
+    catalog,
     configuring,
     daemon,
     engines,
@@ -43,6 +44,7 @@ log = logging.getLogger(__name__)
 HANDLED = (
     accounts,
     adding,
+    catalog,
     configuring,
     daemon,
     engines,
