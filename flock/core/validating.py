@@ -62,12 +62,12 @@ def _files(model: OwnModel) -> tuple[list[Finding], formats.Recognised | None]:
     try:
         found = formats.recognise(model.path)
     except FlockError as error:
-        mend = f"flock model add {model.source}" if model.files else error.hint
+        mend = f"flock model add {_again(model)}" if model.files else error.hint
         return [Finding("files", "error", error.sentence, mend)], None
     findings = [Finding("files", "ok", f"{model.path} is whole: {found.format}, {size(found.size_bytes)}")]
     missing = [file for file in (*model.files, *filter(None, (model.projector,))) if not file.exists()]
     for file in missing:
-        again = f"flock model add {model.source}" if model.files else f"ls -l '{file.parent}'"
+        again = f"flock model add {_again(model)}" if model.files else f"ls -l '{file.parent}'"
         findings.append(Finding("files", "error", f"{file} is not there", again))
     if found.architecture:
         window = f", up to {found.context:,} tokens" if found.context else ""

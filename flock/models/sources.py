@@ -81,6 +81,8 @@ def parse(words: str) -> Source:
     kind = scheme.lower() if colon else ""
     if kind in ("http", "https"):
         return _url(given)
+    if kind == "catalog" and _ID.match(rest):  # as `flock model ls` writes it
+        return CatalogSource(rest.lower())
     if kind == "hf":
         return _hub(rest, given)
     if kind == "ollama":

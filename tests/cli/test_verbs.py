@@ -1,5 +1,6 @@
 """The verbs that do more than show one answer: token create, engine attach, model add, down, doctor, logs."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -11,16 +12,17 @@ from typing import Any
 
 import pytest
 
-from flock.cli import app
+from flock.cli import app, follow
 from flock.cli.call import Answer
 from flock.contract import codec
 from flock.contract.engines import AttachEngine
 from flock.contract.jobs import ShowJob
-from flock.contract.models import AddModel
+from flock.contract.models import AddModel, ConfigureModel, ScanDirectory
 from flock.contract.op import Op
 from flock.errors import DaemonUnreachable
 from flock.paths import find_home
 from tests.cli.conftest import Opener
+from tests.cli.model_values import MODEL_CASES
 from tests.cli.running import ROOT, by_name, flock
 from tests.cli.values import ADOPTED, CASES, CREATED, DONE, FAILED, RUNNING
 
@@ -113,7 +115,78 @@ def test_ctrl_c_leaves_the_job_alone_and_says_how_to_follow(capsys: Captured) ->
     assert app.main(["model", "add", "file:/a.gguf"], perform) == 130
     shown, told = capsys.readouterr()
     assert shown == ""
+    assert f" job cancel {RUNNING.id};" in told
     assert told.endswith(f" job show {RUNNING.id}\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code"),
+    [("not_found", 5), ("forbidden", 4), ("invalid_request", 2), ("engine_unreachable", 75), ("conflict", 1), ("", 1)],
+)
+def test_a_failed_job_has_the_exit_code_of_what_went_wrong(
+    opened: Opener, capsys: Captured, code: str, exit_code: int
+) -> None:
+    opened(watched(RUNNING, dataclasses.replace(FAILED, code=code)))
+    assert app.main(["model", "add", "qwen3-8b"]) == exit_code
+    assert f"flock: {FAILED.error}\n" in capsys.readouterr().err
+
+
+def test_a_cancelled_job_is_interrupted(opened: Opener) -> None:
+    opened(watched(RUNNING, dataclasses.replace(RUNNING, state="cancelled")))
+    assert app.main(["model", "add", "qwen3-8b"]) == 130
+
+
+def test_a_dry_run_shows_the_plan_and_follows_nothing(opened: Opener, capsys: Captured) -> None:
+    planned = MODEL_CASES["model.add-dry-run"][1]
+    door = opened(lambda _: planned)
+    assert app.main(["model", "add", "qwen3-8b", "--dry-run"]) == 0
+    assert door.heard == [AddModel(source="qwen3-8b", dry_run=True)]
+    shown, told = capsys.readouterr()
+    assert "memory\t7.3 GB of 12.0 GB\n" in shown
+    assert "not confirmed: cache" in told
+
+
+def test_what_a_plan_warns_of_is_said_once(opened: Opener, capsys: Captured) -> None:
+    fetching = MODEL_CASES["job.show-fetching"][1]
+    opened(watched(fetching, fetching, DONE))
+    assert app.main(["model", "add", "qwen3-8b"]) == 0
+    assert capsys.readouterr().err.count("note: not confirmed: cache") == 1
+
+
+def test_the_line_of_progress_tells_how_far_how_fast_and_how_long() -> None:
+    fetching = MODEL_CASES["job.show-fetching"][1]
+    line = "qwen3-8b: [########........] 50% 2.5 GB of 5.0 GB 48.3 MB/s 52.0 s left fetching Qwen3-8B-Q4_K_M.gguf"
+    assert follow.line(fetching) == line
+    assert follow.line(RUNNING) == "qwen3-8b: [######..........] 40% loading"
+
+
+def test_any_verb_whose_answer_is_a_job_is_followed(opened: Opener) -> None:
+    done = dataclasses.replace(DONE, kind="model.load")
+    door = opened(watched(dataclasses.replace(RUNNING, kind="model.load"), done))
+    assert app.main(["model", "load", "qwen3-8b"]) == 0
+    assert len(door.heard) == 2
+
+
+# model scan, config, validate
+
+
+def test_paths_are_meant_from_where_the_command_is_typed(opened: Opener, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    door = opened(by_name)
+    assert app.main(["model", "scan", "models"]) == 0
+    assert app.main(["model", "config", "m", "--template", "./a.jinja", "--draft", "tiny"]) == 0
+    assert app.main(["model", "add", "mine", "--from", "mine.yaml", "--dry-run"]) == 0
+    assert door.heard == [
+        ScanDirectory(directory=f"{tmp_path}/models"),
+        ConfigureModel(id="m", template=f"{tmp_path}/a.jinja", draft="tiny"),
+        AddModel(source="mine", entry=f"{tmp_path}/mine.yaml", dry_run=True),
+    ]
+
+
+@pytest.mark.parametrize(("name", "code"), [("model.validate", 0), ("model.validate-no", 1)])
+def test_a_model_that_cannot_be_loaded_is_exit_code_1(opened: Opener, name: str, code: int) -> None:
+    opened(lambda _: MODEL_CASES[name][1])
+    assert app.main(["model", "validate", "qwen3-8b"]) == code
 
 
 # down, doctor, logs

@@ -49,6 +49,7 @@ from flock.contract.settings import (
 from flock.contract.status import Machine, ShowStatus, Status
 from flock.contract.tokens import CreateToken, ListTokens, RevokeToken, Token, TokenCreated
 from flock.contract.usage import RecentUsage, UsageRow
+from tests.cli.catalog_values import CATALOG_CASES
 from tests.cli.engine_values import ENGINE_CASES
 from tests.cli.model_values import MODEL_CASES
 from tests.cli.queue_values import QUEUE_CASES
@@ -324,6 +325,7 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     "token.ls": (ListTokens(all=True), [TOKEN, REVOKED]),
     "token.revoke": (RevokeToken(id="k_1"), REVOKED),
     "usage.recent": (RecentUsage(), [USED, GUESSED, PAID, UNPRICED]),
+    **CATALOG_CASES,
     **ENGINE_CASES,
     **MODEL_CASES,
     **QUEUE_CASES,

@@ -13,6 +13,7 @@ from flock import __version__
 from flock.client.calls import encode
 from flock.contract.audit import RecentAudit
 from flock.contract.cache import ExamineCache
+from flock.contract.catalog import ListPicks, SearchCatalog, ShowModelInfo
 from flock.contract.engines import (
     AttachEngine,
     CheckEngines,
@@ -22,10 +23,22 @@ from flock.contract.engines import (
     ShowEngine,
     ShowEngineLog,
 )
-from flock.contract.jobs import ListJobs, ShowJob
+from flock.contract.jobs import CancelJob, ListJobs, ShowJob
 from flock.contract.lifecycle import Down
-from flock.contract.models import AddModel, ListModels, ListResidents, LoadModel, RemoveModel, UnloadModel
+from flock.contract.models import (
+    AddModel,
+    ConfigureModel,
+    ListModels,
+    ListResidents,
+    LoadModel,
+    RemoveModel,
+    ScanDirectory,
+    SetDefaultModel,
+    UnloadModel,
+    ValidateModel,
+)
 from flock.contract.op import Op, Where, ensure_declared, to_argv
+from flock.contract.presets import ListPresets, RemovePreset, SavePreset
 from flock.contract.queue import ShowQueue
 from flock.contract.requests import ExplainRequest, ListRequests, ShowRequest
 from flock.contract.secrets import ListSecrets, LockSecrets, ShowSecretStore, UnlockSecrets
@@ -46,6 +59,7 @@ READING: list[Op[Any]] = [
     ListEngines(),
     ListJobs(),
     ListModels(),
+    ListPresets(),
     ListRequests(),
     ListRequests(running=True),
     ShowRequest(id="last"),
@@ -63,6 +77,9 @@ READING: list[Op[Any]] = [
 ]
 EVERY: list[Op[Any]] = [
     *READING,
+    SearchCatalog(query="qwen", sort="released"),
+    ShowModelInfo(id="qwen3-8b"),
+    ListPicks(),
     ListResidents(),
     LoadModel(id="x"),
     UnloadModel(id="x"),
@@ -77,6 +94,13 @@ EVERY: list[Op[Any]] = [
     CheckEngines(name="x"),
     AddModel(source="file:/x.gguf"),
     RemoveModel(id="x"),
+    CancelJob(id="j_1"),
+    ConfigureModel(id="x"),
+    SetDefaultModel(id="x"),
+    ScanDirectory(directory="/x"),
+    ValidateModel(id="x"),
+    SavePreset(name="x", model="x"),
+    RemovePreset(name="x"),
     SetConfig(key="listen", value="1"),
     UnsetConfig(key="listen"),
     CreateToken(name="x"),

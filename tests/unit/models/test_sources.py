@@ -20,6 +20,7 @@ from flock.models.sources import (
     [
         ("qwen3-8b", CatalogSource("qwen3-8b")),
         ("  Qwen3.6-27B ", CatalogSource("qwen3.6-27b")),
+        ("catalog:qwen3-8b", CatalogSource("qwen3-8b")),
         ("hf:o/r", HubSource("o/r")),
         ("HF:o/r:Q4_K_M", HubSource("o/r", "Q4_K_M")),
         ("hf:o/r:dir/a-00001-of-00002.gguf", HubSource("o/r", "dir/a-00001-of-00002.gguf")),
