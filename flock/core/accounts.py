@@ -4,6 +4,7 @@ import difflib
 
 from flock.contract.audit import AuditRow, RecentAudit
 from flock.contract.requests import (
+    CancelRequest,
     ExplainRequest,
     Explanation,
     ListRequests,
@@ -14,7 +15,7 @@ from flock.contract.usage import RecentUsage, UsageRow
 from flock.core.context import Actor, Context
 from flock.core.decision import unpack
 from flock.core.operations import handles
-from flock.errors import InvalidRequest, NotFound
+from flock.errors import Cancelled, Conflict, InvalidRequest, NotFound
 
 MOST_ROWS = 10_000
 
@@ -65,6 +66,21 @@ async def explain_request(context: Context, op: ExplainRequest, _actor: Actor) -
     """Return one request's whole record; `last` is the one that ended last."""
     running = context.inference.running.get(op.id)
     return running.explanation() if running else await _explanation(context, op.id)
+
+
+@handles(CancelRequest)
+async def cancel_request(context: Context, op: CancelRequest, actor: Actor) -> RequestRow:
+    """End a request that runs or waits. Raises NotFound, and Conflict for one that has ended already."""
+    record = context.inference.running.get(op.id)
+    if record is None or record.interrupt is None:
+        ended = await _explanation(context, op.id)
+        raise Conflict(
+            f"the request {ended.id} has ended already: {ended.outcome or ended.stage}",
+            hint=f"flock explain {ended.id}",
+        )
+    record.notes.append(f"cancelled by {actor.name}")
+    record.interrupt(Cancelled(f"the request was cancelled by {actor.name}", hint="flock request ls"))
+    return record.row(context.clock.monotonic())
 
 
 async def _latest(context: Context, limit: int) -> list[Explanation]:

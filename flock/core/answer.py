@@ -5,11 +5,13 @@ commit point (core/commit.py does). Made by core/commit.py and core/inference.py
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from flock.core.record import Record
 from flock.dialects.half import Addressing
 from flock.dialects.ir import Reply, Usage
+from flock.dialects.ollama.usage import is_estimated
 from flock.dialects.translate import Crossing
 from flock.errors import FlockError
 from flock.outbound.exchange import Exchange
@@ -154,3 +156,18 @@ def said(crossing: Crossing, reply: Reply, to: Addressing, *, stream: bool, exch
 def addressing(record: Record) -> Addressing:
     """Return what the writers say of an answer: the request's id, and the model by the name the client used."""
     return Addressing(record.id, record.requested or record.model, int(record.at))
+
+
+def account(record: Record, answer: Answer) -> None:
+    """Take the stream's usage into the record; without one, count the events and say that it is an estimate."""
+    assert answer.tap is not None
+    tap = answer.tap
+    told, counted = tap.usage(), tap.counted()
+    # what is no text has no tokens that could be counted
+    guess = (None, False) if answer.raw else (counted, True)
+    record.usage, record.estimated = (told, is_estimated(told)) if told is not None else guess
+    if told is not None and not tap.finished and told.output < counted.output:
+        # Anthropic's dialect tells the prompt's tokens first, and those of the answer at its end
+        record.usage, record.estimated = replace(told, output=counted.output), True
+    if not record.outcome:  # the client left; after the terminal event that is a success
+        record.outcome = "ok" if tap.finished else "cancelled"

@@ -11,7 +11,7 @@ from dataclasses import replace
 import orjson
 
 from flock.clock import Clock
-from flock.core import relays
+from flock.core import relays, stages
 from flock.core.answer import AGAIN, END_SECONDS, Answer, RawTap, addressing, said
 from flock.core.record import Record
 from flock.core.refusal import check, named, seconds_of, too_long
@@ -154,6 +154,7 @@ class Commit:
         """Collect a stream for a client that wants one piece; nothing goes out before its end."""
         crossing, record = self._crossing(), self._record
         gathering = Gathering(crossing.events())
+        record.counted = lambda: Usage(output=gathering.tokens)
         try:
             while data := await self._next(said_all=gathering.ended):
                 gathering.feed(data)
@@ -229,7 +230,9 @@ class Commit:
     def _first(self) -> None:
         record = self._record
         record.last = self._clock.monotonic()
-        record.first = record.first or record.last
+        if not record.first:
+            record.first = record.last
+            stages.begins(record)
 
     def _crossing(self) -> Crossing:
         made = self._made

@@ -1,6 +1,7 @@
 """The daemon about itself: status, shutdown, jobs, settings and what it saw of the prefix cache."""
 
 import asyncio
+import socket
 
 import psutil
 
@@ -10,13 +11,14 @@ from flock.contract.cache import CacheReport, ExamineCache
 from flock.contract.jobs import CancelJob, Job, ListJobs, ShowJob
 from flock.contract.lifecycle import Down, Stopped
 from flock.contract.settings import GetConfig, SetConfig, Setting, SettingChanged, ShowConfig, UnsetConfig
-from flock.contract.status import ShowStatus, Status
+from flock.contract.status import Machine, ShowStatus, Status
 from flock.core import cache
 from flock.core.context import Actor, Context
 from flock.core.listing import listed
-from flock.core.machine import machine
 from flock.core.operations import handles
 from flock.errors import InvalidRequest
+from flock.hardware.seen import look
+from flock.text import size
 
 
 @handles(ShowStatus)
@@ -37,13 +39,20 @@ async def show_status(context: Context, _op: ShowStatus, _actor: Actor) -> Statu
         require_keys=context.keys.required,
         draining=context.inference.draining,
         default_model=next((m.id for m in models if m.default), ""),
-        machine=machine(),
+        machine=await asyncio.to_thread(_machine),
         engines=tuple(context.registry.engines()),
         models=models,
         requests_running=len(context.inference.running),
         requests_total=context.inference.total,
         warning=context.store.writer.failing,
     )
+
+
+def _machine() -> Machine:
+    """Return what the daemon runs on; it reads files."""
+    seen = look()
+    gpus = tuple(gpu.name if gpu.unified else f"{gpu.name}, {size(gpu.total_bytes)}" for gpu in seen.gpus)
+    return Machine(socket.gethostname(), seen.os, seen.arch, seen.cpu, seen.cores, seen.memory_bytes, gpus)
 
 
 @handles(Down)

@@ -10,6 +10,7 @@ from collections import deque
 from typing import Protocol
 
 from flock.clock import Clock
+from flock.core import stages
 from flock.core.answer import Answer
 from flock.core.commit import Commit
 from flock.core.counting import Count
@@ -23,6 +24,7 @@ from flock.core.metrics import Metrics
 from flock.core.names import Named, Names, nowhere
 from flock.core.pace import Pace
 from flock.core.planning import Manners, Planning
+from flock.core.rates import Recent
 from flock.core.record import Record, Try
 from flock.core.wishes import wishes
 from flock.dialects.ask import Ask
@@ -85,7 +87,9 @@ class Inference:
         manners: Manners | None = None,
         vendors: Paid | None = None,
         post: Post | None = None,
+        on_stage: stages.Hear | None = None,
     ) -> None:
+        self._on_stage = on_stage
         self._places = places
         self._vendors = vendors
         self._ledger = ledger
@@ -95,6 +99,7 @@ class Inference:
         self._dispatch = Dispatch(pools, self.health)
         self._egress = Egress(post, self.health, clock) if post is not None else None
         self.pace = Pace()
+        self.rates = Recent()
         self.planning = Planning(manners or Manners(), clock)
         self.names = names or Names()
         self.drifts = Drifts()
@@ -113,6 +118,7 @@ class Inference:
         if self.draining:
             raise Draining("flock is going down and takes no new requests", hint="try again in a few seconds")
         record = Record(endpoint, self._clock.now(), self._clock.monotonic())
+        record.on_stage = self._on_stage
         self.running[record.id] = record
         self.total += 1
         return record
@@ -122,7 +128,7 @@ class Inference:
         if self.running.pop(record.id, None) is None:
             return
         record.ended = self._clock.monotonic()
-        record.interrupt = record.tick = None
+        record.interrupt = record.tick = record.counted = None
         if record.tries:
             tried = record.tries[-1]
             tried.ended = record.ended
@@ -132,6 +138,8 @@ class Inference:
         prefill = usage.prefill_ms / 1000 if usage.prefill_ms else record.first - record.sent if record.stream else 0.0
         self.drifts.settled(record.id, usage.input, usage.cached or None, prefill)
         self.pace.settled(record)
+        self.rates.settled(record)
+        stages.done(record)
         self.recent.append(record.id)
         self._metrics.settled(record)
         self._ledger.put(record)
@@ -180,6 +188,7 @@ class Inference:
         ask, wished = wishes(ask)
         named = self.resolve(ask.model, record.key, record.endpoint)
         record.model = named.model
+        stages.tell(record, "queued")
         if named.alias:
             record.notes.append(f"alias {named.alias}: {ask.model} → {record.model}")
         named = of_kind(record.endpoint, named, self._places.table)
@@ -263,6 +272,7 @@ class Inference:
         tried = Try(upstream.name, monotonic())
         record.tries.append(tried)
         record.sent = tried.started
+        stages.tell(record, "prefilling")
         exchange: Exchange | None = None
         try:
             exchange = await self._send(record, upstream, made, ask)

@@ -47,8 +47,8 @@ async def perform(context: Context, op: Op[Out], actor: Actor) -> Out:
     Raises NotAllowed for a scope too small, and whatever the handler raises.
     """
     spec = op.spec
+    permit(context, op, actor)
     try:
-        require(Key(id="", name=actor.name, scope=actor.scope, digest=b""), spec.scope)
         answer = await HANDLERS[type(op)](context, op, actor)
     except FlockError as error:
         if spec.risk is not Risk.READ or error.status == 403:
@@ -58,6 +58,15 @@ async def perform(context: Context, op: Op[Out], actor: Actor) -> Out:
         _audit(context, op, actor, "ok")
         log.info("%s: %s %s", actor.name, spec.name, _target(op))
     return answer
+
+
+def permit(context: Context, op: Op[Any], actor: Actor) -> None:
+    """Check that an actor may perform an operation; a refusal leaves an audit row. Raises NotAllowed."""
+    try:
+        require(Key(id="", name=actor.name, scope=actor.scope, digest=b""), op.spec.scope)
+    except FlockError as error:
+        _audit(context, op, actor, error.code)
+        raise
 
 
 def _audit(context: Context, op: Op[Any], actor: Actor, outcome: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from flock.clock import rfc3339
 from flock.contract.requests import Explanation, RequestRow
-from flock.core import decision
+from flock.core import decision, stages
 from flock.core.cost import cost_usd
 from flock.dialects.ir import NO_USAGE, Usage
 from flock.policy.keys import ANYONE, Key
@@ -53,6 +53,7 @@ class Record:
         "bytes_in",
         "bytes_out",
         "chosen",
+        "counted",
         "dialect",
         "edits",
         "ended",
@@ -70,11 +71,13 @@ class Record:
         "lost",
         "model",
         "notes",
+        "on_stage",
         "outcome",
         "plan",
         "price",
         "ranked",
         "requested",
+        "said",
         "sent",
         "status",
         "stream",
@@ -94,7 +97,7 @@ class Record:
         self.endpoint = endpoint
         self.at = at
         self.arrived = self.last = arrived
-        self.chosen = self.loaded = self.sent = self.first = self.ended = 0.0
+        self.chosen = self.loaded = self.sent = self.first = self.said = self.ended = 0.0
         # its turn at an engine of ours: when the load began for it, or it was let in; and the seconds it waited in all
         self.turn = self.waited = 0.0
         self.waiting: Waiting | None = None
@@ -115,23 +118,36 @@ class Record:
         # set by the door while the request runs: ending it with an error the client can read, and looking after it
         self.interrupt: Callable[[FlockError], None] | None = None
         self.tick: Callable[[float], None] | None = None
+        # who hears of its stages; and what counts its tokens while a stream runs
+        self.on_stage: stages.Hear | None = None
+        self.counted: Callable[[], Usage] | None = None
         # what the wait for an engine is for: the client is told where its dialect has room for that
         self.words = ""
 
     def hear(self, words: str) -> None:
         """Hear what the wait for an engine is for."""
         self.words = words
+        stages.waits(self)
 
     @property
     def stage(self) -> str:
-        """Where the request is: queued, loading, prefilling, generating or ended."""
+        """Where the request is: queued, loading, prefilling, generating, sending or ended."""
         if self.ended:
             return "ended"
+        if self.said:
+            return "sending"
         if self.first:
             return "generating"
         if self.sent:
             return "prefilling"
         return "loading" if self.chosen and not (self.waiting and self.waiting.position > 0) else "queued"
+
+    @property
+    def output_tokens(self) -> int:
+        """The tokens of the answer: as told at its end, as counted while it comes."""
+        if self.usage is None and self.counted is not None:
+            return self.counted().output
+        return self.usage.output if self.usage else 0
 
     # -- what the store's writer asks for, when it commits a batch
 
@@ -173,6 +189,7 @@ class Record:
 
     def row(self, now: float) -> RequestRow:
         """Return the request in brief."""
+        waiting = self.waiting if self.stage == "queued" else None
         return RequestRow(
             id=self.id,
             at=rfc3339(self.at),
@@ -182,8 +199,13 @@ class Record:
             engine=self.engine,
             stage=self.stage,
             outcome=self.outcome,
-            output_tokens=self.usage.output if self.usage else 0,
+            output_tokens=self.output_tokens,
             elapsed_ms=round(((self.ended or now) - self.arrived) * 1000, 2),
+            input_tokens=self.usage.input if self.usage else 0,
+            ttft_ms=round((self.first - self.arrived) * 1000, 2) if self.first and self.stream else None,
+            tokens_per_second=stages.speed(self, self.ended or now),
+            position=waiting.position or None if waiting else None,
+            eta_seconds=waiting.eta if waiting else None,
         )
 
     def explanation(self) -> Explanation:

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from flock import __version__
 from flock.contract import codec
+from flock.contract.events import FollowEvents
 from flock.contract.op import OPERATIONS, Op, ensure_declared, hints
 from flock.core import (
     accounts,
@@ -21,7 +22,9 @@ from flock.core import (
     configuring,
     daemon,
     engines,
+    events,
     files,
+    hardware,
     hub,
     loading,
     models,
@@ -30,11 +33,13 @@ from flock.core import (
     scanning,
     secrets,
     tokens,
+    top,
     validating,
     vendors,
 )
 from flock.core.context import Actor, Context
 from flock.core.operations import perform
+from flock.daemon.events import feed
 from flock.errors import FlockError, InternalError, InvalidRequest, RequestTooLarge
 from flock.plain import is_object
 
@@ -48,7 +53,9 @@ HANDLED = (
     configuring,
     daemon,
     engines,
+    events,
     files,
+    hardware,
     hub,
     loading,
     models,
@@ -57,6 +64,7 @@ HANDLED = (
     scanning,
     secrets,
     tokens,
+    top,
     validating,
     vendors,
 )
@@ -88,6 +96,8 @@ def handler(context: Context, kind: type[Op[Any]], authenticate: Authenticate) -
         try:
             actor = authenticate(request)
             op = await read_op(kind, request)
+            if isinstance(op, FollowEvents) and not op.once:
+                return await feed(context, op, actor, request)
             return answer(200, codec.dumps(await perform(context, op, actor)))
         except FlockError as error:
             return refusal(error)

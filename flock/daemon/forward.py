@@ -10,17 +10,16 @@ client that leaves makes the engine stop; a slow client never makes flock buffer
 
 import asyncio
 import logging
-from dataclasses import replace
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11, StreamWriter
 
 from flock.config import Gateway as Limits
-from flock.core.answer import END_SECONDS, Answer, Tap
+from flock.core import stages
+from flock.core.answer import END_SECONDS, Answer, Tap, account
 from flock.core.record import Record
 from flock.daemon.headers import headers_of
 from flock.dialects.half import FaultHalf
-from flock.dialects.ollama.usage import is_estimated
 from flock.dialects.translate import TranslationTap
 from flock.errors import Cancelled, FlockError, InternalError, UpstreamError, UpstreamStalled
 from flock.wire.sse import KEEPALIVE
@@ -90,6 +89,7 @@ class Reply:
         """Return the response of a plain answer and give the connection back."""
         record = self.record
         body = answer.body or b""
+        self._sending()
         answer.release()
         self.close()
         record.status, record.bytes_out = answer.status, len(body)
@@ -205,6 +205,7 @@ class Reply:
         """Pass a committed stream on to its end; raises CancelledError when the client leaves."""
         assert answer.tap is not None
         self._answer = answer
+        self.record.counted = answer.tap.counted
         exchange = answer.exchange
         try:
             await self.start()
@@ -223,7 +224,7 @@ class Reply:
             return await self._finish(answer)
         finally:
             exchange.release()
-            self._account(answer)
+            account(self.record, answer)
 
     async def fault(self, error: FlockError) -> web.StreamResponse:
         """End a stream that has begun with the dialect's in-stream error."""
@@ -319,6 +320,7 @@ class Reply:
         assert self._response is not None
         assert answer.tap is not None
         record, tap = self.record, answer.tap
+        self._sending()
         if self._end_error is None:
             tap.end()
         error = self.interrupted or self._broken(answer)
@@ -336,6 +338,11 @@ class Reply:
             last += tap.close()
         record.bytes_out += len(last)
         return await self._say(last)
+
+    def _sending(self) -> None:
+        """Note that all of the answer is here and what is left is the client's to take."""
+        self.record.said = self._loop.time()
+        stages.tell(self.record, "sending")
 
     def _cut(self) -> web.StreamResponse:
         """Break the connection: a stream of sound can say no error, and a clean end would be a success."""
@@ -383,17 +390,3 @@ class Reply:
         return UpstreamError(
             f"{self.record.engine} broke off in the middle of its answer{why}", hint="send the request again"
         )
-
-    def _account(self, answer: Answer) -> None:
-        """Take the stream's usage; without one, count the events and say that it is an estimate."""
-        assert answer.tap is not None
-        record, tap = self.record, answer.tap
-        told, counted = tap.usage(), tap.counted()
-        # what is no text has no tokens that could be counted
-        guess = (None, False) if answer.raw else (counted, True)
-        record.usage, record.estimated = (told, is_estimated(told)) if told is not None else guess
-        if told is not None and not tap.finished and told.output < counted.output:
-            # Anthropic's dialect tells the prompt's tokens first, and those of the answer at its end
-            record.usage, record.estimated = replace(told, output=counted.output), True
-        if not record.outcome:  # the client left; after the terminal event that is a success
-            record.outcome = "ok" if tap.finished else "cancelled"

@@ -251,6 +251,7 @@ async def _drain(context: Context, grace: float) -> None:
         if record.interrupt is not None:
             record.interrupt(Draining("flock went down before the answer was complete", hint="send it again"))
     await _until_idle(inference, context.clock, context.clock.monotonic() + 1.0)
+    context.bus.close()
 
 
 async def _until_idle(inference: Inference, clock: Clock, deadline: float) -> None:

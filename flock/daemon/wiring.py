@@ -68,6 +68,7 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
         tokenizers = Tokenizers(registry.around, hub_directory(os.environ, Path.home()))
         stack.push_async_callback(tokenizers.stop)
         metrics = Metrics()
+        bus = Bus(clock)
         inference = Inference(
             places=registry,
             pools=pools,
@@ -78,9 +79,9 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
             manners=_manners(home, config, Counter(session, clock, tokenizers)),
             vendors=vendors,
             post=post,
+            on_stage=bus.tell,
         )
         keys = await _keys(config, store, clock, inference)
-        bus = Bus(clock)
         jobs = Jobs(clock, bus.tell)
         stack.push_async_callback(jobs.stop)
         yield Context(
