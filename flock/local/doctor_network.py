@@ -26,13 +26,15 @@ _ANSWER_SECONDS = 2.0
 def configuration(scene: Scene) -> Iterator[Check]:
     """Say whether the configuration is valid as the next start will read it, and the catalog beside it."""
     from flock.catalog import load_profiles
+    from flock.models.shelf import Shelf
 
     try:
         config = _config(scene)
     except ConfigInvalid as error:
         yield scene.from_error("configuration", error)
         return
-    for problem in load_profiles(config.catalog_dirs(scene.home))[1]:
+    directories = config.catalog_dirs(scene.home)
+    for problem in (*load_profiles(directories)[1], *Shelf(directories).read().problems):
         yield Check("configuration", WARNING, problem)
     file = scene.home.config_file
     yield Check("configuration", OK, f"{short(file)} is valid" if file.exists() else "no file; the defaults apply")

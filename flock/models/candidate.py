@@ -1,7 +1,7 @@
 """A model that could be had, and the ways to have it: what choose.py chooses from.
 
-Owns the two values and the arithmetic between a quantisation's name and its size. Made from an entry of the catalog
-(entry.py) or from what a repository on the hub holds (hub.py). Pure.
+Owns the values, what a user may wish of them, and the arithmetic between a quantisation's name and its size. Made from
+an entry of the catalog (entry.py) or from what a repository on the hub holds (repository.py). Pure.
 """
 
 import re
@@ -85,6 +85,20 @@ class Candidate:
         if self.kv_bytes_per_token or self.kind in ("embedding", "transcription", "speech"):
             return self.kv_bytes_per_token
         return round(_GUESSED_CACHE * (self.active_billions or 0) ** 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user asked for, "" and None for no word about it. `engine` and `quant` must be had so or not at all;
+    `preferred` is the engine that the settings prefer; the others are fields of contract.models.ModelConfig.
+    """
+
+    engine: str = ""
+    quant: str = ""
+    preferred: str = ""
+    context: int | None = None
+    slots: int | None = None
+    kv_type: str = ""
 
 
 def bits(quant: str) -> float | None:

@@ -18,23 +18,11 @@ from dataclasses import dataclass, replace
 
 from flock import text
 from flock.contract.catalog import Variant
-from flock.estimate import KV_SHARE, Load, Need, estimate
+from flock.estimate import Need
 from flock.hardware.seen import Seen, memory_class
-from flock.models.candidate import Candidate, Way, bits
+from flock.models.candidate import Candidate, Way, Wish, bits
+from flock.models.window import need_least, window_here
 
-# What agents work well with; a larger cache takes memory that most conversations never use.
-WINDOW_MOST = 100_000
-# What is to fit at least before a model counts as fitting; a text that is embedded or reranked has no more.
-WINDOW_MODEST = 8_192
-# What agents need to work (engines/window.py); for less than this a cache of 4 bits is worth it.
-WINDOW_LARGE = 32_768
-_STEP = 1_024
-# a cache as it is computed, of 16 bits, is the fastest: it is taken where it is at most this part of the memory
-_AMPLE = 8
-# families that a smaller cache slows down (engines/window.py)
-_F16_ONLY = frozenset({"gpt-oss"})
-SLOTS = 2
-_LLAMA = ("llamacpp", "embedded")
 USUAL = "Q4_K_M"
 _EIGHT_BITS = 9.0  # Q8_0 and its likes have 8.5
 _FOUR_BITS = (4.0, 5.2)
@@ -44,9 +32,9 @@ _BLIND = frozenset({"mlx"})
 # what `flock engine install` brings
 _BROUGHT = frozenset({"embedded", "mlx", "piper", "vllm"})
 # engines for a machine, best first
-_APPLE = ("whisper", "piper", "mlx", *_LLAMA, "ollama", "vllm")
-_NVIDIA = ("whisper", "piper", "vllm", *_LLAMA, "ollama", "mlx")
-_OTHER = ("whisper", "piper", *_LLAMA, "ollama", "vllm", "mlx")
+_APPLE = ("whisper", "piper", "mlx", "llamacpp", "embedded", "ollama", "vllm")
+_NVIDIA = ("whisper", "piper", "vllm", "llamacpp", "embedded", "ollama", "mlx")
+_OTHER = ("whisper", "piper", "llamacpp", "embedded", "ollama", "vllm", "mlx")
 # weights as they were trained: the only ones made for others that MLX-LM loads
 _PLAIN_WEIGHTS = ("", "bf16", "f16", "fp16")
 
@@ -62,20 +50,6 @@ class EngineHere:
     hint: str
     formats: frozenset[str]
     kinds: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the user asked for, "" and None for no word about it. `engine` and `quant` must be had so or not at all;
-    `preferred` is the engine that the settings prefer; the others are fields of contract.models.ModelConfig.
-    """
-
-    engine: str = ""
-    quant: str = ""
-    preferred: str = ""
-    context: int | None = None
-    slots: int | None = None
-    kv_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +113,7 @@ def choose(
     best = options[0]
     best = _quantisation([option for option in options if option.here.kind == best.here.kind], candidate.kind)
     sharded = candidate.shards > 1
-    context, slots, kv_type, need = _window(candidate, best, budget_bytes, seen, wish)
+    context, slots, kv_type, need = window_here(candidate, best.way, best.here.kind, budget_bytes, seen, wish)
     why = f"needs {candidate.shards} machines: not built yet" if sharded else best.wrong
     if not why and need is not None and need.total > budget_bytes:  # with the window that the user set
         why = f"needs {_of(need.total, budget_bytes)}"
@@ -155,7 +129,7 @@ def choose(
         least_bytes=best.least.total if best.least else None,
         fits=not why,
         why=why or _fine(need, budget_bytes),
-        variants=_variants(options, best, sharded=sharded),
+        variants=_variants(candidate, options, best),
     )
 
 
@@ -174,7 +148,7 @@ def _options(
         for way in candidate.ways:
             if not _takes(here, way, candidate) or not _meant(way, wish.quant):
                 continue
-            least = _least(candidate, way, here.kind, seen)
+            least = need_least(candidate, way, here.kind, seen)
             wrong = elsewhere or _wrong(candidate, way, here.kind, seen, budget, least)
             yield _Option(way, here, least, wrong)
 
@@ -274,80 +248,9 @@ def _name(option: _Option) -> str:
     return option.way.quant.upper().removeprefix("UD-")
 
 
-# -- the window
-
-
-def _least(candidate: Candidate, way: Way, engine: str, seen: Seen) -> Need | None:
-    window = min(candidate.context or WINDOW_MODEST, WINDOW_MODEST)
-    return _need(candidate, way, engine, seen, (window, 1, _types(candidate, engine)[-2:][0]))
-
-
-def _types(candidate: Candidate, engine: str) -> tuple[str, ...]:
-    """Return the types of cache an engine keeps for a model, best first; the others decide themselves, as computed."""
-    if engine not in _LLAMA:
-        return ("",)
-    return ("f16",) if candidate.family in _F16_ONLY else ("f16", "q8_0", "q4_0")
-
-
-def _need(candidate: Candidate, way: Way, engine: str, seen: Seen, window: tuple[int, int, str]) -> Need | None:
-    if way.size_bytes is None:
-        return None
-    return estimate(
-        Load(
-            engine=engine,
-            weights_bytes=way.size_bytes,
-            kv_bytes_per_token=candidate.cache_per_token,
-            context=window[0],
-            slots=window[1],
-            kv_type=window[2] or "f16",
-            card=seen.pool == "gpu" and engine in _LLAMA,
-        )
-    )
-
-
-def _window(
-    candidate: Candidate, option: _Option, budget: int, seen: Seen, wish: Wish
-) -> tuple[int | None, int, str, Need | None]:
-    """Return context, slots, type of the cache, and the need with them."""
-    engine = option.here.kind
-    if candidate.kind not in ("", "chat"):
-        whole = min(candidate.context or WINDOW_MODEST, WINDOW_MODEST)
-        need = _need(candidate, option.way, engine, seen, (whole, 1, "f16"))
-        return whole if candidate.kind in ("embedding", "rerank") else None, 1, "", need
-    bare = _need(candidate, option.way, engine, seen, (0, 1, ""))
-    left = max(budget - bare.total, 0) if bare else budget
-    found = _fitting(candidate, engine, budget, left, wish)
-    return *found, _need(candidate, option.way, engine, seen, found)
-
-
-def _fitting(candidate: Candidate, engine: str, budget: int, left: int, wish: Wish) -> tuple[int, int, str]:
-    """Return context, slots and type of the cache, as engines/window.py will choose once the files are here."""
-    whole = wish.context or min(candidate.context or WINDOW_MODEST, WINDOW_MOST)
-    types = (wish.kv_type,) if wish.kv_type else _types(candidate, engine)
-    slots = wish.slots or (SLOTS if engine in _LLAMA or engine == "vllm" else 1)
-    token = candidate.cache_per_token
-    best = (min(whole, WINDOW_MODEST), wish.slots or 1, types[-2:][0])
-    if token * whole * slots <= budget // _AMPLE:
-        return whole, slots, types[0]
-    for number in dict.fromkeys((slots, wish.slots or 1)):
-        for kv_type in types[1:] or types:
-            rate = token * KV_SHARE.get(kv_type or "f16", 1.0) * number
-            context = wish.context or _largest(whole, rate, left, min(left, budget // 2))
-            if context >= min(whole, WINDOW_LARGE):
-                return context, number, kv_type
-            best = max(best, (context, number, kv_type), key=lambda window: window[0])
-    return best
-
-
-def _largest(whole: int, rate: float, left: int, shared: int) -> int:
-    """Return the largest window at `rate` bytes a token; beyond WINDOW_LARGE it leaves half the memory to others."""
-    if rate * whole <= shared:
-        return whole
-    beyond = int(shared / rate) // _STEP * _STEP
-    return beyond if beyond > WINDOW_LARGE else min(whole, WINDOW_LARGE, int(left / rate) // _STEP * _STEP)
-
-
 # -- in words
+
+_NOBODY = "nothing here loads it"
 
 
 def _nothing(candidate: Candidate, engines: Sequence[EngineHere], wish: Wish) -> Choice:
@@ -363,22 +266,26 @@ def _nothing(candidate: Candidate, engines: Sequence[EngineHere], wish: Wish) ->
     else:
         why = f"nothing here serves it: it comes as {', '.join(formats)}"
     why = f"needs {candidate.shards} machines: not built yet" if candidate.shards > 1 else why
-    variants = tuple(_variant(way, "", None, False, "nothing here loads it") for way in candidate.ways)
+    variants = tuple(_variant(way, "", None, False, _NOBODY) for way in candidate.ways)
     return Choice(None, "", False, "", None, 1, "", None, None, False, why, variants)
 
 
-def _variants(options: list[_Option], best: _Option, *, sharded: bool) -> tuple[Variant, ...]:
-    """Return every way once, with the best engine for it, as the options are ordered; the chosen one first."""
+def _variants(candidate: Candidate, options: list[_Option], best: _Option) -> tuple[Variant, ...]:
+    """Return every way once, with the best engine for it, as the options are ordered; the chosen one first, and last
+    those that nothing here loads.
+    """
     found: dict[Way, _Option] = {best.way: best}
     for option in options:
         found.setdefault(option.way, option)
-    return tuple(
+    told = [
         replace(
-            _variant(way, o.here.kind, o.least.total if o.least else None, o.fits and not sharded, _note(o)),
+            _variant(way, o.here.kind, o.least.total if o.least else None, o.fits and candidate.shards == 1, _note(o)),
             chosen=way is best.way,
         )
         for way, o in found.items()
-    )
+    ]
+    told += [_variant(way, "", None, False, _NOBODY) for way in candidate.ways if way not in found]
+    return tuple(told)
 
 
 def _note(option: _Option) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import difflib
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,8 @@ from flock.catalog import Row, read_yaml
 from flock.errors import ConfigInvalid, NotFound
 from flock.models.entry import Entry, checked_row, made, overlaid, what_is_odd
 from flock.paths import short
+
+log = logging.getLogger(__name__)
 
 # (mtime in nanoseconds, size): what tells a file from the one that was read
 Mark = tuple[int, int]
@@ -48,6 +51,7 @@ class Shelf:
         self._marks: dict[Path, Mark] = {}
         self._documents: dict[Path, Any] = {}
         self._shelved = Shelved()
+        self._told: set[str] = set()
         self._reading = asyncio.Lock()
 
     async def look(self) -> Shelved:
@@ -82,6 +86,9 @@ class Shelf:
         self._documents = documents
         self._marks = marks if len(documents) == len(marks) else {}
         self._shelved = _whole(rows, problems)
+        for problem in set(problems) - self._told:
+            log.warning("%s", problem)
+        self._told = set(problems)
         if parsed and self._copy is not None:
             _write_copy(self._copy, marks, documents)
         return self._shelved

@@ -61,6 +61,14 @@ def test_a_wrong_catalog_file_is_named(scene: Scene) -> None:
     assert "ok" in states
 
 
+def test_a_wrong_entry_of_the_catalog_of_models_is_named(scene: Scene) -> None:
+    place = private_dir(scene.home.config / "catalog" / "models")
+    (place / "mine.yaml").write_text("id: mine\ncontext: large\n")
+    states = {check.state: check.sentence for check in doctor_network.configuration(scene)}
+    assert "mine.yaml: mine.context must be a whole number above 0, not 'large'" in states["warning"]
+    assert "ok" in states
+
+
 def test_a_free_port_and_a_taken_one(scene: Scene) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -91,6 +91,16 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert "shut.yaml cannot be read: Is a directory; the file is left out" in shelved.problems[0]
 
 
+def test_a_wrong_file_is_told_the_log_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    put(tmp_path, "a", context=-1)
+    shelf = Shelf([tmp_path])
+    for _ in range(3):
+        put(tmp_path, "b")
+        shelf.read()
+    assert [record.message for record in caplog.records if "a.context" in record.message] == list(shelf.read().problems)
+    assert len(caplog.records) == 1
+
+
 def test_a_changed_a_new_and_a_removed_file_are_seen(tmp_path: Path) -> None:
     file = put(tmp_path, "a", context=8)
     shelf = Shelf([tmp_path])
