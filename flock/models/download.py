@@ -151,6 +151,10 @@ class Download:
             return self.wish.url, {"User-Agent": "flock"}
         hub: Any = importlib.import_module("huggingface_hub")
         utils: Any = importlib.import_module("huggingface_hub.utils")
+        constants: Any = importlib.import_module("huggingface_hub.constants")
+        if constants.is_offline_mode():
+            host = httpx2.URL(constants.ENDPOINT).host
+            raise Trouble("unreachable", host=host, why="HF_HUB_OFFLINE is set in the daemon's environment")
         headers: dict[str, str] = utils.build_hf_headers(library_name="flock")
         return hub.hf_hub_url(self.wish.repo, self.wish.path, revision=self.wish.revision), headers
 

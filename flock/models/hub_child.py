@@ -35,6 +35,9 @@ class Client(httpx2.Client):
 
     def send(self, *given: Any, **options: Any) -> httpx2.Response:
         """Send a request. Raises Unreached, and HfHubHTTPError for what huggingface_hub would try again."""
+        constants: Any = importlib.import_module("huggingface_hub.constants")
+        if constants.is_offline_mode():
+            raise Unreached("HF_HUB_OFFLINE is set in the daemon's environment")
         try:
             answer = super().send(*given, **options)
         except httpx2.TransportError as error:

@@ -1,8 +1,8 @@
 """A process that speaks the API of Hugging Face's hub, over the files of a directory, its bad manners included.
 
 `--root` has a directory for each repository, OWNER/NAME; a `.hub.json` in it says what a card would (license, gated,
-downloads, tags, library_name, pipeline_tag, gguf). Weights are stored as the hub stores large files: `resolve` leads to
-another port, the CDN, which knows no token. Prints "PORT n CDN m" once it listens.
+hidden, downloads, tags, library_name, pipeline_tag, gguf). Weights are stored as the hub stores large files: `resolve`
+leads to another port, the CDN, which knows no token. Prints "PORT n CDN m" once it listens.
 
 `GET /arm?fault=WORD&after=N&times=N` orders a fault (FAULTS) for the next requests of file contents; `POST /release`
 lets go what `hold` holds. `GET /seen` returns every request: method, path, status, range, whether a token came, and how
@@ -98,6 +98,8 @@ class Hub:
         name = _repo(request)
         if (refused := self.faulty()) is not None or (refused := self.missing(request, name)) is not None:
             return refused  # a response is a mapping without items: `or` would not see it
+        if self.said(name).get("hidden") and (refused := self.gate(request, name)) is not None:
+            return refused
         files = [
             {"rfilename": path, **(self.file_facts(name, path) if request.query.get("blobs") else {})}
             for path in self.paths(name)
@@ -189,9 +191,12 @@ class Hub:
 
     # -- what it has
 
-    def card(self, name: str) -> Plain:
+    def said(self, name: str) -> Plain:
         file = self.root / name / ".hub.json"
-        said: Plain = json.loads(file.read_text()) if file.is_file() else {}
+        return json.loads(file.read_text()) if file.is_file() else {}
+
+    def card(self, name: str) -> Plain:
+        said = self.said(name)
         tags = list(said.get("tags", [])) + ([f"license:{said['license']}"] if "license" in said else [])
         return {
             "_id": "0" * 24,
