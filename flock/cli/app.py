@@ -60,8 +60,14 @@ def _run(words: list[str], perform: Perform) -> int:
 
         return home.run(perform)
     from flock.cli import deliver, tree
+    from flock.cli.grammar import Missing
 
-    line = tree.parse(words, program())
+    try:
+        line = tree.parse(words, program())
+    except Missing as missing:
+        from flock.cli import pick
+
+        line = tree.parse(pick.completed(words, missing, perform), program())
     return 0 if line is None else deliver.deliver(line, perform)
 
 

@@ -1,7 +1,8 @@
 """Questions to the person at the terminal: the only importer of questionary.
 
 Owns when a question may be asked at all. Refuses to guess: where nobody can answer, the error names the option that
-stands for "yes". Called by `call.py` before anything is removed, by `secret.py` and by `vendor.py`.
+stands for "yes". Called by `call.py` before anything is removed, by `pick.py`, `wizard.py`, `secret.py` and
+`vendor.py`.
 """
 
 import sys
@@ -17,8 +18,7 @@ def confirm(question: str, yes: bool, command: str) -> None:
     """
     if yes:
         return
-    # the question goes to stderr's terminal through stdin's: either of them redirected means nobody is there
-    if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
+    if not is_anybody_there():
         raise WouldAsk(
             f"flock would have to ask “{question}”, and there is no terminal; --yes answers it", hint=command
         )
@@ -34,8 +34,7 @@ def hidden(question: str, hint: str, *, again: str = "") -> str:
 
     Raises WouldAsk with the hint when there is no terminal, UsageError when the two differ.
     """
-    if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
-        raise WouldAsk(f"flock would have to ask “{question}”, and there is no terminal", hint=hint)
+    _refuse_nobody(question, hint)
     import questionary
 
     words: str = questionary.password(question).unsafe_ask()
@@ -44,13 +43,41 @@ def hidden(question: str, hint: str, *, again: str = "") -> str:
     return words
 
 
+class _Title(str):
+    """How a choice is shown; what is typed finds it when its letters stand in it in that order ("q38b" for qwen3-8b).
+
+    questionary asks `typed.lower() in title.lower()`; prompt_toolkit asks for single characters only, for which both
+    meanings are one.
+    """
+
+    __slots__ = ()
+
+    def lower(self) -> "_Title":
+        return _Title(super().lower())
+
+    def __contains__(self, typed: object) -> bool:
+        left = iter(str(self))
+        return isinstance(typed, str) and all(letter in left for letter in typed)
+
+
+def is_anybody_there() -> bool:
+    """Say whether a question would be seen and could be answered: standard input or output redirected says no."""
+    return is_terminal(sys.stdin) and is_terminal(sys.stdout)
+
+
 def choose(question: str, choices: "list[tuple[str, str]]", hint: str) -> str:
-    """Return the value of one of the choices, each a value and how it is shown. Raises WouldAsk, Cancelled."""
+    """Return the value of one of the choices, each a value and how it is shown; typing narrows them down.
+
+    Raises WouldAsk, Cancelled.
+    """
     _refuse_nobody(question, hint)
     import questionary
 
-    shown = [questionary.Choice(words, value) for value, words in choices]
-    chosen = questionary.select(question, shown, use_search_filter=True, use_jk_keys=False).unsafe_ask()
+    shown = [questionary.Choice(_Title(words), value) for value, words in choices]
+    keys = "(arrow keys; type to search)"
+    chosen = questionary.select(
+        question, shown, use_search_filter=True, use_jk_keys=False, instruction=keys
+    ).unsafe_ask()
     if chosen is None:
         raise Cancelled("nothing was changed")
     return str(chosen)
@@ -65,5 +92,5 @@ def words(question: str, hint: str) -> str:
 
 
 def _refuse_nobody(question: str, hint: str) -> None:
-    if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
+    if not is_anybody_there():
         raise WouldAsk(f"flock would have to ask “{question}”, and there is no terminal", hint=hint)

@@ -83,6 +83,16 @@ class Itself(Verb):
         return super().make_context(parent.info_name, args, parent.parent, **extra)
 
 
+class Missing(UsageError):
+    """An argument or option that must be given is not. `what` says in words what it is, `option` how it is spelled, ""
+    for an argument; `lister` are the words of the command that lists what there is, () where none does.
+    """
+
+    what = ""
+    option = ""
+    lister: tuple[str, ...] = ()
+
+
 _KINDS = {"int": " is not a whole number", "float": " is not a number"}
 
 
@@ -98,12 +108,25 @@ def usage_error(error: TyperException) -> UsageError:
         return _no_such_option(str(getattr(error, "option_name", "")), context, path)
     parameter: Any = getattr(error, "param", None)
     if kind == "MissingParameter" and parameter is not None:
-        # "the key's id, from `flock token ls`" names the command that lists what is missing
-        named = re.search(r"`(flock [^`]+)`", parameter.help)
-        what = parameter.metavar or names_of(parameter)[0]
-        return UsageError(f"{path!r} needs {what}: {parameter.help}", hint=named[1] if named else hint)
+        return _missing(parameter, path, hint)
     words = re.sub(r" is not a valid (int|float)\b", lambda m: _KINDS[m[1]], error.format_message())
     return UsageError(words[:1].lower() + words[1:].rstrip("."), hint=hint)
+
+
+def _missing(parameter: Any, path: str, hint: str) -> Missing:
+    # "the key's id, from `flock token ls`" names the command that lists what is missing
+    named = re.search(r"`flock ([^`]+)`", parameter.help)
+    option = "" if parameter.param_type_name == "argument" else names_of(parameter)[0]
+    error = Missing(
+        f"{path!r} needs {option or parameter.metavar}: {parameter.help}",
+        hint=f"flock {named[1]}" if named else hint,
+    )
+    error.what = parameter.help.partition(", from")[0]
+    error.option = option
+    # a word in capitals stands for something else that is missing
+    lister = tuple(named[1].split()) if named else ()
+    error.lister = () if any(word.isupper() for word in lister) else lister
+    return error
 
 
 def _no_such_option(name: str, context: Any, path: str) -> UsageError:

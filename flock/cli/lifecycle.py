@@ -3,6 +3,7 @@
 Owns the wait for the daemon's end and doctor's exit code. Called by `deliver.py`.
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -44,7 +45,14 @@ def _up(op: Up, given: Given, perform: Perform) -> int:
         from flock.cli.up import serve
 
         return serve()
-    present(op, given, perform(op, given.yes))
+    answer = perform(op, given.yes)
+    present(op, given, answer)
+    if sys.stdin.isatty():
+        from flock.cli import wizard
+
+        home = find_home()
+        if wizard.is_due(op, given, answer.value, home, os.environ):
+            wizard.offer(home, perform)
     return 0
 
 
