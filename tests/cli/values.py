@@ -51,6 +51,8 @@ from flock.contract.tokens import CreateToken, ListTokens, RevokeToken, Token, T
 from flock.contract.usage import RecentUsage, UsageRow
 from tests.cli.catalog_values import CATALOG_CASES
 from tests.cli.engine_values import ENGINE_CASES
+from tests.cli.files_values import FILES_CASES
+from tests.cli.hub_values import HUB_CASES
 from tests.cli.model_values import MODEL_CASES
 from tests.cli.queue_values import QUEUE_CASES
 from tests.cli.vendor_values import VENDOR_CASES
@@ -327,6 +329,8 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     "usage.recent": (RecentUsage(), [USED, GUESSED, PAID, UNPRICED]),
     **CATALOG_CASES,
     **ENGINE_CASES,
+    **FILES_CASES,
+    **HUB_CASES,
     **MODEL_CASES,
     **QUEUE_CASES,
     **VENDOR_CASES,

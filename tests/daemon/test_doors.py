@@ -23,6 +23,8 @@ from flock.contract.engines import (
     ShowEngine,
     ShowEngineLog,
 )
+from flock.contract.files import FetchFile, ListCache, PruneCache
+from flock.contract.hub import SearchHub, ShowHubRepository
 from flock.contract.jobs import CancelJob, ListJobs, ShowJob
 from flock.contract.lifecycle import Down
 from flock.contract.models import (
@@ -56,6 +58,7 @@ READING: list[Op[Any]] = [
     RecentAudit(),
     RecentAudit(limit=1, actor="nobody"),
     ExamineCache(),
+    ListCache(),
     ListEngines(),
     ListJobs(),
     ListModels(),
@@ -109,6 +112,10 @@ EVERY: list[Op[Any]] = [
     UnlockSecrets(),
     CheckVendor(name="groq"),
     ListVendorModels(name="groq"),
+    PruneCache(),
+    FetchFile(repo="ada/tiny", file="tiny.gguf"),
+    SearchHub(words=("tiny",)),
+    ShowHubRepository(repo="ada/tiny"),
     AddVendor(name="groq"),
     RemoveVendor(name="groq"),
 ]

@@ -1,14 +1,14 @@
 """How fetched files look."""
 
-import os
+import dataclasses
 from typing import Any, cast
 
 from flock import text
 from flock.cli.show import job
 from flock.cli.show.view import Line, View, listed, or_none, since, table
-from flock.contract.files import CachedFile, Pruned
+from flock.contract.files import CachedFile, PruneCache, Pruned
 from flock.contract.jobs import Job
-from flock.contract.op import Op
+from flock.contract.op import Op, to_argv
 from flock.paths import short
 
 
@@ -17,7 +17,7 @@ def human(op: Op[Any], value: Any, now: float) -> View:
     if isinstance(value, Job):
         return job.human(op, value, now) if value.state == "running" else _fetched(value)
     if isinstance(value, Pruned):
-        return _pruned(value, now)
+        return _pruned(op, value, now)
     found = cast("list[CachedFile]", value)
     shown = _files(found, now, "flock has fetched nothing")
     in_all = f"{text.count(len(found), 'file')}, {text.size(sum(f.size_bytes for f in found))}"
@@ -40,17 +40,16 @@ def _files(found: "list[CachedFile]", now: float, empty: str) -> View:
     return table("path size state models used source", rows, empty, "source used models")
 
 
-def _pruned(value: Pruned, now: float) -> View:
+def _pruned(op: Op[Any], value: Pruned, now: float) -> View:
     size = text.size(value.freed_bytes)
     if not value.files:
         return View((Line("there is nothing that no model needs"),))
     shown = _files(list(value.files), now, "")
     if not value.dry_run:
         return View(shown.blocks, (Line(f"deleted {text.count(len(value.files), 'file')}, {size}", "good"),))
-    what = f"{size} would be freed; nothing was deleted: flock cache prune --delete"
-    return View(shown.blocks, (Line(what),))
+    again = " ".join(["flock", *to_argv(dataclasses.replace(op, delete=True))]) if isinstance(op, PruneCache) else ""
+    return View(shown.blocks, (Line(f"{size} would be freed; nothing was deleted: {again}"),))
 
 
 def _fetched(done: Job) -> View:
-    name = os.path.basename(done.target)
-    return View((Line(f"{name} is here", "good"),), (Line("next: flock cache ls", "dim"),))
+    return View((Line(f"{done.target.partition(':')[2]} is here", "good"),), (Line("next: flock cache ls", "dim"),))
