@@ -33,6 +33,8 @@ def run(op: SearchCatalog, given: Given, perform: Perform) -> int:
 def nearest(words: str, ids: list[str]) -> list[str]:
     """Return at most three ids that begin almost as the words do, the nearest first."""
     low = words.lower().strip()
+    if not low:
+        return []
     ranked = sorted((min(distance(low, known[:end]) for end in _ends(low, known)), known) for known in ids)
     return [known for slips, known in ranked if slips <= _NEAR * len(low)][:3]
 

@@ -29,12 +29,14 @@ _FOUR_BITS = (4.0, 5.2)
 
 # engines that take words only, whatever the model can (lacks in catalog/engines.yaml)
 _BLIND = frozenset({"mlx"})
+# engines that keep a model on a graphics card, as a whole
+_ON_CARDS = {"vllm": "vLLM", "sglang": "SGLang"}
 # what `flock engine install` brings
 _BROUGHT = frozenset({"embedded", "mlx", "piper", "vllm"})
 # engines for a machine, best first
-_APPLE = ("whisper", "piper", "mlx", "llamacpp", "embedded", "ollama", "vllm")
-_NVIDIA = ("whisper", "piper", "vllm", "llamacpp", "embedded", "ollama", "mlx")
-_OTHER = ("whisper", "piper", "llamacpp", "embedded", "ollama", "vllm", "mlx")
+_APPLE = ("whisper", "piper", "mlx", "llamacpp", "embedded", "ollama", "vllm", "sglang")
+_NVIDIA = ("whisper", "piper", "vllm", "sglang", "llamacpp", "embedded", "ollama", "mlx")
+_OTHER = ("whisper", "piper", "llamacpp", "embedded", "ollama", "vllm", "sglang", "mlx")
 # weights as they were trained: the only ones made for others that MLX-LM loads
 _PLAIN_WEIGHTS = ("", "bf16", "f16", "fp16")
 
@@ -157,8 +159,8 @@ def _elsewhere(here: EngineHere, seen: Seen) -> str:
     """Return why an engine that is not installed does not belong on this machine, "" when it does."""
     if here.ready:
         return ""
-    if here.kind == "vllm" and not _nvidia(seen):
-        return "vLLM wants an NVIDIA card, and there is none"
+    if here.kind in _ON_CARDS and not _nvidia(seen):
+        return f"{_ON_CARDS[here.kind]} wants an NVIDIA card, and there is none"
     if here.kind == "mlx" and not _apple(seen):
         return "MLX-LM is made for Apple silicon"
     return ""
@@ -196,7 +198,7 @@ def _order(seen: Seen) -> tuple[str, ...]:
 def _wrong(candidate: Candidate, way: Way, engine: str, seen: Seen, budget: int, least: Need | None) -> str:
     """Return why a model does not fit here in this way, "" when it does."""
     card = _nvidia(seen)
-    if engine == "vllm" and card and max(way.gpu_bytes, least.total if least else 0) > card:
+    if engine in _ON_CARDS and card and max(way.gpu_bytes, least.total if least else 0) > card:
         return f"needs {_of(max(way.gpu_bytes, least.total if least else 0), card)} on one graphics card"
     if least is not None and least.total > budget:
         return f"needs {_of(least.total, budget)}"

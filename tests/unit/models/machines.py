@@ -15,6 +15,7 @@ _FACTS = {
     "embedded": ({"gguf"}, _WORDS, "flock engine install embedded"),
     "mlx": ({"mlx", "safetensors"}, {"chat"}, "flock engine install mlx"),
     "vllm": ({"safetensors"}, _WORDS | {"transcription"}, "flock engine install vllm"),
+    "sglang": ({"safetensors"}, {"chat", "embedding"}, "install SGLang"),
     "ollama": ({"ollama"}, {"chat", "embedding"}, "ollama serve"),
     "whisper": ({"whisper"}, {"transcription"}, "build whisper.cpp"),
     "piper": ({"piper"}, {"speech"}, "flock engine install piper"),

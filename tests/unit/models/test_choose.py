@@ -16,7 +16,7 @@ TAG = Way("ollama", tag="b:8b", size_bytes=5 * GB)
 EVERY = (GGUF, MLX, RAW, TAG)
 # 8 billion parameters with 36 layers, 8 heads of 128
 MODEL = Candidate("b", "chat", EVERY, context=131_072, kv_bytes_per_token=147_456, active_billions=8)
-ALL = ("llamacpp", "embedded", "mlx", "vllm", "ollama", "whisper", "piper")
+ALL = ("llamacpp", "embedded", "mlx", "vllm", "sglang", "ollama", "whisper", "piper")
 OUR_ENTRIES = entries()
 
 
@@ -36,6 +36,7 @@ def chosen(
         ("", ALL, "llamacpp"),
         ("", ("embedded", "ollama"), "embedded"),
         ("", ("ollama",), "ollama"),
+        ("nvidia", ("sglang", "embedded"), "sglang"),
         ("apple", ALL, "mlx"),
         ("apple", ("embedded",), "embedded"),
         ("nvidia", ALL, "vllm"),
