@@ -12,11 +12,12 @@ import logging
 from flock.contract.models import Model, Residents
 from flock.contract.queue import Queue
 from flock.engines import borrowing, engine_log
+from flock.engines.drivers import learn
 from flock.engines.residence import Tell
 from flock.engines.roster import Roster
 from flock.engines.supervisor import Supervised
 from flock.engines.survivors import take_over
-from flock.errors import Conflict, Draining, ModelNotFound, StorageFailed
+from flock.errors import Conflict, Draining, FlockError, ModelNotFound, StorageFailed
 from flock.smoke import facts
 from flock.upstream import Placement, Upstream, Waiting
 
@@ -69,7 +70,13 @@ class Registry(Roster):
         first = known.get(default) or (self._own.smoke if default == facts.NAME else None)
         if first is not None and (self._residence.schedule.rules.jit or first in again):
             again = [first, *(own for own in again if own is not first)]
-        await self._residence.restore(again)
+        for own in again:
+            try:
+                await self._residence.load(own, swap=False)
+            except Conflict as error:
+                log.info("%s is not loaded again: %s", own.model.id, error.sentence)
+            except FlockError as error:
+                log.warning("%s cannot be loaded again: %s", own.model.id, error.sentence)
 
     # -- requests: core.inference.Places
 
@@ -183,6 +190,7 @@ class Registry(Roster):
 
     async def _keep_house(self) -> None:
         while True:
+            await learn(self._own.available)
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
             await asyncio.to_thread(engine_log.trim, self._home)
             await self._remember()

@@ -1,26 +1,28 @@
 """Models in memory: what the scheduler wants is done here, and what becomes of it is told to the scheduler.
 
-Owns the tasks that load and unload, the waiters' futures, the timer and the look at memory. Refuses to decide anything:
-schedule.py does. Called by registry.py. Everything runs in the event loop and nothing is awaited between an event and
-its acts, so no lock is needed; a request to a loaded model with free places costs a few look-ups and no task.
+Owns the tasks that load and unload, the timer and the look at memory. Refuses to decide anything: schedule.py does.
+Called by registry.py. Everything runs in the event loop and nothing is awaited between an event and its acts, so no
+lock is needed; a request to a loaded model with free places costs a few look-ups and no task.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from flock.clock import Clock
 from flock.contract.queue import Queue
+from flock.engines.acts import Act, Admit, Gate, Load, Refuse
 from flock.engines.engine import EngineSettings
 from flock.engines.memory import Memory
-from flock.engines.queue import queue, standing
+from flock.engines.queue import queue
 from flock.engines.resident import IN, LEAVING, LOADING, OUT, Resident
-from flock.engines.schedule import Act, Admit, Gate, Load, Refuse, Rules, Schedule
+from flock.engines.schedule import Rules, Schedule
 from flock.engines.supervisor import Supervised
 from flock.engines.turns import Ticket
-from flock.errors import Conflict, EngineUnreachable, FlockError, InternalError, ModelNotFound
+from flock.engines.waits import Waits
+from flock.errors import Conflict, EngineUnreachable, FlockError, InternalError
 from flock.upstream import Upstream, Waiting
 
 log = logging.getLogger(__name__)
@@ -31,12 +33,6 @@ _TELL_SECONDS = 0.5
 _TRIES = 3
 
 Tell = Callable[[float | None, str], None]
-
-
-@dataclass(eq=False, slots=True)
-class _Wait:
-    future: "asyncio.Future[None]"
-    waiting: Waiting
 
 
 class Residence:
@@ -50,7 +46,7 @@ class Residence:
         self._clock = clock
         self._on_change = on_change
         self._own: dict[str, Supervised] = {}
-        self._waits: dict[Ticket, _Wait] = {}
+        self._waits = Waits(self.schedule, clock.monotonic)
         self._ends: dict[str, list[asyncio.Future[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loads: dict[str, asyncio.Task[None]] = {}
@@ -233,16 +229,6 @@ class Residence:
         """Return who waits for what."""
         return queue(self.schedule, self._now())
 
-    async def restore(self, owned: list[Supervised]) -> None:
-        """Load what was in memory when the last daemon ended, in this order, as far as it fits beside what is there."""
-        for own in owned:
-            try:
-                await self.load(own, swap=False)
-            except (Conflict, ModelNotFound) as error:
-                log.info("%s is not loaded again: %s", own.model.id, error.sentence)
-            except FlockError as error:
-                log.warning("%s cannot be loaded again: %s", own.model.id, error.sentence)
-
     async def look(self) -> None:
         """Look at what is free now; callers at the same time share one look."""
         if self._looking is None:
@@ -296,12 +282,11 @@ class Residence:
         self._apply(self.schedule.limit(self.memory.limit(held), self._now()))
 
     async def _wait(self, ticket: Ticket, waiting: Waiting) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waits[ticket] = _Wait(future, waiting)
+        future = self._waits.hold(ticket, waiting)
         try:
             self._apply(self.schedule.ask(ticket, self._now()))
             if not future.done():
-                self._tell(ticket, first=True)
+                self._waits.tell(ticket, first=True)
                 if self._telling is None:
                     self._telling = asyncio.create_task(self._tell_all(), name="words for those who wait")
             await future
@@ -313,19 +298,13 @@ class Residence:
                 self._apply(self.schedule.give_up(ticket, self._now()))
             raise
         finally:
-            del self._waits[ticket]
+            self._waits.release(ticket)
 
     def _apply(self, acts: list[Act]) -> None:
         changed = False
         for act in acts:
             if isinstance(act, Admit | Refuse):
-                wait = self._waits.get(act.ticket)
-                if wait is None or wait.future.done():
-                    continue
-                if isinstance(act, Refuse):
-                    wait.future.set_exception(act.error)
-                else:
-                    wait.future.set_result(None)
+                self._waits.carry_out(act)
             elif isinstance(act, Gate):
                 changed = True
             else:
@@ -354,7 +333,7 @@ class Residence:
         name = own.name
         error: FlockError | None = None
         try:
-            await own.ensure(lambda words: self._say(name, words))
+            await own.ensure(lambda words: self._waits.say(name, words))
         except FlockError as failure:
             error = failure
         except Exception:
@@ -409,23 +388,6 @@ class Residence:
                 await self.look()
                 for name, own in self._own.items():
                     self.schedule.residents[name].progress = own.progress
-                for ticket in list(self._waits):
-                    self._tell(ticket)
+                self._waits.tell_all()
         finally:
             self._telling = None
-
-    def _say(self, name: str, words: str) -> None:
-        for ticket, wait in self._waits.items():
-            if ticket.model == name and wait.waiting.progress is not None:
-                wait.waiting.progress(words)
-
-    def _tell(self, ticket: Ticket, *, first: bool = False) -> None:
-        wait = self._waits.get(ticket)
-        if wait is None or wait.future.done() or ticket.model not in self.schedule.residents:
-            return
-        where, waiting = standing(self.schedule, ticket, self._now()), wait.waiting
-        waiting.position, waiting.eta = where.position, where.eta
-        if first:
-            waiting.first_position, waiting.first_eta, waiting.why = where.position, where.eta, where.why
-        if waiting.progress is not None:
-            waiting.progress(where.words)

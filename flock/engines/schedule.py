@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flock.engines import refusals
+from flock.engines.acts import Act, Admit, Gate, Load, Refuse, Unload
 from flock.engines.resident import IN, LEAVING, LOADING, OUT, Resident
 from flock.engines.room import going, may_leave, the_sum, victims
 from flock.engines.turns import Ticket
@@ -28,46 +29,6 @@ class Rules:
     queue_limit: int = 256
     jit: bool = True
     exclusive: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """Begin to load a model; `loaded` or `failed` is to follow."""
-
-    resident: Resident
-
-
-@dataclass(frozen=True, slots=True)
-class Unload:
-    """End a model's engine, nobody uses it any more; `gone` is to follow. `why` is "swap", "asked" or "idle"."""
-
-    resident: Resident
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """The model lets requests in from now on, or does not any more."""
-
-    resident: Resident
-
-
-@dataclass(frozen=True, slots=True)
-class Admit:
-    """Let a waiter go on: the request is counted in, unless it was for the load alone."""
-
-    ticket: Ticket
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Send a waiter away."""
-
-    ticket: Ticket
-    error: FlockError
-
-
-Act = Load | Unload | Gate | Admit | Refuse
 
 
 class Schedule:

@@ -7,9 +7,10 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from flock.engines.acts import Act, Admit, Gate, Load, Refuse, Unload
 from flock.engines.resident import IN, LOADING, OUT, Resident
 from flock.engines.room import OUT_SECONDS
-from flock.engines.schedule import Act, Admit, Gate, Load, Refuse, Rules, Schedule, Unload
+from flock.engines.schedule import Rules, Schedule
 from flock.engines.turns import Ticket
 from flock.errors import EngineFailed, FlockError
 
