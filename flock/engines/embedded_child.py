@@ -89,11 +89,26 @@ def _parameters(xllamacpp: Any, options: dict[str, str], key: str) -> Any:
     if flash := {"on": "ENABLED", "off": "DISABLED"}.get(options["flash"]):
         parameters.flash_attn_type = getattr(xllamacpp.llama_flash_attn_type, f"LLAMA_FLASH_ATTN_TYPE_{flash}")
     parameters.n_gpu_layers = int(options["gpu-layers"])
+    if projector := options.get("projector"):
+        parameters.mmproj.path = projector
+    if template := options.get("template"):
+        with open(template, encoding="utf-8") as file:
+            parameters.chat_template = file.read()
+    if draft := options.get("draft"):
+        _draft(xllamacpp, parameters.speculative, draft, options)
     # what --embedding, --reranking and --pooling of llama-server set
     parameters.embedding = options["kind"] in ("embedding", "rerank")
     if pooling := "rank" if options["kind"] == "rerank" else options["pooling"]:
         parameters.pooling_type = getattr(xllamacpp.llama_pooling_type, f"LLAMA_POOLING_TYPE_{pooling.upper()}")
     return parameters
+
+
+def _draft(xllamacpp: Any, speculative: Any, draft: str, options: dict[str, str]) -> None:
+    speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE]
+    speculative.draft.mparams.path = draft
+    speculative.draft.n_gpu_layers = int(options["gpu-layers"])
+    if tokens := options.get("draft-tokens"):
+        speculative.draft.n_max = int(tokens)
 
 
 if __name__ == "__main__":

@@ -19,10 +19,9 @@ from flock.engines import borrowing, lent, refusals, rows
 from flock.engines.adopted import parse_url
 from flock.engines.attached import Attached, Secrets, StoredEngines
 from flock.engines.children import Children
-from flock.engines.embedded import Embedded
+from flock.engines.drivers import drivers
 from flock.engines.engine import Engine, EngineSettings, Found
 from flock.engines.inspection import Inspection
-from flock.engines.llamacpp import LlamaCpp
 from flock.engines.memory import Memory
 from flock.engines.own_model import OwnModel
 from flock.engines.own_models import OwnModels, StoredModels
@@ -102,7 +101,7 @@ class Roster:
         around = self.around = Surroundings(
             home, session, clock, Children(home), ports or Ports(), limits or Limits(), settings, ties
         )
-        choice = tuple(available) or (LlamaCpp(), Embedded())
+        choice = tuple(available) or drivers(settings, home.engines)
         self._own = OwnModels(choice, settings.preferred, profiles, models, around, self._changed, self._holder)
         self._attached = Attached(
             settings,

@@ -23,7 +23,7 @@ def test_our_own_rows_are_right() -> None:
     profiles, problems = load_profiles([OWN])
     assert problems == []
     sound = {"whisper", "whisper-openai", "piper"}
-    assert set(profiles) == {"llamacpp", "embedded", "vllm", "ollama", "mlx", "openai"} | sound
+    assert set(profiles) == {"llamacpp", "embedded", "vllm", "sglang", "ollama", "mlx", "openai"} | sound
     for kind, profile in profiles.items():
         assert profile.kind == kind
         assert profile.title
@@ -183,7 +183,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         "cannot be read: Is a directory; the file is left out",
         "is not UTF-8 text; the file is left out",
     ]
-    assert len(profiles) == 9
+    assert len(profiles) == 10
 
 
 def test_where_it_is_looked_for(tmp_path: Path) -> None:
