@@ -126,6 +126,16 @@ def from_text(kind: Any, words: str, path: str) -> Any:
     return from_plain(inside, words, path)
 
 
+def from_query(kind: Any, words: Sequence[str], path: str) -> Any:
+    """Return what a name in a query string says: of a field that takes many the list of all, of others the last one.
+
+    Raises InvalidRequest when the words do not spell the type.
+    """
+    if get_origin(kind) is tuple:
+        return [from_text(get_args(kind)[0], word, path) for word in words]
+    return from_text(kind, words[-1], path)
+
+
 _WORDS: dict[Any, str] = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
 
 

@@ -114,9 +114,8 @@ async def read_op(kind: type[Op[Any]], request: web.Request) -> Op[Any]:
     values: dict[str, Any] = {k: codec.from_text(types[k], v, k) for k, v in request.match_info.items()}
     if kind.spec.method in ("GET", "DELETE"):
         known = {f.name for f in dataclasses.fields(kind)}  # pyright: ignore[reportArgumentType]
-        for name, words in request.query.items():
-            if name in known:
-                values[name] = codec.from_text(types[name], words, name)
+        for name in known.intersection(request.query):
+            values[name] = codec.from_query(types[name], request.query.getall(name), name)
         return codec.from_plain(kind, values)
     try:
         body = await request.read()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from flock.contract import codec
 from flock.contract.op import Op, ensure_declared, hints
@@ -90,10 +90,9 @@ def read(method: str, path: str, body: bytes) -> Op[Any]:
             continue
         known = hints(kind)
         values: dict[str, Any] = json.loads(body) if body else {}
-        for name, words in [
-            *((n, unquote(w)) for n, w in found.groupdict().items()),
-            *parse_qsl(place.query, keep_blank_values=True),
-        ]:
-            values[name] = codec.from_text(known[name], words, name)
+        given = {name: [unquote(words)] for name, words in found.groupdict().items()}
+        given |= parse_qs(place.query, keep_blank_values=True)
+        for name, words in given.items():
+            values[name] = codec.from_query(known[name], words, name)
         return codec.from_plain(kind, values)
     raise NotFound(f"no route {method} {path}")

@@ -76,7 +76,8 @@ def test_numbers_and_text_survive(latency: float, first: float | None, model: st
 
 def test_every_operation_can_be_spelled() -> None:
     for name, op in ensure_declared().items():
-        required = {f.name: "x" for f in fields(op) if f.metadata.get("kind") == "arg" and not f.metadata["many"]}
+        arguments = [f for f in fields(op) if f.metadata.get("kind") == "arg"]
+        required = {f.name: ("x",) if f.metadata["many"] else "x" for f in arguments}
         assert to_argv(op(**required))[: len(op.spec.verb)] == list(op.spec.verb), name
         assert op.__doc__, name
         assert op.spec.examples, name
@@ -94,3 +95,11 @@ def test_an_error_survives_the_wire() -> None:
 def test_explanations_decode_with_their_defaults() -> None:
     required = {f.name for f in fields(Explanation)} - {"candidates", "attempts", "spans", "notes"}
     assert "plan" in required
+
+
+def test_a_query_gives_all_words_to_a_field_that_takes_many_and_the_last_to_others() -> None:
+    assert codec.from_query(tuple[str, ...], ["a", "b"], "words") == ["a", "b"]
+    assert codec.from_query(tuple[int, ...], ["1"], "numbers") == [1]
+    assert codec.from_query(int, ["1", "2"], "limit") == 2
+    with pytest.raises(InvalidRequest, match="numbers must be a whole number"):
+        codec.from_query(tuple[int, ...], ["x"], "numbers")
