@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import ClientSession
@@ -28,6 +29,7 @@ from flock.core.names import Names
 from flock.core.pictures import PictureBook
 from flock.dialects.switches import Switches
 from flock.engines.engine import EngineSettings
+from flock.engines.kin import Kin
 from flock.engines.registry import Registry
 from flock.engines.tokenizers import Tokenizers, hub_directory
 from flock.errors import KeyRevoked
@@ -59,7 +61,8 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
         session = await stack.enter_async_context(open_session())
         instance_id = secrets.token_hex(8)
         vault = Vault(home.secrets, os.environ, clock)
-        registry = _registry(home, config, store, session, vault, clock, instance_id)
+        kin = _kin(home, config)
+        registry = _registry(home, config, store, session, vault, clock, instance_id, kin)
         stack.push_async_callback(registry.stop)
         vendors, post = await _vendors(home, config, store, vault, clock)
         stack.push_async_callback(post.close)
@@ -76,7 +79,7 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
             metrics=metrics,
             clock=clock,
             names=Names(config.router.default_model, config.router.alias_pairs()),
-            manners=_manners(home, config, Counter(session, clock, tokenizers)),
+            manners=_manners(kin, config, Counter(session, clock, tokenizers)),
             vendors=vendors,
             post=post,
             on_stage=bus.tell,
@@ -119,6 +122,7 @@ def _registry(
     vault: Vault,
     clock: Clock,
     instance_id: str,
+    kin: Kin,
 ) -> Registry:
     """Return what runs and what is adopted, by the catalog's profiles; no engine is started or asked."""
     profiles, problems = load_profiles(config.catalog_dirs(home))
@@ -126,7 +130,7 @@ def _registry(
         log.warning("%s", problem)
     return Registry(
         home=home,
-        settings=engine_settings(config, os.environ),
+        settings=replace(engine_settings(config, os.environ), kin=kin),
         profiles=profiles,
         models=store.models,
         engines=store.engines,
@@ -135,6 +139,15 @@ def _registry(
         instance_id=instance_id,
         secrets=vault,
     )
+
+
+def _kin(home: Home, config: Config) -> Kin:
+    """Return what the catalog says of families, of which engines and translation are to know."""
+    directories = config.catalog_dirs(home)
+    families, problems = load_families(directories)
+    for problem in problems:
+        log.warning("%s", problem)
+    return Kin(families, tuple(directories))
 
 
 def _fetcher(home: Home, config: Config) -> Fetcher:
@@ -178,14 +191,11 @@ async def _vendors(
     return vendors, post
 
 
-def _manners(home: Home, config: Config, counter: Counter) -> Manners:
+def _manners(kin: Kin, config: Config, counter: Counter) -> Manners:
     """Return how requests are translated: by the catalog's families and the switches of the configuration."""
-    families, problems = load_families(config.catalog_dirs(home))
-    for problem in problems:
-        log.warning("%s", problem)
     switches = Switches(**config.translation.model_dump())
     pictures = PictureBook(Pictures() if switches.fetch_images else None)
-    return Manners(families, switches, pictures, counter)
+    return Manners(kin.families, switches, pictures, counter)
 
 
 def engine_settings(config: Config, environ: Mapping[str, str]) -> EngineSettings:

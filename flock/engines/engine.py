@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from flock.engines.kin import Kin
+
 
 @dataclass(frozen=True, slots=True)
 class LaunchSpec:
@@ -159,7 +161,7 @@ class EngineSettings:
     `jit`: models load on the first request and leave after `idle_seconds` (0: never); `bound_seconds` is how long a
     model in memory may keep requests for others waiting; `queue_limit` how many requests may wait for one model;
     `exclusive`: one model in memory at a time. A ready engine is asked for a token every `probe_seconds` (0: never) and
-    started again after `probe_failures` silences in a row.
+    started again after `probe_failures` silences in a row. `kin` is what the catalog says of families.
     """
 
     preferred: str = ""
@@ -176,3 +178,4 @@ class EngineSettings:
     exclusive: bool = False
     probe_seconds: float = 30.0
     probe_failures: int = 3
+    kin: Kin = field(default_factory=Kin)

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from flock.engines.engine import Engine, LaunchSpec
+from flock.engines.formats import recognised_stem
 from flock.engines.gguf_header import GgufHeader, file_size, read_header
+from flock.engines.kin import Kin
 from flock.engines.own_model import OwnModel
 from flock.engines.window import Window, choose_window, load_of
 from flock.errors import InvalidRequest, NotFound
@@ -37,13 +39,17 @@ class Loading:
     mark: str
 
 
-def plan(model: OwnModel, engine: Engine, memory_bytes: int, find: FindModel) -> Loading:
-    """Return how a model will be loaded on a machine of so much memory; `find` gives the file of another model's id.
+def plan(model: OwnModel, engine: Engine, memory_bytes: int, find: FindModel, kin: Kin | None = None) -> Loading:
+    """Return how a model will be loaded on a machine of so much memory; `find` gives the file of another model's id,
+    `kin` what is known of its family.
 
     Blocking, up to 0.2 s. Raises NotFound and InvalidRequest, each naming the file that is missing or damaged.
     """
     header = describe(model, engine)
     window, config = _window(model, header, memory_bytes, engine.kind), model.config
+    if kin is not None and header.kind == "chat":
+        family = kin.of((model.family, recognised_stem(model.path), model.id))
+        config = kin.filled(config, family, engine.kind, header.has_chat_template)
     draft = _draft(model, find)
     extra = sum(file_size(path) or 0 for path in (model.projector, draft) if path is not None)
     load = load_of(header, window, engine.kind, extra)
@@ -130,10 +136,21 @@ def _directory(model: OwnModel, path: Path) -> GgufHeader:
         number("max_position_embeddings"),
         weights,
         cache,
-        (path / "chat_template.jinja").exists(),
+        _has_template(path),
         kind=model.kind or "chat",
         heads=heads,
     )
+
+
+def _has_template(path: Path) -> bool:
+    """Say whether a directory's files hold a chat template, wherever transformers looks for one."""
+    if any((path / name).exists() for name in ("chat_template.jinja", "chat_template.json")):
+        return True
+    try:
+        config: Any = json.loads((path / "tokenizer_config.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    return is_object(config) and bool(config.get("chat_template"))
 
 
 def _window(model: OwnModel, header: GgufHeader, memory_bytes: int, kind: str) -> Window:

@@ -183,7 +183,7 @@ class OwnModels:
         NotFound or InvalidRequest for files that cannot be read.
         """
         changed = replace(self.removable(id), config=config)
-        weighed = Weighed(changed, self.engine_for(changed), self.file_of)
+        weighed = Weighed(changed, self.engine_for(changed), self.file_of, self._around.settings.kin)
         await weighed.plan()
         return weighed.need_bytes
 

@@ -12,18 +12,24 @@ from pathlib import Path
 import psutil
 
 from flock.engines.engine import Engine, LaunchSpec
+from flock.engines.kin import Kin
 from flock.engines.loading import Loading, plan, rough_need
 from flock.engines.own_model import OwnModel
 
 
 class Weighed:
-    """A model and its engine; `find` gives the file of another model's id. `loading` is None until it was planned."""
+    """A model and its engine; `find` gives the file of another model's id, `kin` what is known of its family. `loading`
+    is None until it was planned.
+    """
 
-    def __init__(self, model: OwnModel, engine: Engine, find: Callable[[str], Path | None]) -> None:
+    def __init__(
+        self, model: OwnModel, engine: Engine, find: Callable[[str], Path | None], kin: Kin | None = None
+    ) -> None:
         self.engine = engine
         self.loading: Loading | None = None
         self._model = model
         self._find = find
+        self._kin = kin
 
     @property
     def model(self) -> OwnModel:
@@ -54,7 +60,8 @@ class Weighed:
     async def plan(self) -> Loading:
         """Settle how it will be loaded, so that `need_bytes` is known. Raises NotFound, InvalidRequest."""
         model = self._model
-        loading = await asyncio.to_thread(plan, model, self.engine, psutil.virtual_memory().total, self._find)
+        memory = psutil.virtual_memory().total
+        loading = await asyncio.to_thread(plan, model, self.engine, memory, self._find, self._kin)
         if _files(model) == _files(self._model):
             self.loading = loading
         return loading

@@ -100,9 +100,10 @@ def test_what_makes_no_sense_is_refused_with_the_nearest(
 
 
 def test_a_noun_alone_names_its_verbs(capsys: Captured) -> None:
-    assert app.main(["model"]) == 2
+    assert app.main(["vendor"]) == 2
     told = capsys.readouterr().err
-    assert re.fullmatch(r"flock: 'flock model' needs one more word: ls, add or remove\nhint: .* model --help\n", told)
+    verbs = "ls, show, test, models, add or remove"
+    assert re.fullmatch(rf"flock: 'flock vendor' needs one more word: {verbs}\nhint: .* vendor --help\n", told)
 
 
 def test_no_daemon_is_exit_code_3_and_names_up(capsys: Captured) -> None:
@@ -159,7 +160,7 @@ def test_empty_lists(opened: Opener, capsys: Captured) -> None:
     assert app.main(["model", "ls"]) == 0
     shown, told = capsys.readouterr()
     assert shown == ""
-    assert told == "no model; `flock model add file:PATH.gguf`\n"
+    assert told == "no model; `flock model search` lists what can be added\n"
 
 
 # removing

@@ -51,10 +51,14 @@ from flock.contract.tokens import CreateToken, ListTokens, RevokeToken, Token, T
 from flock.contract.usage import RecentUsage, UsageRow
 from tests.cli.catalog_values import CATALOG_CASES
 from tests.cli.engine_values import ENGINE_CASES
+from tests.cli.events_values import EVENTS_CASES
 from tests.cli.files_values import FILES_CASES
+from tests.cli.hardware_values import HARDWARE_CASES
 from tests.cli.hub_values import HUB_CASES
 from tests.cli.model_values import MODEL_CASES
 from tests.cli.queue_values import QUEUE_CASES
+from tests.cli.service_values import SERVICE_CASES
+from tests.cli.top_values import TOP_CASES
 from tests.cli.vendor_values import VENDOR_CASES
 
 # 2026-11-21T12:00:00Z
@@ -329,9 +333,13 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     "usage.recent": (RecentUsage(), [USED, GUESSED, PAID, UNPRICED]),
     **CATALOG_CASES,
     **ENGINE_CASES,
+    **EVENTS_CASES,
     **FILES_CASES,
+    **HARDWARE_CASES,
     **HUB_CASES,
     **MODEL_CASES,
     **QUEUE_CASES,
+    **SERVICE_CASES,
+    **TOP_CASES,
     **VENDOR_CASES,
 }
