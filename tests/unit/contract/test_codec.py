@@ -1,7 +1,7 @@
 """The codec: round trips, tolerance of unknown fields, and errors that name the place."""
 
 import json
-from dataclasses import fields
+from dataclasses import MISSING, fields
 
 import pytest
 from hypothesis import given
@@ -76,8 +76,8 @@ def test_numbers_and_text_survive(latency: float, first: float | None, model: st
 
 def test_every_operation_can_be_spelled() -> None:
     for name, op in ensure_declared().items():
-        arguments = [f for f in fields(op) if f.metadata.get("kind") == "arg"]
-        required = {f.name: ("x",) if f.metadata["many"] else "x" for f in arguments}
+        missing = [f for f in fields(op) if f.default is MISSING]
+        required = {f.name: ("x",) if f.metadata.get("many") else "x" for f in missing}
         assert to_argv(op(**required))[: len(op.spec.verb)] == list(op.spec.verb), name
         assert op.__doc__, name
         assert op.spec.examples, name
