@@ -89,14 +89,20 @@ async def _planned(context: Context, model_id: str, origin: origins.Origin, op: 
     """Return the plan; what is to be fetched is looked at where it lies, but for a dry run of the catalog's."""
     machine = await here(context)
     _check_engine(op, machine)
+    addition = await _made(context, model_id, origin, machine, op)
+    way = addition.choice.way
+    if op.dry_run or origin.repository is not None or way is None or not way.repo:
+        return addition
+    additions.check(addition, op)  # what the catalog knows to be too large is not looked for
+    try:
+        origin = additions.exact(origin, addition.choice, await origins.look(context, way.repo))
+    except SourceUnreachable as error:
+        origin = _from_disk(origin, addition, error)
+    return await _made(context, model_id, origin, machine, op)
+
+
+async def _made(context: Context, model_id: str, origin: origins.Origin, machine: Here, op: AddModel) -> Addition:
     choice = additions.choice_of(origin, machine, op)
-    way = choice.way
-    if way is not None and way.repo and origin.repository is None and not op.dry_run and origin.candidate.shards == 1:
-        try:
-            origin = additions.exact(origin, choice, await origins.look(context, way.repo))
-        except SourceUnreachable as error:
-            origin = _from_disk(context, origin, choice, error)
-        choice = additions.choice_of(origin, machine, op)
     files = additions.wanted(origin, choice, context.fetcher.root, op.sha256)
     disk = Disk(await context.fetcher.present_bytes(files), await context.fetcher.free_bytes())
     return additions.made(model_id, origin, choice, machine, files, disk)
@@ -108,12 +114,9 @@ def _check_engine(op: AddModel, machine: Here) -> None:
         raise UsageError(f"there is no engine {op.engine!r}; there are {', '.join(kinds)}", hint="flock engine ls")
 
 
-def _from_disk(
-    context: Context, origin: origins.Origin, choice: additions.Choice, error: SourceUnreachable
-) -> origins.Origin:
+def _from_disk(origin: origins.Origin, addition: Addition, error: SourceUnreachable) -> origins.Origin:
     """Return an origin whose files are all here already, so that a silent hub is only told; raises its error else."""
-    files = additions.wanted(origin, choice, context.fetcher.root, "")
-    if not files or not all(file.target.is_file() for file in files):
+    if not addition.files or not all(file.target.is_file() for file in addition.files):
         raise error
     return replace(origin, warnings=(*origin.warnings, f"{error.sentence}; what is here already is used"))
 
@@ -122,11 +125,13 @@ async def _carry_out(context: Context, addition: Addition, op: AddModel, report:
     if addition.tag:
         await _borrow(context, addition, report)
         return
-    model = await _fetched(context, addition, op, report)
-    report(None, "checking its files and its chat template")
-    await _examined(context, addition, model, op, report)
-    report(None, "loading" if op.load else "keeping it")
-    await context.registry.add(model, load=op.load, report=report)
+    # until the model is kept nobody knows that its files are needed
+    with context.fetcher.holding(file.target for file in addition.files):
+        model = await _fetched(context, addition, op, report)
+        report(None, "checking its files and its chat template")
+        await _examined(context, addition, model, op, report)
+        report(None, "loading" if op.load else "keeping it")
+        await context.registry.add(model, load=op.load, report=report)
 
 
 async def _borrow(context: Context, addition: Addition, report: Report) -> None:

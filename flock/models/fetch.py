@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -161,7 +161,7 @@ class Fetcher:
         return await asyncio.to_thread(work)
 
     @contextlib.contextmanager
-    def holding(self, targets: "Sequence[Path] | Generator[Path]") -> Generator[None]:
+    def holding(self, targets: Iterable[Path]) -> Generator[None]:
         """Keep files from being pruned for the length of a block: until the model they are for is known."""
         paths = list(targets)
         self._held.update(paths)
