@@ -195,9 +195,13 @@ def serves(flock: Flock) -> bool:
 
 
 def children(flock: Flock) -> list[psutil.Process]:
-    """Return the daemon's engine processes that run."""
-    found = psutil.Process(flock.pid).children(recursive=True)
-    return [child for child in found if child.status() != psutil.STATUS_ZOMBIE]
+    """Return the daemon's engine processes that run: its children, and those an earlier daemon started."""
+    found = {child.pid: child for child in psutil.Process(flock.pid).children(recursive=True)}
+    for row in call(flock.port, "GET", "/admin/v1/engines", flock.key).json:
+        if row["pid"] and row["pid"] not in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found[row["pid"]] = psutil.Process(row["pid"])
+    return [child for child in found.values() if child.status() != psutil.STATUS_ZOMBIE]
 
 
 @dataclass

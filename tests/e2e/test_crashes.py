@@ -71,6 +71,9 @@ def kill(flock: Flock, victim: str) -> list[psutil.Process]:
     daemon, engine = psutil.Process(flock.pid), slots(flock, "endless").process
     killed = {"daemon": [daemon], "engine": [engine], "both": [daemon, engine]}[victim]
     old = [daemon, *children(flock)] if victim != "engine" else [engine]
+    if victim == "daemon":
+        # a llama-server outlives its daemon, and the next one goes on with it: tests/engines/test_adoption.py
+        old = [process for process in old if "llama-server" not in " ".join(process.cmdline())]
     for process in killed:
         os.kill(process.pid, signal.SIGKILL)
     wait_for(lambda: gone(killed), "the victims are dead")
@@ -180,7 +183,7 @@ def test_fifty_requests_start_one_engine(flock: Flock, seen: str) -> None:
     with many(50, flock.port, flock.key) as clients:
         end(slots(flock, "endless"))
         if seen == "when it is known":
-            wait_for(lambda: state() == "stopped", "its end is known")
+            wait_for(lambda: state() in ("starting", "stopped"), "its end is known")
         for i, client in enumerate(clients):
             client.send(body("endless", stream=i % 2 == 0, max_tokens=2))
         answers = [client.tell() for client in clients]
