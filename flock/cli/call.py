@@ -4,7 +4,7 @@ Owns the choice, and the question before anything is removed. Refuses to draw. C
 that do more than show one answer; tests hand in a recorder in its place.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,9 @@ class Answer:
     value: Any
     body: bytes
 
+
+# Bounds a daemon that hangs: its feed says something every ten seconds at least (daemon/events.py).
+FEED_SECONDS = 35.0
 
 Perform = Callable[[Op[Any], bool], Answer]
 
@@ -45,6 +48,17 @@ def perform(op: Op[Any], yes: bool) -> Answer:
         if op.spec.where is Where.EITHER and error.details.get("state") in ABSENT:
             return _local(op)
         raise
+
+
+def follow(op: Op[Any]) -> Iterator[bytes]:
+    """Yield the data of each event of a feed, until the daemon ends it. Raises what `perform` raises."""
+    try:
+        yield from Client(find_home().socket, FEED_SECONDS).stream(op)
+    except DaemonUnreachable as error:
+        shared = system_socket()
+        if error.details.get("state") not in ABSENT or shared is None or not shared.exists():
+            raise
+        yield from Client(shared, FEED_SECONDS).stream(op)
 
 
 def _remote(op: Op[Any]) -> Answer:

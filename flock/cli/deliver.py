@@ -22,6 +22,7 @@ _NOUN_FILES = {"daemon": "lifecycle", "service": "services"}
 _OWN_WAY = (
     *("engine.check", "engine.logs"),
     *("catalog.search", "token.create", "engine.attach", "model.add", "model.scan", "model.config", "model.validate"),
+    *("events.follow", "top.show"),
     *("daemon.up", "daemon.stop", "daemon.logs", "daemon.doctor"),
     *("secret.lock", "secret.unlock", "vendor.add", "vendor.test"),
 )

@@ -5,6 +5,7 @@ tab-separated columns without a header elsewhere) and what happens when a stream
 control characters of somebody else's words reach a terminal. Called by everything in cli/.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, TextIO
 from flock.errors import FlockError, StorageFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
     from rich.console import Console
 
     # imported when something is drawn: `--json` prints bytes, and each dataclass costs most of a millisecond
@@ -232,6 +235,36 @@ def _columns() -> int:
         return os.get_terminal_size(sys.stderr.fileno()).columns
     except (OSError, ValueError):
         return 80
+
+
+def can_draw() -> bool:
+    """Say whether a person is at both ends of a terminal that can be drawn on."""
+    return is_terminal(sys.stdout) and is_terminal(sys.stdin) and os.environ.get("TERM", "dumb") != "dumb"
+
+
+@contextlib.contextmanager
+def screen() -> "Generator[Callable[[View], None]]":
+    """Yield a function that draws a view on a screen of its own; what stood on the terminal comes back afterwards.
+
+    The sequences are xterm's (ctlseqs, "DEC Private Mode Set"): 1049 another screen, 25 the cursor, 7 lines that wrap.
+    """
+
+    def draw(view: "View") -> None:
+        size = os.get_terminal_size(sys.stdout.fileno())
+        room = size.lines or 24  # a terminal that does not tell its size says 0
+        lines = drawn(view, has_colour(sys.stdout), size.columns or 80).split("\n")
+        if len(lines) > room:
+            lines = [*lines[: room - 1], f"… {len(lines) - room + 1} more lines"]
+        # each line is cleared to its end, and then what is below: no flicker
+        sys.stdout.write("\x1b[H" + "".join(f"{line}\x1b[K\r\n" for line in lines[:-1]) + lines[-1] + "\x1b[K\x1b[J")
+        sys.stdout.flush()
+
+    sys.stdout.write("\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J")
+    try:
+        yield draw
+    finally:
+        sys.stdout.write("\x1b[?7h\x1b[?25h\x1b[?1049l")
+        sys.stdout.flush()
 
 
 def copy(words: str) -> bool:

@@ -7,6 +7,7 @@ Owns the connection and the words for its failures. Refuses to start a daemon or
 import http.client
 import shlex
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,6 +53,29 @@ class Client:
             answer = connection.getresponse()
             self.version = answer.getheader("X-Flock-Version", self.version)
             return answer.status, answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise self._failure(error) from None
+        finally:
+            connection.close()
+
+    def stream(self, op: Op[Any]) -> Iterator[bytes]:
+        """Yield the data of each event an operation's feed tells, until the daemon ends it.
+
+        A feed is never silent for long, so `timeout` bounds a daemon that hangs. Raises what `call` raises.
+        """
+        check_socket(self.socket_path)
+        connection = _UnixConnection(self.socket_path, self.timeout)
+        call = encode(op)
+        try:
+            connection.request(call.method, call.path, headers={"Accept": "text/event-stream"})
+            answer = connection.getresponse()
+            self.version = answer.getheader("X-Flock-Version", self.version)
+            if answer.status != 200:
+                decode(op, answer.status, answer.read())
+            # each event is one line of data; `id:`, comments and blank lines are for readers that come back
+            for line in answer:
+                if line.startswith(b"data: "):
+                    yield line[6:].rstrip(b"\r\n")
         except (OSError, http.client.HTTPException) as error:
             raise self._failure(error) from None
         finally:

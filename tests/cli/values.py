@@ -26,6 +26,7 @@ from flock.contract.models import AddModel, ListModels, Model, RemoveModel
 from flock.contract.op import Op, Scope
 from flock.contract.requests import (
     Attempt,
+    CancelRequest,
     Candidate,
     ExplainRequest,
     Explanation,
@@ -319,6 +320,7 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     "model.ls": (ListModels(), [QWEN, SMOKE, LOADED, RESTING, VOICE, BROKEN]),
     "model.ls-empty": (ListModels(), []),
     "model.remove": (RemoveModel(id=QWEN.id), QWEN),
+    "request.cancel": (CancelRequest(id="req_01"), replace(ROW, stage="generating", outcome="")),
     "request.explain": (ExplainRequest(), EXPLAINED),
     "request.ls": (ListRequests(), [ROW]),
     "request.show": (ShowRequest(id="req_01"), ROW),

@@ -23,7 +23,9 @@ from flock.contract.engines import (
     ShowEngine,
     ShowEngineLog,
 )
+from flock.contract.events import FollowEvents, ShowTop
 from flock.contract.files import FetchFile, ListCache, PruneCache
+from flock.contract.hardware import ShowHardware
 from flock.contract.hub import SearchHub, ShowHubRepository
 from flock.contract.jobs import CancelJob, ListJobs, ShowJob
 from flock.contract.lifecycle import Down
@@ -42,7 +44,7 @@ from flock.contract.models import (
 from flock.contract.op import Op, Where, ensure_declared, to_argv
 from flock.contract.presets import ListPresets, RemovePreset, SavePreset
 from flock.contract.queue import ShowQueue
-from flock.contract.requests import ExplainRequest, ListRequests, ShowRequest
+from flock.contract.requests import CancelRequest, ExplainRequest, ListRequests, ShowRequest
 from flock.contract.secrets import ListSecrets, LockSecrets, ShowSecretStore, UnlockSecrets
 from flock.contract.settings import GetConfig, SetConfig, ShowConfig, UnsetConfig
 from flock.contract.status import ShowStatus
@@ -87,6 +89,10 @@ EVERY: list[Op[Any]] = [
     LoadModel(id="x"),
     UnloadModel(id="x"),
     ShowStatus(),
+    ShowHardware(),
+    ShowTop(),
+    FollowEvents(),  # without a key it is no stream but a refusal, as all others
+    CancelRequest(id="req_1"),
     ShowJob(id="j_1"),
     Down(),
     AttachEngine(url="http://127.0.0.1:1"),
