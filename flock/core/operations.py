@@ -78,7 +78,9 @@ def _fields(op: Op[Any]) -> "tuple[dataclasses.Field[Any], ...]":
 
 
 def _target(op: Op[Any]) -> str:
-    return next((str(getattr(op, f.name)) for f in _fields(op) if f.metadata.get("kind") == "arg"), "")
+    words = next((str(getattr(op, f.name)) for f in _fields(op) if f.metadata.get("kind") == "arg"), "")
+    # the query of a URL that a file is fetched from may be a key
+    return words.partition("?")[0] if "://" in words else words
 
 
 def _details(op: Op[Any]) -> dict[str, Any]:

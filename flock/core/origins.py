@@ -19,6 +19,7 @@ from flock.models import sources
 from flock.models.candidate import Candidate, Way
 from flock.models.entry import Entry, read_entry
 from flock.models.repository import Repository
+from flock.models.wanted import without_query
 
 # A look at the hub while somebody waits at a command line, whose own limit is a minute: a hub that is slow for longer
 # is treated as one that does not answer.
@@ -166,4 +167,5 @@ def _of_url(op: AddModel, source: sources.UrlSource) -> Origin:
     way = Way("gguf", quant=formats.quant_of(stem), files=(source.file_name,))
     candidate = Candidate(model_ids.slug(stem), "", (way,))
     note = "its size is not known before it is fetched, so whether it fits is not known either"
-    return Origin(source.url, op.source, candidate, name=stem, url=source.url, warnings=(note,))
+    plain = without_query(source.url)
+    return Origin(plain, op.source, candidate, name=stem, url=source.url, warnings=(note,))

@@ -35,6 +35,9 @@ _KINDS = {
     "automatic-speech-recognition": "transcription",
     "text-to-speech": "speech",
 }
+_SENSING = ("image-text-to-text", "audio-text-to-text", "video-text-to-text", "any-to-any", "visual-question-answering")
+# what a mixture of experts computes with, where its name says so ("Qwen3-30B-A3B")
+_ACTIVE = re.compile(r"-A(\d+(?:\.\d+)?)B(?=$|[-_.])", re.IGNORECASE)
 _EMBEDDERS = ("bert", "nomic-bert", "jina-bert-v2", "modern-bert", "gemma-embedding", "neo-bert")
 
 
@@ -76,8 +79,18 @@ class Repository:
 
 def candidate(found: Repository) -> Candidate:
     """Return a repository as choose.py takes it."""
-    billions = found.parameters / 1e9 if found.parameters else None
-    return Candidate(found.name, found.kind, ways(found), context=found.context, active_billions=billions)
+    every = ways(found)
+    active = _ACTIVE.search(found.repo)
+    billions = float(active[1]) if active else found.parameters / 1e9 if found.parameters else None
+    return Candidate(
+        found.name,
+        found.kind,
+        every,
+        context=found.context,
+        active_billions=billions,
+        senses=found.task in _SENSING or any(way.projector for way in every),
+        family=found.architecture,
+    )
 
 
 def ways(found: Repository) -> tuple[Way, ...]:

@@ -35,7 +35,7 @@ class Wanted:
     @property
     def source(self) -> str:
         """Where it comes from, as `flock cache ls` says it: without the query of a URL, which may be a secret."""
-        return f"hf:{self.repo}:{self.path}" if self.repo else _plain(self.url)
+        return f"hf:{self.repo}:{self.path}" if self.repo else without_query(self.url)
 
     @property
     def name(self) -> str:
@@ -71,9 +71,9 @@ def of_url(root: Path, url: str, sha256: str = "") -> Wanted:
     """Return the file behind a URL as it is to lie in the models' directory. Raises InvalidRequest."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-        raise InvalidRequest(f"{_plain(url)} is no URL of a file", hint="flock model add https://HOST/FILE.gguf")
+        raise InvalidRequest(f"{without_query(url)} is no URL of a file", hint="flock model add https://HOST/FILE.gguf")
     name = _within(unquote(parts.path).rpartition("/")[2])
-    mark = hashlib.sha256(_plain(url).encode()).hexdigest()[:8]
+    mark = hashlib.sha256(without_query(url).encode()).hexdigest()[:8]
     return Wanted(root / "urls" / parts.netloc.replace(":", "-") / mark / name, url=url, sha256=sha256)
 
 
@@ -88,6 +88,7 @@ def _within(path: str) -> str:
     return place.as_posix()
 
 
-def _plain(url: str) -> str:
+def without_query(url: str) -> str:
+    """Return a URL as it may be written down: without password, query and fragment, any of which may be a secret."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from tests.fakes.hub_process import FakeHub, fake_hub
+from tests.models.make import ensure
 from tests.running import Flock, flock_home, wait_for
 
 REPO, FILE = "ada/Tiny-GGUF", "Tiny-Q4_K_M.gguf"
@@ -198,3 +199,18 @@ def test_a_token_is_in_no_log_and_no_process_list(tmp_path: Path) -> None:
         assert any(row["token"] for row in hub.seen("/resolve/"))
         texts = [p.read_bytes() for p in flock.home.rglob("*") if p.is_file()]
         assert not any(b"hf_good" in text for text in texts)
+
+
+def test_the_query_of_a_url_is_written_down_nowhere(tmp_path: Path) -> None:
+    model = ensure(tmp_path / "models")["tiny-script"]
+    with hub_and_flock(tmp_path) as (hub, flock):
+        hub.put("ada/Other", {"tiny.gguf": model.read_bytes()})
+        flock.ok("model", "add", f"{hub.url}/files/ada/Other/tiny.gguf?sig=very-secret", "--no-load")
+        (kept,) = flock.json("cache", "ls")
+        assert kept["source"] == f"{hub.url}/files/ada/Other/tiny.gguf"
+        assert kept["models"] == ["tiny"]
+        assert flock.json("cache", "prune", "--delete")["files"] == []
+        shown = json.dumps([flock.json(*words) for words in (("model", "ls"), ("audit",), ("job", "ls"))])
+        assert "very-secret" not in shown
+        flock.ok("down")
+        assert not any(b"very-secret" in p.read_bytes() for p in flock.home.rglob("*") if p.is_file())

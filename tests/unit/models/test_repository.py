@@ -157,5 +157,8 @@ def test_a_repository_as_what_is_chosen_from() -> None:
     found = repository("m-Q4_K_M.gguf", architecture="qwen3", context=40960, parameters=8_190_000_000)
     made = candidate(found)
     assert (made.id, made.kind, made.context, made.active_billions) == ("qwen3-8b", "chat", 40960, 8.19)
+    assert (made.senses, made.family) == (False, "qwen3")
+    experts = repository("m-Q4_K_M.gguf", "mmproj-F16.gguf", repo="ada/Qwen3-30B-A3B-GGUF", parameters=30_500_000_000)
+    assert (candidate(experts).active_billions, candidate(experts).senses) == (3.0, True)
     assert candidate(repository("m.gguf", architecture="nomic-bert")).kind == "embedding"
     assert candidate(repository("m.gguf", task="text-ranking")).kind == "rerank"
