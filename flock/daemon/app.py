@@ -118,7 +118,7 @@ def _health(app: web.Application, context: Context) -> None:
         """A model answers, or would after a start; while draining nothing new is taken."""
         models = context.registry.models()
         states = {m.id: m.state for m in models}
-        ready = any(s in ("ready", "stopped", "starting") for s in states.values())
+        ready = any(s in ("ready", "busy", "queued", "stopped", "starting") for s in states.values())
         status = "draining" if context.inference.draining else "ready" if ready else "degraded"
         body = codec.dumps({"status": status, "models": states})
         return control.answer(200 if status == "ready" else 503, body)
@@ -130,7 +130,7 @@ def _health(app: web.Application, context: Context) -> None:
                 context.keys.authenticate(gateway.secret_of(request))
         except FlockError as error:
             return faults.fault(error)
-        ready = {m.id: m.state == "ready" for m in context.registry.models()}
+        ready = {m.id: m.state in ("ready", "busy") for m in context.registry.models()}
         body = context.metrics.exposition(len(context.inference.running), ready)
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 

@@ -66,7 +66,7 @@ class _Models:
                 model.size_bytes,
                 model.kind,
                 model.largest_context or model.context,
-                model.state == "ready",
+                model.state in ("ready", "busy"),
                 created,
                 vision="vision" in able,
                 thinking="thinking" in able,

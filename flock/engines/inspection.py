@@ -143,6 +143,8 @@ class Inspection:
 
     async def _ask_adopted(self, watched: Watched) -> EngineCheck:
         name, upstream = watched.name, watched.upstream
+        if watched.busy:
+            return EngineCheck(name, "busy", "it works on a request that was given up, so it was not asked again")
         if watched.state != "ready":
             return EngineCheck(name, "failed", watched.error or f"it is {watched.state}")
         if running := self._running(name):

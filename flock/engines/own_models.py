@@ -131,7 +131,7 @@ class OwnModels:
         try:
             if load is not None:
                 await load(own)
-            entry = kept(own.model, loaded=own.state == "ready")
+            entry = kept(own.model, loaded=own.state in ("ready", "busy"))
             await self._stored.insert(entry)
         except BaseException:
             await asyncio.shield(own.stop())
@@ -201,7 +201,7 @@ class OwnModels:
                 f"{id} is in memory with {own.engine.title}; another engine takes over when it is not",
                 hint=f"flock model unload {id}",
             )
-        entry = kept(changed, loaded=own.state == "ready")
+        entry = kept(changed, loaded=own.state in ("ready", "busy"))
         await self._stored.update(entry)
         self._written[id] = entry
         if self.engine_for(changed).kind != own.engine.kind:
@@ -216,7 +216,7 @@ class OwnModels:
         last used. Raises StorageFailed.
         """
         for id, own in list(self.added.items()):
-            entry, before = kept(own.model, loaded=own.state in ("ready", "starting")), self._written.get(id)
+            entry, before = kept(own.model, loaded=own.state in ("ready", "busy", "starting")), self._written.get(id)
             if before is None or entry == before:
                 continue
             used, used_before = entry.last_used_at or 0.0, before.last_used_at or 0.0

@@ -103,8 +103,11 @@ class Registry(Roster):
     def leave(self, upstream_name: str, seconds: float = 0.0, *, abandoned: bool = False) -> None:
         """Count a request out that took so long; `abandoned`: before its answer was complete."""
         self._residence.leave(upstream_name, seconds)
-        if abandoned and (own := self._find_own(upstream_name)) is not None:
-            own.abandoned()
+        if not abandoned:
+            return
+        engine = self._attached.by_name.get(upstream_name) or self._find_own(upstream_name)
+        if engine is not None:
+            engine.abandoned()
 
     def report_dead(self, upstream_name: str, why: str) -> None:
         """Hear that a connection to an upstream was refused; its state then becomes what it is."""

@@ -9,12 +9,16 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 
 from flock.clock import Clock
 from flock.engines.adopted import Address, Probe, Served
+from flock.engines.canaries import words_canary
+from flock.engines.engine import LaunchSpec
 from flock.engines.probe import probe
+from flock.engines.pulse import ask
 from flock.errors import EngineUnreachable, FlockError
 from flock.profile import Profile
 from flock.upstream import Upstream
@@ -24,6 +28,8 @@ log = logging.getLogger(__name__)
 # A server whose every HTTP thread holds a stream answers no further question and is not away: only this many silent
 # questions in a row make it unreachable. A refused connection does so at once.
 SILENCES = 3
+# How long one question to an engine that works on what nobody waits for may take; it is asked again then.
+BUSY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,8 @@ class Watched:
         self.adoption = adoption
         self.name = adoption.name
         self.seen: Probe | None = seen
-        self.state: str = "ready" if seen else "unreachable"
+        self.busy = False
+        self._state = "ready" if seen else "unreachable"
         self.error: str = "" if seen else "it has not answered yet"
         self.since = clock.now()
         self._key = key
@@ -83,7 +90,13 @@ class Watched:
         self._wake = asyncio.Event()
         self._asking: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._working: asyncio.Task[None] | None = None
         self.upstream = self._make_upstream()
+
+    @property
+    def state(self) -> str:
+        """Return ready, busy (it works on what nobody waits for, and cannot be told), failed or unreachable."""
+        return "busy" if self.busy and self._state == "ready" else self._state
 
     @property
     def kind(self) -> str:
@@ -106,7 +119,7 @@ class Watched:
 
     async def stop(self) -> None:
         """Stop watching; the engine itself is left alone."""
-        tasks = [task for task in (self._watch, self._asking) if task is not None]
+        tasks = [task for task in (self._watch, self._asking, self._working) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -119,11 +132,11 @@ class Watched:
 
     async def ensure(self) -> Upstream:
         """Return its upstream. Raises EngineUnreachable with the command that starts it, after one more question."""
-        if self.state != "ready":
+        if self._state != "ready":
             await self.refresh()
-        if self.state == "ready":
+        if self._state == "ready":
             return self.upstream
-        trouble = "does not answer" if self.state == "unreachable" else "cannot be used"
+        trouble = "does not answer" if self._state == "unreachable" else "cannot be used"
         raise EngineUnreachable(
             f"engine {self.name} at {self.adoption.address.url} {trouble}: {self.error}",
             hint=self._hint or self.profile.start_hint or f"curl -i {self.adoption.address.url}/v1/models",
@@ -135,16 +148,39 @@ class Watched:
         self._set("unreachable", why)
         self._wake.set()
 
+    def abandoned(self) -> None:
+        """Hear that a request to it was given up: one that cannot cancel is busy until it answers for one token.
+
+        Engines that do not chat are not asked: what they do takes seconds.
+        """
+        if self.profile.cancels or self.busy or not self.upstream:
+            return
+        chats = next((served.model for served in self.models if served.kind in ("", "chat")), "")
+        if chats:
+            self.busy = True
+            self._on_change()
+            self._working = asyncio.create_task(self._until_free(chats), name=f"{self.name} is busy")
+
+    async def _until_free(self, model: str) -> None:
+        canary = words_canary(LaunchSpec(model, Path(), 0, 1, self.upstream.port, ""), model)
+        try:
+            heard = "silent"
+            while heard == "silent" and self._state == "ready":
+                heard = (await ask(self._session, self.upstream.url, self.upstream.key, canary, BUSY_SECONDS)).state
+        finally:
+            self.busy = False
+            self._on_change()
+
     async def _run(self) -> None:
         while True:
             await self.refresh()
-            pause = self._pauses.ready if self.state == "ready" else self._pauses.away
+            pause = self._pauses.ready if self._state == "ready" else self._pauses.away
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), pause)
             self._wake.clear()
 
     async def _ask(self) -> None:
-        known = self.seen if self.state == "ready" else None
+        known = self.seen if self._state == "ready" else None
         address, kind = self.adoption.address, self.adoption.kind
         try:
             if self._key is None:
@@ -153,7 +189,7 @@ class Watched:
             seen = await probe(self._session, address, self._key, known, expected=kind, name=self.name)
         except EngineUnreachable as error:
             self._silences += 1
-            if self.state != "ready" or "timeout" not in error.details or self._silences >= SILENCES:
+            if self._state != "ready" or "timeout" not in error.details or self._silences >= SILENCES:
                 self._set("unreachable", error.sentence)
         except FlockError as error:
             self._set("failed", error.sentence, hint=error.hint)
@@ -170,12 +206,12 @@ class Watched:
             self._asking = None
 
     def _set(self, state: str, error: str, *, hint: str = "", changed: bool = False) -> None:
-        moved = state != self.state
+        moved = state != self._state
         if moved:
             self.since = self._clock.now()
             log.info("engine %s is %s%s", self.name, state, f": {error}" if error else "")
         changed = changed or moved or error != self.error
-        self.state, self.error, self._hint = state, error, hint
+        self._state, self.error, self._hint = state, error, hint
         if changed:
             self._on_change()
 

@@ -194,6 +194,9 @@ class Nothing:
     async def insert(self, entry: object, /) -> None:
         pass
 
+    async def update(self, entry: object, /) -> None:
+        pass
+
     async def delete(self, name: str, /) -> None:
         pass
 

@@ -6,15 +6,21 @@ import os
 import signal
 from collections.abc import Callable
 
+import aiohttp
 import psutil
 import pytest
+from aiohttp import web
 
+from flock.clock import SystemClock
 from flock.engines import engine_log
+from flock.engines.adopted import parse_url
 from flock.engines.engine import Engine, EngineSettings
 from flock.engines.process import Limits
 from flock.engines.supervisor import Supervised
 from flock.engines.surroundings import Surroundings, Ties, Traffic
-from tests.engines.parts import StandIn, until
+from flock.engines.watched import Adoption, Pauses, Watched
+from tests.engines.parts import PROFILES, Rack, StandIn, until
+from tests.engines.servers import Server
 from tests.engines.test_supervisor import ask
 
 Make = Callable[..., Supervised]
@@ -104,6 +110,36 @@ async def test_an_engine_that_cannot_cancel_is_busy_until_it_answers(supervise: 
     assert own.upstream is upstream
     os.kill(own.pid or -1, signal.SIGUSR1)
     await until(lambda: own.state == "ready", "it is free again")
+
+
+async def test_an_adopted_engine_that_cannot_cancel_is_busy_until_it_answers(session: aiohttp.ClientSession) -> None:
+    done = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.Response:
+        await done.wait()
+        return web.json_response({"choices": []})
+
+    server = Server([{"id": "m"}])
+    server.server.app.router.add_post("/v1/chat/completions", answer)
+    async with server:
+        watched = Watched(
+            Adoption("mlx", parse_url(server.url), "attached", kind="mlx"),
+            "",
+            fetch_key=Rack().get,
+            profiles=PROFILES | {"mlx": dataclasses.replace(PROFILES["mlx"], cancels=False)},
+            session=session,
+            clock=SystemClock(),
+            on_change=lambda: None,
+            pauses=Pauses(ready=0.05, away=0.02),
+        )
+        watched.start()
+        await until(lambda: watched.state == "ready", "it is known")
+        watched.abandoned()
+        assert watched.state == "busy"
+        assert await watched.ensure() is watched.upstream
+        done.set()
+        await until(lambda: watched.state == "ready", "it is free again")
+        await watched.stop()
 
 
 async def test_an_engine_that_cancels_is_not_busy(supervise: Make, around: Surroundings) -> None:
