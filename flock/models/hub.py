@@ -19,8 +19,8 @@ from flock.models.troubles import of_hub
 
 # run by its path: the child needs nothing of flock
 CHILD = Path(__file__).with_name("hub_child.py")
-# Bounds a child that hangs beyond its own limits, which are for single reads: a hub that sends a byte every 20 s. Whoever
-# asks at a command line waits a minute for the daemon (client/blocking.py).
+# Bounds a child that hangs beyond its own limits, which are for single reads: a hub that sends a byte every 20 s. A
+# command line waits a minute for the daemon (client/blocking.py).
 ASK_SECONDS = 45.0
 
 
