@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 
 from flock.engines.own_model import OwnModel
 from flock.errors import EngineFailed
@@ -96,8 +97,14 @@ def damaged(model: OwnModel, stop: threading.Event) -> EngineFailed | None:
 
 
 def _again(model: OwnModel) -> str:
+    """Return the command that fetches a model again; a file of a repository is named behind a colon there."""
     source = model.source.removeprefix("catalog:")
-    return f"flock model remove {model.id} --yes && flock model add {source} --name {model.id}"
+    if source.startswith("hf:"):
+        owner, _, rest = source.partition("/")
+        repo, _, file = rest.partition("/")
+        wanted = file or model.quant
+        source = f"{owner}/{repo}:{wanted}" if wanted else source
+    return f"flock model remove {model.id} --yes && flock model add {quote(source)} --name {model.id}"
 
 
 def _digest(path: Path, stop: threading.Event) -> str:

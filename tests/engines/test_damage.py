@@ -42,7 +42,7 @@ async def test_damage_is_named_with_the_command_that_mends_it_and_nothing_is_loa
     own.model = fetched(path, models["tiny-script"])
     error = await failure(own)
     assert error.sentence.startswith(f"{path} is damaged: its SHA-256 is ")
-    assert error.hint == "flock model remove tiny --yes && flock model add hf:owner/repo/tiny.gguf --name tiny"
+    assert error.hint == "flock model remove tiny --yes && flock model add hf:owner/repo:tiny.gguf --name tiny"
     assert own.state == "failed"
     assert (await failure(own)).sentence == error.sentence
     path.write_bytes(models["tiny-script"].read_bytes())
