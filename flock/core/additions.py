@@ -13,9 +13,10 @@ from flock.contract.models import AddModel
 from flock.contract.plans import AddPlan, PlannedFile
 from flock.core.fitting import Here
 from flock.core.origins import Origin
-from flock.errors import Conflict, EngineFailed, NotEnoughMemory, StorageFailed, Unsupported
+from flock.errors import Conflict, EngineFailed, NotEnoughMemory, NotFound, StorageFailed, Unsupported
+from flock.models.candidate import Way
 from flock.models.choose import Choice, Wish, choose
-from flock.models.repository import Repository, files_of, way_named
+from flock.models.repository import Repository, files_of, way_named, ways
 from flock.models.wanted import Wanted, of_hub, of_url
 from flock.text import size
 
@@ -23,6 +24,9 @@ from flock.text import size
 BYTES_PER_SECOND = 50e6
 # What is left on a disk beside a model: logs, the database, an engine's own cache.
 SPARE_BYTES = 512 * 2**20
+
+# what the hub's card and its tags do not always tell apart
+_DIRECTORIES = frozenset({"mlx", "safetensors"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +59,34 @@ def choice_of(origin: Origin, here: Here, op: AddModel) -> Choice:
 
 
 def exact(origin: Origin, choice: Choice, found: Repository) -> Origin:
-    """Return an origin whose ways are what the repository really holds: the chosen one, with its true size.
+    """Return an origin whose only way is the chosen one as the repository really holds it: its files, their true size.
 
-    Raises NotFound when it holds something else by now.
+    Raises NotFound when it holds something else by now, InvalidRequest when its name fits several files.
     """
     way = choice.way
     assert way is not None
-    named = way_named(found, way.files[0] if way.files else way.quant if way.format == "gguf" else "")
-    files = files_of(found, way if way.files else named)
-    sizes = [file.size_bytes for file in files]
+    there = way if way.files else _there(found, way)
+    sizes = [file.size_bytes for file in files_of(found, there)]
     total = None if None in sizes else sum(size or 0 for size in sizes)
     true = replace(
         way,
-        files=way.files or named.files,
-        projector=way.projector or named.projector,
-        size_bytes=total if total is not None else way.size_bytes,
-        guessed=total is None and way.guessed,
+        files=there.files,
+        projector=there.projector,
+        size_bytes=way.size_bytes if total is None else total,
+        guessed=way.guessed and total is None,
     )
     candidate = replace(origin.candidate, ways=(true,))
     return replace(origin, candidate=candidate, repository=found, license=origin.license or found.license)
+
+
+def _there(found: Repository, way: Way) -> Way:
+    """Return what a repository has of a way that names no files: that quantisation, or its directory."""
+    if way.format == "gguf":
+        return way_named(found, way.quant)
+    for one in ways(found):
+        if one.format == way.format or {one.format, way.format} <= _DIRECTORIES:
+            return one
+    raise NotFound(f"{found.repo} holds nothing for {way.format}", hint=f"flock hub show {found.repo}")
 
 
 def made(model_id: str, origin: Origin, choice: Choice, here: Here, files: Sequence[Wanted], disk: Disk) -> Addition:

@@ -59,7 +59,7 @@ async def find(context: Context, op: AddModel) -> Origin:
         )
     match source:
         case sources.CatalogSource(id):
-            return _of_entry(op, await _entry(context, op, id))
+            return of_entry(op, await _entry(context, op, id))
         case sources.HubSource():
             return await _of_hub(context, op, source)
         case sources.OllamaSource(tag):
@@ -99,7 +99,8 @@ async def _entry(context: Context, op: AddModel, model_id: str) -> Entry:
     return entry
 
 
-def _of_entry(op: AddModel, entry: Entry) -> Origin:
+def of_entry(op: AddModel, entry: Entry) -> Origin:
+    """Return a model of the catalog as an origin, with what a user should know of it before."""
     warnings: list[str] = []
     if entry.superseded_by:
         warnings.append(f"there is a newer one of its kind: {entry.superseded_by}")
