@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 _TELL_SECONDS = 0.5
 # How often a request goes back in line because its engine died in the moment in which it was let in.
 _TRIES = 3
+# States of an engine of which nothing runs.
+_ENDED = ("stopped", "failed", "crashloop")
 
 Tell = Callable[[float | None, str], None]
 
@@ -90,10 +92,13 @@ class Residence:
                 self._apply(self.schedule.loaded(name, self._now()))
             elif state == "starting" and resident.state in (OUT, IN):
                 self._apply(self.schedule.entering(name, self._now()))
+            elif not ready and state not in _ENDED:
+                # it is on its way out, or has just answered and is asked which version it is
+                self._apply(self.schedule.doubt(name))
             elif not ready and resident.state == IN:
                 self._apply(self.schedule.gone(name, self._now()))
                 self._ended(name)
-            elif not ready and resident.state == LOADING and state != "starting" and name not in self._loads:
+            elif not ready and resident.state == LOADING and name not in self._loads:
                 # it was to come back by itself and does not
                 error = own.failure or InternalError(f"{own.model.id} did not come back", hint="flock engine ls")
                 self._apply(self.schedule.failed(name, error, self._now()))
