@@ -62,8 +62,8 @@ def main() -> int:
         answer = {"failed": refused(hub, api, task, error)}
     except (Unreached, httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
         answer = {"failed": {"kind": "unreachable", "host": httpx2.URL(api.endpoint).host, "why": why(error)}}
-    sys.stdout.write(json.dumps(answer) + "\n")
-    sys.stdout.flush()
+    with open(1, "wb", closefd=False) as out:
+        out.write(json.dumps(answer).encode() + b"\n")
     return 1 if "failed" in answer else 0
 
 
