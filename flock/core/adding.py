@@ -123,7 +123,7 @@ def _from_disk(origin: origins.Origin, addition: Addition, error: SourceUnreacha
 
 async def _carry_out(context: Context, addition: Addition, op: AddModel, report: Report) -> None:
     if addition.tag:
-        await _borrow(context, addition, report)
+        await _borrow(context, addition, op, report)
         return
     # until the model is kept nobody knows that its files are needed
     with context.fetcher.holding(file.target for file in addition.files):
@@ -134,9 +134,9 @@ async def _carry_out(context: Context, addition: Addition, op: AddModel, report:
         await context.registry.add(model, load=op.load, report=report)
 
 
-async def _borrow(context: Context, addition: Addition, report: Report) -> None:
-    """Let an Ollama pull a model, where it has not, and keep an id for it."""
-    pulled = await context.registry.pull(addition.tag, report)
+async def _borrow(context: Context, addition: Addition, op: AddModel, report: Report) -> None:
+    """Let an Ollama pull a model, where it has not, load it, and keep an id for it."""
+    pulled = await context.registry.pull(addition.tag, report, load=op.load)
     model = OwnModel(
         id=addition.plan.id,
         path=Path(),
@@ -176,7 +176,8 @@ async def _fetched(context: Context, addition: Addition, op: AddModel, report: R
         source=kept,
         created_at=context.clock.now(),
         kind=plan.kind,
-        engine=choice.engine,
+        # both of llama.cpp's load the same files: which one does may change with what is installed and preferred
+        engine="" if way.format == "gguf" else choice.engine,
         config=_config(addition, op),
         family=origin.name,
         quant=plan.quant,

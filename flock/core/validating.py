@@ -18,7 +18,6 @@ from flock.engines.lent import SCHEME
 from flock.engines.own_model import OwnModel
 from flock.errors import FlockError
 from flock.models import template
-from flock.profile import NO_FAMILY, Family
 from flock.text import size
 
 _READ_AT_ONCE = 4 * 2**20
@@ -50,13 +49,6 @@ async def examine(context: Context, model: OwnModel) -> list[Finding]:
     return findings
 
 
-def family(context: Context, model: OwnModel) -> Family:
-    """Return the family of a model: by the name it was added with, its file's name, or its id."""
-    names = (model.family, formats.recognised_stem(model.path), model.id)
-    found = (context.inference.planning.family(name) for name in names if name)
-    return next((kin for kin in found if kin is not NO_FAMILY), NO_FAMILY)
-
-
 def _files(model: OwnModel) -> tuple[list[Finding], formats.Recognised | None]:
     """Look at the files; blocking. Return no model where it is not whole."""
     try:
@@ -82,9 +74,10 @@ async def _template(context: Context, model: OwnModel, found: formats.Recognised
         templates = template.of_gguf(await asyncio.to_thread(read_templates, model.path))
     else:
         templates = await asyncio.to_thread(template.of_directory, model.path)
-    kin = family(context, model)
-    fallback = family_template(kin, context.config.catalog_dirs(context.home))
-    return await template.check(templates, model.id, kin, fallback)
+    kin = context.registry.around.settings.kin
+    # by the same names as when it is loaded (engines/loading.py)
+    family = kin.of((model.family, formats.recognised_stem(model.path), model.id))
+    return await template.check(templates, model.id, family, family_template(family, kin.directories))
 
 
 def _checksums(model: OwnModel) -> list[Finding]:

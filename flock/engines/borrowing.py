@@ -28,16 +28,21 @@ def answering(engines: Iterable[Watched]) -> Watched:
     raise EngineUnreachable("flock knows no Ollama that runs", hint="ollama serve")
 
 
-async def pull(engines: Iterable[Watched], session: aiohttp.ClientSession, tag: str, report: Report) -> bool:
-    """Let an Ollama have a model; return whether it had to pull it.
+async def pull(
+    engines: Iterable[Watched], session: aiohttp.ClientSession, tag: str, report: Report, *, load: bool
+) -> bool:
+    """Let an Ollama have a model, and load it; return whether it had to pull it.
 
-    When this returns its tag is in the routing table. Raises what Ollama.pull raises.
+    When this returns its tag is in the routing table. Raises what Ollama.pull and Ollama.load raise.
     """
     engine = answering(engines)
     ollama, whole = _ollama(engine, session), whole_tag(tag)
     has_it = await ollama.has(whole)
     if not has_it:
         await ollama.pull(whole, report)
+    if load:
+        report(None, "Ollama: loading")
+        await ollama.load(whole)
     if not any(served.model == whole for served in engine.models):
         await engine.refresh()
     return not has_it

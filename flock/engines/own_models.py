@@ -32,6 +32,9 @@ SMOKE_NOTE = "answers one fixed sentence; add a real model: flock model add file
 # What was written of a model's last use may be so many seconds old: one write an hour per busy model would do as well.
 _USED_SECONDS = 60.0
 
+# states of a model that is to be in memory again after the next start
+_LOADED = ("ready", "busy", "starting")
+
 # how a model is loaded for the first time; None: it is not
 Load = Callable[[Supervised], Awaitable[object]]
 

@@ -207,9 +207,9 @@ class Roster:
         """Keep an id for a model that an Ollama serves. Raises Conflict for an id that is taken, StorageFailed."""
         return lent.row(await self._own.lend(model), self._attached.by_name.values())
 
-    async def pull(self, tag: str, report: borrowing.Report) -> bool:
-        """Let an Ollama have a model; return whether it had to pull it. Raises what Ollama.pull raises."""
-        return await borrowing.pull(self._attached.by_name.values(), self.around.session, tag, report)
+    async def pull(self, tag: str, report: borrowing.Report, *, load: bool) -> bool:
+        """Let an Ollama have a model and load it; return whether it had to pull it. Raises what borrowing.pull says."""
+        return await borrowing.pull(self._attached.by_name.values(), self.around.session, tag, report, load=load)
 
     async def delete_pulled(self, tag: str) -> None:
         """Let an Ollama delete a model. Raises UpstreamError, EngineUnreachable."""
