@@ -89,6 +89,8 @@ class Residence:
             resident = self.know(own)
             state, ready = own.state, own.upstream is not None
             if ready and resident.state in (OUT, LOADING):
+                # one that an earlier daemon loaded was loaded on purpose where requests load nothing
+                resident.wanted |= resident.state == OUT and not self.schedule.rules.jit
                 self._apply(self.schedule.loaded(name, self._now()))
             elif state == "starting" and resident.state in (OUT, IN):
                 self._apply(self.schedule.entering(name, self._now()))
@@ -103,11 +105,6 @@ class Residence:
                 error = own.failure or InternalError(f"{own.model.id} did not come back", hint="flock engine ls")
                 self._apply(self.schedule.failed(name, error, self._now()))
                 self._ended(name)
-
-    def is_open(self, name: str) -> bool:
-        """Whether requests are let in to a model without a look at who waits."""
-        resident = self.schedule.residents.get(name)
-        return resident is not None and resident.open
 
     def touched(self, name: str) -> float | None:
         """Return the epoch of the end of a model's last request, None while it has not answered any."""
@@ -247,6 +244,8 @@ class Residence:
     async def close(self) -> None:
         """Send away everybody who waits and do nothing any more; the engines are ended by the registry."""
         self._apply(self.schedule.shut(self._now(), at_once=True))
+        for name in list(self._ends):
+            self._ended(name)
         if self._timer is not None:
             self._timer.cancel()
         tasks = [task for task in (*self._tasks, self._telling, self._looking) if task is not None]
@@ -279,9 +278,8 @@ class Residence:
     async def _look(self) -> None:
         try:
             await self.memory.look()
-            needs = sum(r.need for r in self.schedule.residents.values() if r.state == IN)
             pids = [own.pid for own in self._own.values() if own.pid is not None]
-            held = await asyncio.to_thread(self.memory.held, needs, pids)
+            held = await asyncio.to_thread(self.memory.held, self.schedule.used, pids)
         finally:
             self._looking = None
         self._apply(self.schedule.limit(self.memory.limit(held), self._now()))
