@@ -33,23 +33,26 @@ def run(op: ShowTop, given: Given, perform: Perform) -> int:
     if op.once or given.json or given.quiet or not out.can_draw():
         present(op, given, answer)
         return 0
-    with _woken(answer.value.last_event) as woken, _keys() as keys, out.screen() as draw:
+    # Ctrl-C is how it ends, wherever it hits: behind the places that put the terminal back
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        _woken(answer.value.last_event) as woken,
+        _keys() as keys,
+        out.screen() as draw,
+    ):
         while True:
             draw(view(op, answer.value))
-            drawn = time.monotonic()
-            if not _wait(keys, woken, drawn):
-                return 0
+            if not _wait(keys, woken, time.monotonic()):
+                break
             answer = perform(op, given.yes)
+    return 0
 
 
 def _wait(keys: int, woken: int, drawn: float) -> bool:
     """Wait for the next time to draw; False when that was the end."""
     until = drawn + _EVERY_SECONDS
     while (left := until - time.monotonic()) > 0:
-        try:
-            ready, _, _ = select.select([keys, woken], [], [], left)
-        except KeyboardInterrupt:
-            return False
+        ready, _, _ = select.select([keys, woken], [], [], left)
         if keys in ready and (pressed := os.read(keys, 64)):
             if any(key in pressed for key in _QUIT):
                 return False

@@ -79,7 +79,7 @@ async def cancel_request(context: Context, op: CancelRequest, actor: Actor) -> R
             hint=f"flock explain {ended.id}",
         )
     record.notes.append(f"cancelled by {actor.name}")
-    record.interrupt(Cancelled(f"the request was cancelled by {actor.name}", hint="flock request ls"))
+    record.interrupt(Cancelled(f"the request was cancelled by {actor.name}", hint="send it again"))
     return record.row(context.clock.monotonic())
 
 
@@ -106,6 +106,9 @@ async def _explanation(context: Context, request_id: str) -> Explanation:
 
 def _row(record: Explanation) -> RequestRow:
     last = record.spans[-1] if record.spans else None
+    # a stream's answer begins with its first byte
+    decode = last if record.stream and last is not None and last.name == "decode" else None
+    seconds, more = decode.duration_ms / 1000 if decode is not None else 0.0, record.output_tokens - 1
     return RequestRow(
         id=record.id,
         at=record.at,
@@ -117,4 +120,7 @@ def _row(record: Explanation) -> RequestRow:
         outcome=record.outcome,
         output_tokens=record.output_tokens,
         elapsed_ms=round(last.start_ms + last.duration_ms, 2) if last else 0.0,
+        input_tokens=record.input_tokens,
+        ttft_ms=decode.start_ms if decode is not None else None,
+        tokens_per_second=round(more / seconds, 1) if seconds and more > 0 else None,
     )
