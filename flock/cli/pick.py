@@ -62,13 +62,18 @@ def choices(listing: Op[Any], perform: Perform) -> list[tuple[str, str]]:
     return list(zip(ids, _lines(ids, rows), strict=True))
 
 
+def room() -> int:
+    """Return how many columns the terminal has for a choice."""
+    return max(20, shutil.get_terminal_size().columns - _MARGIN)
+
+
 def _lines(ids: list[str], rows: "tuple[tuple[str, ...], ...]") -> list[str]:
     """Return the rows in columns, each begun by its id, cut where the terminal ends."""
     cells = [[one, *(cell for cell in row if cell != one)] for one, row in zip(ids, rows, strict=True)]
     clean = [[out.clean(cell).replace("\n", " ").replace("\t", " ") for cell in row] for row in cells]
     widths = [max((len(row[i]) for row in clean if i < len(row)), default=0) for i in range(max(map(len, clean)))]
-    room = max(20, shutil.get_terminal_size().columns - _MARGIN)
+    most = room()
     gap = " " * GAP
     return [
-        gap.join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()[:room] for row in clean
+        gap.join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()[:most] for row in clean
     ]

@@ -39,7 +39,7 @@ def offer(home: Home, perform: Perform) -> None:
         source = _choice(picks, perform)
         _asked(home).touch()
         if not source:
-            out.say(out.command(f"later: {_HINT}; flock model add ID"))
+            out.say(f"later: {out.command(_HINT)}, then {out.command('flock model add ID')}")
             return
         op = AddModel(source=source)
         out.say(out.command(f"flock model add {source}"))
@@ -53,7 +53,8 @@ def _choice(picks: list[CatalogModel], perform: Perform) -> str:
     if not picks:
         out.say("no model of the catalog fits into this machine's memory; `flock model search` says what each needs")
         return ""
-    offered = [(model.id, _words(model)) for model in picks]
+    room = pick.room()
+    offered = [(model.id, _words(model, room)) for model in picks]
     more = [(_OTHER, "another one of the catalog"), (_LATER, "not now")]
     try:
         chosen = ask.choose("Which model to begin with?", [*offered, *more], _HINT)
@@ -64,15 +65,15 @@ def _choice(picks: list[CatalogModel], perform: Perform) -> str:
     return "" if chosen == _LATER else chosen
 
 
-def _words(model: CatalogModel) -> str:
-    parts = [model.name]
+def _words(model: CatalogModel, room: int) -> str:
+    """Return a pick in one line: what it costs here first, since a narrow terminal cuts the rest."""
+    parts = [model.id]
     if model.size_bytes:
         parts.append(f"{text.size(model.size_bytes)} to fetch")
     if model.needs_bytes:
         parts.append(f"{text.size(model.needs_bytes)} of memory")
-    if model.capabilities:
-        parts.append(", ".join(model.capabilities))
-    return f"{model.id}  ({'; '.join(parts)})"
+    parts += [f"can {', '.join(model.capabilities)}"] if model.capabilities else []
+    return out.clean("  ".join(parts))[:room]
 
 
 def _asked(home: Home) -> Path:

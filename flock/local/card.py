@@ -137,7 +137,7 @@ def next_steps(here: Here, status: Status) -> tuple[str, ...]:
         file = shlex.quote(str(here.home.admin_key))
         steps.append(f"(umask 077; {command} token create admin --admin > {file})")
     if all(model.source == "built-in" for model in status.models):
-        steps.append(f"{command} model add file:PATH.gguf")
+        steps.append(f"{command} model search --fits")
     steps.append(f"{command} token create {shlex.quote(here.environ.get('USER') or 'default')}")
     steps.append(f"{command} explain last" if status.requests_total else f"{command} status")
     return tuple(steps)

@@ -9,7 +9,7 @@ from pathlib import Path
 from flock.contract.services import Service
 from flock.errors import StartFailed
 from flock.local import units
-from flock.local.ground import Ground, call
+from flock.local.ground import Ground, Said, call
 from flock.paths import short
 
 LABEL = "flock"
@@ -44,14 +44,17 @@ class Launchd:
         return ["launchd starts flock when you log in at the screen, and ends it when you log out there"]
 
     def start(self, *, again: bool) -> None:
-        """Hand the agent to launchd, which starts it."""
-        if again:
-            call(self._environ, ["launchctl", "bootout", f"{self._domain}/{LABEL}"])
-        self._must("the agent did not start", ["launchctl", "bootstrap", self._domain, str(self.file)])
+        """Hand the agent to launchd, which starts it, or kick one that it has and that ended (`flock down`)."""
+        service = f"{self._domain}/{LABEL}"
+        had = self._printed().code == 0
+        if had and again:
+            call(self._environ, ["launchctl", "bootout", service])
+        start = ["kickstart", service] if had and not again else ["bootstrap", self._domain, str(self.file)]
+        self._must("the agent did not start", ["launchctl", *start])
 
     def disable(self) -> None:
         """Take the agent from launchd, which ends it."""
-        if self.running():
+        if self._printed().code == 0:
             self._must("launchd did not end the agent", ["launchctl", "bootout", f"{self._domain}/{LABEL}"])
 
     def left(self) -> list[str]:
@@ -68,7 +71,7 @@ class Launchd:
 
     def running(self) -> bool:
         """Say whether launchd knows the agent and runs it."""
-        said = call(self._environ, ["launchctl", "print", f"{self._domain}/{LABEL}"])
+        said = self._printed()
         return said.code == 0 and re.search(r"^\s*state = running$", said.words, re.MULTILINE) is not None
 
     def state(self) -> Service:
@@ -84,6 +87,9 @@ class Launchd:
             lingers=None,
             notes=("its file was edited by hand",) if edited else (),
         )
+
+    def _printed(self) -> Said:
+        return call(self._environ, ["launchctl", "print", f"{self._domain}/{LABEL}"])
 
     def _must(self, what: str, argv: list[str]) -> None:
         said = call(self._environ, argv)

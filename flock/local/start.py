@@ -153,8 +153,14 @@ def _start_service(home: Home, system: System, limit: float) -> bool:
     """Let the system that has flock as a service start it, and return whether the daemon made its first admin key."""
     before = home.admin_key.exists()
     system.start(again=False)
-    if _settled(home, limit).state != "running":
-        raise StartFailed("the system says that the service runs, and no flock answers", hint="flock service status")
+    until = time.monotonic() + limit
+    # systemd has waited until the daemon was ready, launchd waits for nothing
+    while _settled(home, limit).state != "running":
+        if time.monotonic() > until:
+            raise StartFailed(
+                f"the system was told to start flock, and none answers after {limit:g} s", hint="flock service status"
+            )
+        time.sleep(_LOOK_SECONDS)
     return not before and home.admin_key.exists()
 
 

@@ -1,8 +1,8 @@
 """systemctl, loginctl, launchctl, useradd and crontab of a machine that is not there.
 
 Run as `python system_commands.py NAME ARGUMENTS…` by the scripts that `lay_out` puts into a directory for PATH. The
-machine's state is files in FAKE_SYSTEM: `active`, `enabled`, `lingers`, `kills`, `loaded`; `refuse-WORD` makes every
-command with that word in it fail with the file's text. Each call is a line of `calls`.
+machine's state is files in FAKE_SYSTEM: `active`, `enabled`, `lingers`, `kills`, `loaded`, `ended`; `refuse-WORD` makes
+every command with that word in it fail with the file's text. Each call is a line of `calls`.
 """
 
 import os
@@ -81,13 +81,16 @@ def launchctl(state: Path, words: list[str], arguments: list[str]) -> int:
     """Keep whether the agent is loaded."""
     if words[0] == "bootstrap":
         set_to(state / "loaded", True)
+    if words[0] in ("bootstrap", "kickstart"):
+        set_to(state / "ended", False)
     if words[0] == "bootout":
         set_to(state / "loaded", False)
     if words[0] == "print":
         if not (state / "loaded").exists():
             print("Could not find service", file=sys.stderr)
             return 113
-        print("gui/501/flock = {\n\tactive count = 1\n\tstate = running\n}")
+        running = "not running" if (state / "ended").exists() else "running"
+        print(f"gui/501/flock = {{\n\tactive count = 1\n\tstate = {running}\n}}")
     return 0
 
 

@@ -130,10 +130,10 @@ def test_a_crontab_line_is_seen(here: Here, tmp_path: Path, monkeypatch: pytest.
 def test_a_lost_key_file_can_be_made_again(here: Here) -> None:
     steps = card.next_steps(here, status("1"))
     assert "token create admin --admin > " in steps[0]
-    assert any("model add file:" in step for step in steps)
+    assert any("model search --fits" in step for step in steps)
     here.home.config.mkdir(exist_ok=True)
     here.home.admin_key.write_text(KEY)
     model = replace(status("1").models[0], source="file:/m.gguf")
     steps = card.next_steps(here, replace(status("1"), models=(model,), requests_total=3))
-    assert not any("--admin" in step or "model add" in step for step in steps)
+    assert not any("--admin" in step or "model search" in step for step in steps)
     assert steps[-1].endswith("explain last")

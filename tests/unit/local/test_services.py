@@ -197,7 +197,13 @@ def test_launchd(ground: Grounds, machine: Path, tmp_path: Path) -> None:
     file = tmp_path / "user's home" / "Library" / "LaunchAgents" / "flock.plist"
     assert (done.kind, done.unit, done.running, done.lingers) == ("launchd", str(file), True, None)
     assert calls(machine) == ["launchctl enable gui/501/flock", f"launchctl bootstrap gui/501 {file}"]
-    assert services.installed(place) is not None
+    system = services.installed(place)
+    assert system is not None
+    (machine / "ended").touch()
+    assert not system.running()
+    system.start(again=False)
+    assert system.running()
+    assert calls(machine)[-1] == "launchctl kickstart gui/501/flock"
     gone = services.remove(place)
     assert not gone.running
     assert calls(machine)[-1] == "launchctl bootout gui/501/flock"
