@@ -11,6 +11,8 @@ from flock.engines.engine import Canary, LaunchSpec
 
 _RATE = 16000  # what whisper hears in, samples a second
 _BOUNDARY = "flock-canary"
+# Several tokens: a first prompt of one ends the worker of vLLM 0.32 on a processor.
+_WORDS = "Hello, is anybody there?"
 
 
 def words_canary(spec: LaunchSpec, model: str) -> Canary:
@@ -24,10 +26,10 @@ def words_canary(spec: LaunchSpec, model: str) -> Canary:
 def text_canary(spec: LaunchSpec, model: str) -> Canary:
     """Return a question with no chat template in its way: a template that refuses it would look like a hung engine."""
     if spec.kind == "embedding":
-        return _asked("/v1/embeddings", {"model": model, "input": "a"})
+        return _asked("/v1/embeddings", {"model": model, "input": _WORDS})
     if spec.kind == "rerank":
-        return _asked("/v1/rerank", {"model": model, "query": "a", "documents": ["a"]})
-    return _asked("/v1/completions", {"model": model, "prompt": "a", "max_tokens": 1, "temperature": 0})
+        return _asked("/v1/rerank", {"model": model, "query": _WORDS, "documents": [_WORDS]})
+    return _asked("/v1/completions", {"model": model, "prompt": _WORDS, "max_tokens": 1, "temperature": 0})
 
 
 def sound_canary(path: str) -> Canary:

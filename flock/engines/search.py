@@ -55,7 +55,8 @@ class Search:
             if not name.startswith("python") and (found := shutil.which(name, path=self.path)):
                 return Place(found)
         if self.installed is not None:
-            inside = self.installed / kind / CURRENT / "bin"
+            # where the link leads: what runs there must be seen to run there when it is to be replaced
+            inside = (self.installed / kind / CURRENT).resolve() / "bin"
             return next((Place(str(inside / name)) for name in names if _runs(inside / name)), None)
         return None
 
