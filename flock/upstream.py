@@ -10,7 +10,7 @@ from typing import Protocol
 from flock.profile import Profile
 
 # What a model that chats may be able to do beside that: words of an Ollama's capabilities
-ABILITIES = frozenset({"thinking", "tools", "vision"})
+ABILITIES = frozenset({"audio", "thinking", "tools", "vision"})
 
 
 class Credential(Protocol):
@@ -101,12 +101,14 @@ class Price:
 class Placement:
     """A model on an engine or at a vendor, as the routing table holds it.
 
-    `state` is ready, starting, stopping, stopped, failed or unreachable; `upstream` is None while an engine of ours is
-    not ready; `context` is the window in tokens, None when unknown; `largest` the one it could be loaded with, None
-    where it cannot be loaded anew per request. `served` is the model's name over there, "" where
-    it is the same. `kind` is a word of `profile.KINDS`. `vendor` is the vendor's name, "" for an engine: what says that
+    `state` is ready, busy (it works on what nobody waits for), starting, queued, stopping, stopped, failed, crashloop
+    (given up) or unreachable; `upstream` is None while an engine of ours is not ready; `context` is the window in
+    tokens, None when unknown; `largest` the one it could be loaded with, None where it cannot be loaded anew per
+    request. `served` is the model's name over there, "" where it is the same. `kind` is a word of `profile.KINDS`. `vendor` is the vendor's name, "" for an engine: what says that
     a call costs money. `price` is None when unknown, which is never 0. `abilities` is what a model that chats can do
-    beside that (ABILITIES), None when unknown.
+    beside that (ABILITIES), None when unknown. `size_bytes` is of its weights, None when unknown. `on_demand`: an
+    adopted engine answers for it whether or not it is in memory (Ollama), so that `context` is None while it is not.
+    `lacks` is what its engine cannot do in any dialect (Profile.lacks).
     """
 
     model: str
@@ -122,6 +124,9 @@ class Placement:
     vendor: str = ""
     price: Price | None = None
     abilities: frozenset[str] | None = None
+    size_bytes: int | None = None
+    on_demand: bool = False
+    lacks: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

@@ -91,15 +91,9 @@ class Roster:
         self._clock = clock
         self.memory = Memory(seen, settings)
         self._residence = Residence(settings, self.memory, clock, self._rebuild)
-        ties = Ties(
-            traffic=self._traffic,
-            tell=lambda kind, subject, data: self.on_event(kind, subject, data),
-            find=lambda id: self._own.file_of(id),
-            in_memory=lambda: self.memory.seen.pool != "gpu",
-        )
         # one for all who spawn: a second list of children would overwrite the first
         around = self.around = Surroundings(
-            home, session, clock, Children(home), ports or Ports(), limits or Limits(), settings, ties
+            home, session, clock, Children(home), ports or Ports(), limits or Limits(), settings, self._ties()
         )
         choice = tuple(available) or drivers(settings, home.engines)
         self._own = OwnModels(choice, settings.preferred, profiles, models, around, self._changed, self._holder)
@@ -248,6 +242,14 @@ class Roster:
         own = await self._own.configure(model_id, config)
         self._residence.renew(own)
         return self._row(own)
+
+    def _ties(self) -> Ties:
+        return Ties(
+            traffic=self._traffic,
+            tell=lambda kind, subject, data: self.on_event(kind, subject, data),
+            find=lambda id: self._own.file_of(id),
+            in_memory=lambda: self.memory.seen.pool != "gpu",
+        )
 
     def _find_own(self, name: str) -> Supervised | None:
         return next((own for own in self._own.all() if own.name == name), None)

@@ -16,10 +16,10 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from flock.engines import damage, engine_log, faults
-from flock.engines.backoff import Backoff
+from flock.engines import engine_log, faults
 from flock.engines.care import Care, is_wanted
 from flock.engines.engine import Engine, LaunchSpec
+from flock.engines.failures import Failures
 from flock.engines.own_model import OwnModel
 from flock.engines.process import Child, Snapshot
 from flock.engines.pulse import Heard, accepts, ask
@@ -61,23 +61,21 @@ class Supervised(Weighed):
         self.context: int | None = None
         self.slots: int | None = None
         self.kind = model.kind
-        self.failure: EngineFailed | None = None
         self.version = ""
         self.progress: float | None = None
         self.load_seconds: float | None = None
         self.restarts = 0
         self.trouble = ""
-        self._profile = profile
+        self.profile = profile
         self._around = around
         self._on_change = on_change
-        self._backoff = Backoff(around.clock, around.steps)
+        self._failures = Failures(self.name, around.clock, around.steps, self._changed_state)
         self._child: Child | None = None
         self._spec: LaunchSpec | None = None
         self._starting: asyncio.Task[Upstream | EngineFailed] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._checking: asyncio.Task[None] | None = None
         self._care: Care | None = None
-        self._checkup = damage.Checkup(self._found_damage)
         ears = Ears(self._spawned, self._changed, self._progressed, self._tell, self._words)
         self._starter = Starter(engine, self.name, around, ears)
         self._halt = asyncio.Event()
@@ -85,8 +83,7 @@ class Supervised(Weighed):
         self._told = ""
         self._idle_since = self._used_at = around.clock.now()
         self._ready_at: float | None = None
-        self._tried: tuple[object, ...] = ()
-        self.failure = faults.unusable(model, engine, engine.find()) or faults.without_file(model)
+        self._failures.last = faults.unusable(model, engine, engine.find()) or faults.without_file(model)
 
     @property
     def state(self) -> str:
@@ -96,9 +93,14 @@ class Supervised(Weighed):
             return "busy" if state == "ready" and self._care is not None and self._care.busy else state
         if self._starting is not None:
             return "starting"
-        if self._backoff.given_up:
+        if self._failures.given_up:
             return "crashloop"
         return "failed" if self.failure else "stopped"
+
+    @property
+    def failure(self) -> EngineFailed | None:
+        """Return why it failed last, None while nothing is wrong."""
+        return self._failures.last
 
     @property
     def since(self) -> float:
@@ -144,31 +146,23 @@ class Supervised(Weighed):
         if self.upstream is not None:
             return self.upstream
         if self._starting is None:
-            if self.failure and self._is_lost:
-                if await asyncio.to_thread(damage.fingerprint, self.model) == self._tried:
-                    raise faults.copy(self.failure)
-                self._backoff.forgive()
-            if self.failure and self._backoff.remaining():
-                raise faults.copy(self.failure)
+            if (error := await self._failures.bars(self.model)) is not None:
+                raise error
             if self._starting is None:
                 self._begin()
         return await self._join(progress)
 
     def forgive(self) -> None:
         """Forget the failures: the next `ensure` tries again at once."""
-        self._backoff.forgive()
-        self._tried = ()
+        self._failures.forgive()
         if self._starting is None:
-            self.failure = None
+            self._failures.last = None
         self._on_change()
 
     async def barred(self) -> EngineFailed | None:
         """Return why a start would fail at once, None when one would be tried: nobody has to leave memory for it."""
-        if self.upstream is not None or self._starting is not None or self.failure is None:
-            return None
-        if self._is_lost and await asyncio.to_thread(damage.fingerprint, self.model) != self._tried:
-            return None
-        return faults.copy(self.failure) if self._is_lost or self._backoff.remaining() else None
+        idle = self.upstream is None and self._starting is None
+        return await self._failures.bars(self.model) if idle else None
 
     def adopt(self, taken: Taken, token: str, spec: LaunchSpec) -> asyncio.Task[Upstream | EngineFailed]:
         """Go on with a process that an earlier daemon started with this spec; return the task that makes sure of it."""
@@ -191,7 +185,7 @@ class Supervised(Weighed):
 
     def abandoned(self) -> None:
         """Hear that a request was given up: an engine that cannot cancel is busy until it answers a question."""
-        if self._care is not None and not self._profile.cancels and not self._care.busy:
+        if self._care is not None and not self.profile.cancels and not self._care.busy:
             self._care.abandoned()
             self._changed_state()
 
@@ -205,7 +199,7 @@ class Supervised(Weighed):
     async def stop(self) -> None:
         """End the engine; returns when it is gone or has been given up. A start under way is ended as well."""
         self._halt.set()
-        await self._checkup.stop()
+        await self._failures.stop()
         if self._ending is None:
             self._ending = asyncio.create_task(self._end(), name=f"end of {self.name}")
         await asyncio.shield(self._ending)
@@ -236,48 +230,25 @@ class Supervised(Weighed):
             if again:
                 with contextlib.suppress(TimeoutError):
                     # not a hang: the back-off
-                    await asyncio.wait_for(self._halt.wait(), self._backoff.remaining())
+                    await asyncio.wait_for(self._halt.wait(), self._failures.remaining)
                 self.restarts += 1
-            self._tried = await asyncio.to_thread(damage.fingerprint, self.model)
+            await self._failures.trying(self.model)
             outcome = await self._load()
         except (FlockError, OSError) as error:
-            outcome = await self._start_failed(faults.as_failure(error))
+            outcome = faults.as_failure(error)
+            if self._ending is None and not self._halt.is_set():
+                outcome = await self._failures.load_failed(self.model, outcome)
         finally:
             self._starting = None
             if isinstance(outcome, Upstream):
-                self.failure, self.trouble = None, ""
+                self._failures.last, self.trouble = None, ""
             elif again and self._halt.is_set():
-                self.failure = None
-            elif again and outcome is not None and not self._is_lost:
+                self._failures.last = None
+            elif again and outcome is not None and not self._failures.lost:
                 self._begin(again=True)
             self._changed_state()
         assert outcome is not None
         return outcome
-
-    async def _start_failed(self, failure: EngineFailed) -> EngineFailed:
-        if self._ending is not None or self._halt.is_set():
-            return failure
-        failure = await self._checkup.look(self.model, self._tried, damage.WAIT_SECONDS) or failure
-        self._failed(failure)
-        return self.failure or failure
-
-    def _failed(self, failure: EngineFailed, lived: float = 0.0) -> None:
-        """Count a failure and keep its words."""
-        gives_up = self._backoff.failed(lived)
-        words = gives_up and not failure.details.get("damaged")
-        self.failure = faults.given_up(self.name, self._backoff.failures, failure) if words else failure
-        log.log(logging.ERROR if gives_up else logging.WARNING, "%s: %s", self.name, self.failure.sentence)
-
-    @property
-    def _is_lost(self) -> bool:
-        """Whether no start is tried until it is forgiven or has changed: it was given up, or its files are damaged."""
-        return self._backoff.given_up or (self.failure is not None and bool(self.failure.details.get("damaged")))
-
-    def _found_damage(self, found: EngineFailed) -> None:
-        if self.upstream is None:
-            self.failure = found
-            log.error("%s: %s", self.name, found.sentence)
-            self._changed_state()
 
     async def _load(self) -> Upstream:
         found = await asyncio.to_thread(self.engine.find)
@@ -321,7 +292,7 @@ class Supervised(Weighed):
             engine=self.name,
             host="127.0.0.1",
             port=spec.port,
-            profile=self._profile,
+            profile=self.profile,
             own=True,
             key=spec.key,
             version=self.version,
@@ -359,19 +330,19 @@ class Supervised(Weighed):
             if ready_at is not None and not snapshot.asked:
                 self._died(snapshot, self._around.clock.monotonic() - ready_at)
             elif ready_at is not None:
-                self._backoff.forgive()
+                self._failures.forgive()
         self._changed_state()
 
     def _died(self, snapshot: Snapshot, lived: float) -> None:
         log.warning("%s: %s; last lines: %s", self.name, snapshot.error, " | ".join(snapshot.lines[-5:]))
         self.trouble = snapshot.error
-        self._failed(self._words(snapshot), lived)
-        if self._backoff.given_up:
+        self._failures.count(self._words(snapshot), lived)
+        if self._failures.given_up:
             return
         if self._ending is None and is_wanted(self.model, self._around, self.name, self._used_at):
             self._begin(again=True)
         else:
-            self.failure = None
+            self._failures.last = None
 
     async def _check(self, why: str) -> None:
         try:
