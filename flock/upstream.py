@@ -101,14 +101,15 @@ class Price:
 class Placement:
     """A model on an engine or at a vendor, as the routing table holds it.
 
-    `state` is ready, busy (it works on what nobody waits for), starting, queued, stopping, stopped, failed, crashloop
-    (given up) or unreachable; `upstream` is None while an engine of ours is not ready; `context` is the window in
-    tokens, None when unknown; `largest` the one it could be loaded with, None where it cannot be loaded anew per
-    request. `served` is the model's name over there, "" where it is the same. `kind` is a word of `profile.KINDS`. `vendor` is the vendor's name, "" for an engine: what says that
-    a call costs money. `price` is None when unknown, which is never 0. `abilities` is what a model that chats can do
-    beside that (ABILITIES), None when unknown. `size_bytes` is of its weights, None when unknown. `on_demand`: an
-    adopted engine answers for it whether or not it is in memory (Ollama), so that `context` is None while it is not.
-    `lacks` is what its engine cannot do in any dialect (Profile.lacks).
+    `state` is ready, busy (it works on what nobody waits for), starting, queued, stopping, stopped, failed,
+    crashloop (given up) or unreachable; `upstream` is None while an engine of ours is not ready; `context` is the
+    window in tokens, None when unknown; `largest` the one it could be loaded with, None where it cannot be loaded
+    anew per request. `served` is the model's name over there, "" where it is the same. `kind` is a word of
+    `profile.KINDS`. `vendor` is the vendor's name, "" for an engine: what says that a call costs money. `price` is
+    None when unknown, which is never 0. `abilities` is what a model that chats can do beside that (ABILITIES), None
+    when unknown. `size_bytes` is of its weights, None when unknown. `on_demand`: an adopted engine answers for it
+    whether or not it is in memory (Ollama), so that `context` is None while it is not. `lacks` is what its engine
+    cannot do in any dialect (Profile.lacks).
     """
 
     model: str
