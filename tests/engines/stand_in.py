@@ -3,7 +3,8 @@
 python stand_in.py PORT MANNER, MANNER one of: good, ignores-term, leaves-worker, dies, says-port-taken, never-listens;
 does-not-generate (its list of models is answered, no question is), fails-later (the second question and all after it
 fail), fails-always, works-on (a question is answered after SIGUSR1 only), loads-slowly (42 % until SIGUSR1),
-forks-away (its process ends well and a grandchild in a session of its own serves).
+forks-away (its process ends well and a grandchild in a session of its own serves), leaves-stray (a child of it is in a
+session of its own).
 """
 
 import http.server
@@ -59,6 +60,8 @@ def main() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if manner == "leaves-worker":
         subprocess.Popen(["sleep", "1000"])
+    if manner == "leaves-stray":
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"], start_new_session=True)
     if manner == "loads-slowly":
         sys.stderr.write("loading 42")
         sys.stderr.flush()

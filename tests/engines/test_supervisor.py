@@ -175,9 +175,7 @@ async def test_who_asks_while_it_is_about_to_start_again_waits_for_that(supervis
     assert own.trouble == ""
 
 
-async def test_an_engine_nobody_used_lately_is_left_for_the_next_request(
-    supervise: Make, around: Surroundings
-) -> None:
+async def test_an_engine_nobody_used_lately_is_left_for_the_next_request(supervise: Make, around: Surroundings) -> None:
     clock = HandClock()
     engine = StandIn("good")
     own = supervise(engine, within=dataclasses.replace(around, clock=clock, steps=QUICKLY))
@@ -297,9 +295,10 @@ async def test_child_that_ignores_term_is_killed(supervise: Make, around: Surrou
     assert own.state == "stopped"
 
 
+@pytest.mark.parametrize("manner", ["leaves-worker", "leaves-stray"])
 @pytest.mark.parametrize("how", ["stop", "kill"])
-async def test_workers_of_the_child_end_with_it(supervise: Make, around: Surroundings, how: str) -> None:
-    own = supervise(StandIn("leaves-worker"), within=dataclasses.replace(around, limits=QUICK))
+async def test_workers_of_the_child_end_with_it(supervise: Make, around: Surroundings, how: str, manner: str) -> None:
+    own = supervise(StandIn(manner), within=dataclasses.replace(around, limits=QUICK))
     await own.ensure()
     leader = psutil.Process(own.pid)
     (worker,) = leader.children()
@@ -380,3 +379,18 @@ async def test_nobody_is_sent_to_an_engine_that_was_reported_dead(supervise: Mak
     assert len(set(map(id, found))) == 1
     assert found[0] is not first
     assert own.state == "ready"
+
+
+async def test_what_a_group_takes_is_the_sum_of_its_members_and_they_are_written_down(
+    supervise: Make, around: Surroundings
+) -> None:
+    own = supervise(StandIn("leaves-stray"))
+    await own.ensure()
+    leader = psutil.Process(own.pid)
+    (worker,) = leader.children()
+    await until(lambda: own.measured, "it was measured")
+    alone = leader.memory_info().rss
+    # what the two share counts once
+    assert 0 < own.need_bytes < alone + worker.memory_info().rss + 2**20
+    (record,) = json.loads(around.home.children.read_text()).values()
+    assert {pid for pid, _ in record["family"]} == {leader.pid, worker.pid}
