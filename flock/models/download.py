@@ -81,8 +81,8 @@ class Download:
         known = read_record(part_record_path(self.wish.target))
         if not self._may_go_on(known):
             os.ftruncate(self._part, 0)
-        self._digest = hashed(self._part, lambda: self._tell("checking", self))
         self.done = os.fstat(self._part).st_size
+        self._digest = hashed(self._part, lambda: self._tell("checking", self))
         if self.done and self.wish.size is None and self.done == known.get("total"):
             return self._digest.hexdigest()  # it only lacked its name
         failed = 0

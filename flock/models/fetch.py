@@ -73,12 +73,14 @@ class _Coming:
 
 
 class _Progress:
-    """What one caller is told: the sum over its files."""
+    """What one caller is told: the sum over its files. `here` are the bytes that were there before, by target: what is
+    there already is not fetched at a great speed.
+    """
 
-    def __init__(self, files: Sequence[Wanted], report: Report) -> None:
+    def __init__(self, files: Sequence[Wanted], report: Report, here: Mapping[Path, int]) -> None:
         self._files = files
         self._report = report
-        self._done = {file.target: 0 for file in files}
+        self._done = dict(here)
         self._totals = {file.target: file.size for file in files}
 
     def tell(self, target: Path, state: str, done: int, total: int | None) -> None:
@@ -125,8 +127,7 @@ class Fetcher:
         again = again or "flock cache ls"
         with self.holding(file.target for file in files):
             await self._make_root(again)
-            await self._check_space(files)
-            progress = _Progress(files, report)
+            progress = _Progress(files, report, await self._check_space(files))
             left = list({file.target: file for file in files}.values())
             while left:
                 mine = [file for file in left if file.target not in self._coming]
@@ -139,7 +140,7 @@ class Fetcher:
 
     async def present_bytes(self, files: Sequence[Wanted]) -> int:
         """Return how many bytes of the files are here already, in whole files and in parts."""
-        return sum(await asyncio.to_thread(lambda: [kept.here_bytes(file, self._cache) for file in files]))
+        return sum((await self._here(files)).values())
 
     async def free_bytes(self) -> int:
         """Return how much is free where models lie."""
@@ -179,12 +180,17 @@ class Fetcher:
             told = of_disk({"kind": "shut", "path": str(self.root), "why": why}, again)
             raise told or InternalError(why) from None
 
-    async def _check_space(self, files: Sequence[Wanted]) -> None:
-        known = [file for file in files if file.size is not None]
-        needed = sum(file.size or 0 for file in known) - await self.present_bytes(known)
-        free = await self.free_bytes()
+    async def _here(self, files: Sequence[Wanted]) -> dict[Path, int]:
+        return await asyncio.to_thread(lambda: {file.target: kept.here_bytes(file, self._cache) for file in files})
+
+    async def _check_space(self, files: Sequence[Wanted]) -> dict[Path, int]:
+        """Return how many bytes of each file are here. Raises StorageFailed where the others have no room."""
+        here, free = await self._here(files), await self.free_bytes()
+        sizes = {file.target: file.size for file in files if file.size is not None}
+        needed = sum(size - here[target] for target, size in sizes.items())
         if needed > 0 and needed + SPARE_BYTES > free:
             raise no_room(needed, free, str(self.root))
+        return here
 
     async def _join(self, file: Wanted, progress: _Progress) -> bool:
         """Wait for a file that another caller fetches; False when that one has given up without an error."""

@@ -5,8 +5,8 @@ hidden, downloads, tags, library_name, pipeline_tag, gguf). Weights are stored a
 leads to another port, the CDN, which knows no token. Prints "PORT n CDN m" once it listens.
 
 `GET /arm?fault=WORD&after=N&times=N` orders a fault (FAULTS) for the next requests of file contents; `POST /release`
-lets go what `hold` holds. `GET /seen` returns every request: method, path, status, range, whether a token came, and how
-many bytes of a file went out. usage: python -m tests.fakes.hub --root DIR [--port N]
+lets go what `hold` holds, `POST /reset` forgets all. `GET /seen` returns every request: method, path, status, range,
+whether a token came, how many bytes of a file went out. usage: python -m tests.fakes.hub --root DIR [--port N]
 """
 
 import argparse
@@ -55,6 +55,7 @@ class Hub:
         router.add_get("/seen", self.tell_seen)
         router.add_get("/arm", self.arm)
         router.add_post("/release", self.release)
+        router.add_post("/reset", self.reset)
         router.add_get("/api/models", self.search)
         router.add_get("/api/models/{owner}/{name}", self.info)
         router.add_get("/api/models/{owner}/{name}/revision/{revision}", self.info)
@@ -80,6 +81,12 @@ class Hub:
 
     async def release(self, request: web.Request) -> web.Response:
         self.released.set()
+        return web.json_response({})
+
+    async def reset(self, request: web.Request) -> web.Response:
+        """Forget what was seen and ordered, and let go what is held."""
+        self.released.set()
+        self.seen, self.fault, self.times = [], "", 0
         return web.json_response({})
 
     # -- the API

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -20,7 +21,6 @@ class FakeHub:
 
     url: str
     root: Path
-    process: subprocess.Popen[str]
 
     def put(self, repo: str, files: dict[str, bytes], **card: Any) -> None:
         """Put a repository there: its files, and what its card says (license, gated, downloads, tags)."""
@@ -47,10 +47,11 @@ class FakeHub:
         rows = [row for row in self._ask("/seen") if row["method"] == "GET" and row["status"] != 302]
         return [(r["range"], r["status"], r["sent"]) for r in rows if not r["path"].startswith("/api/")]
 
-    def stop(self) -> None:
-        """End it: from now on nobody answers at its URL."""
-        self.process.kill()
-        self.process.wait(30)
+    def reset(self) -> None:
+        """Let it be as it was at its start, without repositories."""
+        self._ask("/reset", b"")
+        for place in self.root.iterdir():
+            shutil.rmtree(place)
 
     def _ask(self, path: str, body: bytes | None = None) -> Any:
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -69,7 +70,7 @@ def fake_hub(root: Path) -> Iterator[FakeHub]:
         assert process.stdout is not None
         found = re.match(r"PORT (\d+)", process.stdout.readline())
         assert found is not None, "the fake hub did not start"
-        yield FakeHub(f"http://127.0.0.1:{found[1]}", root, process)
+        yield FakeHub(f"http://127.0.0.1:{found[1]}", root)
     finally:
         process.terminate()
         process.wait(30)

@@ -1,16 +1,21 @@
-"""A fake hub for tests of fetching."""
+"""A fake hub for tests of fetching: one process for all of them, as new for each."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.fakes.hub_process import FakeHub, fake_hub
-from tests.unit.models.fetching import DATA, FILE, REPO
+from tests.unit.models.fetching import CONFIG, DATA, FILE, REPO
+
+
+@pytest.fixture(scope="session")
+def hub_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeHub]:
+    with fake_hub(tmp_path_factory.mktemp("hub")) as hub:
+        yield hub
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> Iterator[FakeHub]:
-    with fake_hub(tmp_path / "remote") as hub:
-        hub.put(REPO, {FILE: DATA, "config.json": b'{"model_type": "llama"}'}, license="mit", downloads=7)
-        yield hub
+def hub(hub_process: FakeHub) -> FakeHub:
+    hub_process.reset()
+    hub_process.put(REPO, {FILE: DATA, "config.json": CONFIG}, license="mit", downloads=7)
+    return hub_process

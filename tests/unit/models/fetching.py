@@ -1,6 +1,7 @@
 """What tests of fetching share: one model on a hub, a fetcher over a directory of the test's own, what it reported."""
 
 import asyncio
+import hashlib
 import os
 import random
 import time
@@ -10,13 +11,15 @@ from typing import Any
 
 import psutil
 
+from flock.contract.hub import HubFile
 from flock.models.fetch import Fetcher, Patience
-from flock.models.hub import Hub
+from flock.models.repository import Repository
 from flock.models.wanted import Wanted, of_hub
 from tests.fakes.hub_process import FakeHub
 
 REPO, FILE = "ada/Tiny-GGUF", "Tiny-Q4_K_M.gguf"
 SIZE = 600_000
+CONFIG = b'{"model_type": "llama"}'
 DATA = random.Random(5).randbytes(SIZE)
 # nobody waits: three tries in a row, a hundredth of a second after the first
 QUICK = Patience(tries=3, pause=0.01, silence=30.0)
@@ -48,11 +51,14 @@ def fetcher(hub: FakeHub, place: Path, patience: Patience = QUICK, **more: str) 
     return Fetcher(place / "models", hub.url, cache=cache, environment=environment(place, **more), patience=patience)
 
 
-async def wanted(hub: FakeHub, place: Path, *paths: str, **more: str) -> list[Wanted]:
+def wanted(place: Path, *paths: str) -> list[Wanted]:
     """Return files of REPO as they are to lie in `place`/models; the first one when none is named."""
-    found = await Hub(hub.url, environment(place, **more)).repository(REPO)
-    files = [file for file in found.files if file.path in (paths or (FILE,))]
-    return of_hub(place / "models", found, files)
+    known = {
+        FILE: HubFile(FILE, SIZE, hashlib.sha256(DATA).hexdigest()),
+        "config.json": HubFile("config.json", len(CONFIG)),
+    }
+    found = Repository(REPO, "main", "mit", gated=False, files=tuple(known.values()))
+    return of_hub(place / "models", found, [known[path] for path in paths or (FILE,)])
 
 
 async def until(state: Callable[[], Any], what: str) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from flock.models.records import record_path
 from flock.models.wanted import of_url
 from tests.fakes.hub import GOOD
 from tests.fakes.hub_process import FakeHub
+from tests.running import free_port
 from tests.unit.models.fetching import (
     DATA,
     FILE,
@@ -31,7 +33,7 @@ PLACE = f"hub/ada--Tiny-GGUF/{FILE}"
 
 async def test_a_file_of_the_hub_comes_whole_and_is_not_fetched_again(hub: FakeHub, tmp_path: Path) -> None:
     heard, fetch = Heard(), fetcher(hub, tmp_path, HF_TOKEN=GOOD)
-    files = await wanted(hub, tmp_path, FILE, "config.json")
+    files = wanted(tmp_path, FILE, "config.json")
     model, config = await fetch.fetch(files, heard)
     assert model == tmp_path / "models" / PLACE
     assert model.read_bytes() == DATA
@@ -49,7 +51,7 @@ async def test_a_file_of_the_hub_comes_whole_and_is_not_fetched_again(hub: FakeH
 
 
 async def test_it_is_written_down_where_a_file_came_from(hub: FakeHub, tmp_path: Path) -> None:
-    (file,) = await wanted(hub, tmp_path)
+    (file,) = wanted(tmp_path)
     (path,) = await fetcher(hub, tmp_path).fetch([file], Heard())
     record = json.loads(record_path(path).read_text())
     assert (record["source"], record["sha256"], record["size"]) == (f"hf:{REPO}:{FILE}", file.sha256, SIZE)
@@ -60,7 +62,7 @@ async def test_it_is_written_down_where_a_file_came_from(hub: FakeHub, tmp_path:
 @pytest.mark.parametrize("after", [0, 1, HALF, SIZE - 1])
 async def test_a_connection_that_breaks_is_gone_on_with(hub: FakeHub, tmp_path: Path, after: int) -> None:
     hub.arm("cut", after=after)
-    (path,) = await fetcher(hub, tmp_path).fetch(await wanted(hub, tmp_path), Heard())
+    (path,) = await fetcher(hub, tmp_path).fetch(wanted(tmp_path), Heard())
     assert path.read_bytes() == DATA
     (_, _, first), (asked, status, rest) = hub.contents()
     assert first + rest == SIZE
@@ -69,13 +71,13 @@ async def test_a_connection_that_breaks_is_gone_on_with(hub: FakeHub, tmp_path: 
 
 async def test_a_line_that_always_breaks_gets_there_as_long_as_bytes_come(hub: FakeHub, tmp_path: Path) -> None:
     hub.arm("cut", after=SIZE // 6, times=100)
-    (path,) = await fetcher(hub, tmp_path).fetch(await wanted(hub, tmp_path), Heard())
+    (path,) = await fetcher(hub, tmp_path).fetch(wanted(tmp_path), Heard())
     assert path.read_bytes() == DATA
     assert len(hub.contents()) == 6
 
 
 async def test_a_source_that_fails_for_good_is_named_and_what_came_stays(hub: FakeHub, tmp_path: Path) -> None:
-    files, fetch = await wanted(hub, tmp_path), fetcher(hub, tmp_path)
+    files, fetch = wanted(tmp_path), fetcher(hub, tmp_path)
     hub.arm("cut", after=HALF)
     await _killed_at_half(hub, tmp_path)
     hub.arm("fails", times=3)
@@ -92,7 +94,7 @@ async def _killed_at_half(hub: FakeHub, tmp_path: Path) -> int:
     """Begin a download, kill its process in the middle with no chance to say a word; return how much is there."""
     hub.arm("hold", after=HALF)
     heard = Heard()
-    running = asyncio.create_task(fetcher(hub, tmp_path).fetch(await wanted(hub, tmp_path), heard))
+    running = asyncio.create_task(fetcher(hub, tmp_path).fetch(wanted(tmp_path), heard))
     part = tmp_path / "models" / (PLACE + ".part")
     await until(lambda: part.exists() and part.stat().st_size >= HALF, "half of it")
     (child,) = children()
@@ -107,7 +109,7 @@ async def _killed_at_half(hub: FakeHub, tmp_path: Path) -> int:
 async def test_a_killed_download_asks_only_for_the_rest(hub: FakeHub, tmp_path: Path) -> None:
     there = await _killed_at_half(hub, tmp_path)
     assert left(tmp_path) == {PLACE + ".part"}
-    (path,) = await fetcher(hub, tmp_path).fetch(await wanted(hub, tmp_path), Heard())
+    (path,) = await fetcher(hub, tmp_path).fetch(wanted(tmp_path), Heard())
     assert path.read_bytes() == DATA
     assert hub.contents()[1:] == [(f"bytes={there}-", 206, SIZE - there)]
     assert left(tmp_path) == {PLACE}
@@ -115,7 +117,7 @@ async def test_a_killed_download_asks_only_for_the_rest(hub: FakeHub, tmp_path: 
 
 async def test_a_cancelled_download_ends_its_process_and_goes_on_later(hub: FakeHub, tmp_path: Path) -> None:
     hub.arm("hold", after=HALF)
-    fetch, heard, files = fetcher(hub, tmp_path), Heard(), await wanted(hub, tmp_path)
+    fetch, heard, files = fetcher(hub, tmp_path), Heard(), wanted(tmp_path)
     running = asyncio.create_task(fetch.fetch(files, heard))
     part = tmp_path / "models" / (PLACE + ".part")
     await until(lambda: part.exists() and part.stat().st_size >= HALF, "half of it")
@@ -131,7 +133,7 @@ async def test_a_cancelled_download_ends_its_process_and_goes_on_later(hub: Fake
 
 async def test_two_that_want_one_file_share_a_download(hub: FakeHub, tmp_path: Path) -> None:
     hub.arm("hold", after=HALF)
-    fetch, files = fetcher(hub, tmp_path), await wanted(hub, tmp_path)
+    fetch, files = fetcher(hub, tmp_path), wanted(tmp_path)
     one, two = Heard(), Heard()
     both = [asyncio.create_task(fetch.fetch(files, heard)) for heard in (one, two)]
     await until(lambda: two.done() >= HALF - 70_000 or two.lines, "the second one hears of it")
@@ -143,7 +145,7 @@ async def test_two_that_want_one_file_share_a_download(hub: FakeHub, tmp_path: P
 
 async def test_when_the_first_of_two_leaves_the_other_goes_on_from_there(hub: FakeHub, tmp_path: Path) -> None:
     hub.arm("hold", after=HALF)
-    fetch, files = fetcher(hub, tmp_path), await wanted(hub, tmp_path)
+    fetch, files = fetcher(hub, tmp_path), wanted(tmp_path)
     first = asyncio.create_task(fetch.fetch(files, Heard()))
     part = tmp_path / "models" / (PLACE + ".part")
     await until(lambda: part.exists() and part.stat().st_size >= HALF, "half of it")
@@ -160,7 +162,7 @@ async def test_when_the_first_of_two_leaves_the_other_goes_on_from_there(hub: Fa
 
 async def test_another_process_that_fetches_the_same_is_waited_for(hub: FakeHub, tmp_path: Path) -> None:
     hub.arm("hold", after=HALF)
-    files, heard = await wanted(hub, tmp_path), Heard()
+    files, heard = wanted(tmp_path), Heard()
     part = tmp_path / "models" / (PLACE + ".part")
     first = asyncio.create_task(fetcher(hub, tmp_path).fetch(files, Heard()))
     await until(lambda: part.exists() and part.stat().st_size >= HALF, "half of it")
@@ -222,13 +224,13 @@ async def test_a_url_that_was_whole_but_for_its_name_is_not_fetched_again(hub: F
 
 
 async def test_a_limit_of_requests_is_waited_for_when_it_is_short(hub: FakeHub, tmp_path: Path) -> None:
-    files, fetch = await wanted(hub, tmp_path), fetcher(hub, tmp_path)
+    files, fetch = wanted(tmp_path), fetcher(hub, tmp_path)
     hub.arm("limit", after=0)
     assert (await fetch.fetch(files, Heard()))[0].read_bytes() == DATA
 
 
 async def test_a_long_limit_of_requests_says_when(hub: FakeHub, tmp_path: Path) -> None:
-    files, fetch = await wanted(hub, tmp_path), fetcher(hub, tmp_path)
+    files, fetch = wanted(tmp_path), fetcher(hub, tmp_path)
     hub.arm("limit", after=240)
     with pytest.raises(SourceUnreachable) as raised:
         await fetch.fetch(files, Heard())
@@ -237,7 +239,7 @@ async def test_a_long_limit_of_requests_says_when(hub: FakeHub, tmp_path: Path) 
 
 
 async def test_a_host_that_falls_silent_is_given_up(hub: FakeHub, tmp_path: Path) -> None:
-    files = await wanted(hub, tmp_path)
+    files = wanted(tmp_path)
     hub.arm("hold", after=HALF, times=9)
     with pytest.raises(FlockError) as raised:
         await fetcher(hub, tmp_path, Patience(tries=1, pause=0.0, silence=0.2)).fetch(files, Heard())
@@ -247,8 +249,16 @@ async def test_a_host_that_falls_silent_is_given_up(hub: FakeHub, tmp_path: Path
 
 
 async def test_without_a_network_the_host_and_the_cause_are_named(hub: FakeHub, tmp_path: Path) -> None:
-    files, fetch = await wanted(hub, tmp_path), fetcher(hub, tmp_path)
-    hub.stop()
+    nobody = replace(hub, url=f"http://127.0.0.1:{free_port()}")
     with pytest.raises(SourceUnreachable) as raised:
-        await fetch.fetch(files, Heard())
+        await fetcher(nobody, tmp_path).fetch(wanted(tmp_path), Heard())
     assert raised.value.sentence == "127.0.0.1 does not answer: connection refused"
+
+
+async def test_what_is_here_already_is_not_told_as_fetched(hub: FakeHub, tmp_path: Path) -> None:
+    """Else the speed of a download would begin with gigabytes a second."""
+    heard, fetch = Heard(), fetcher(hub, tmp_path)
+    await fetch.fetch(wanted(tmp_path), Heard())
+    await fetch.fetch(wanted(tmp_path, FILE, "config.json"), heard)
+    assert min(done for _, _, done, _ in heard.lines if done is not None) == SIZE
+    assert heard.lines[-1][2:] == (SIZE + 23, SIZE + 23)

@@ -25,7 +25,7 @@ AGAIN = "flock model add hf:ada/Tiny-GGUF"
 
 
 async def test_wrong_bytes_go_to_quarantine_and_are_fetched_anew(hub: FakeHub, tmp_path: Path) -> None:
-    files, fetch = await wanted(hub, tmp_path), fetcher(hub, tmp_path)
+    files, fetch = wanted(tmp_path), fetcher(hub, tmp_path)
     hub.arm("wrong")
     with pytest.raises(UpstreamError) as raised:
         await fetch.fetch(files, Heard(), AGAIN)
@@ -52,7 +52,7 @@ async def test_the_checksum_a_user_gives_is_held_against_a_url(hub: FakeHub, tmp
 
 
 async def test_a_file_of_another_size_than_was_said_is_not_begun(hub: FakeHub, tmp_path: Path) -> None:
-    (file,) = await wanted(hub, tmp_path)
+    (file,) = wanted(tmp_path)
     with pytest.raises(UpstreamError) as raised:
         await fetcher(hub, tmp_path).fetch([replace(file, size=SIZE + 1)], Heard(), AGAIN)
     assert raised.value.sentence == f"{FILE} has 600,000 bytes at 127.0.0.1 and should have 600,001"
@@ -64,7 +64,7 @@ async def test_a_gated_file_says_where_its_terms_are_and_where_the_token_goes(
 ) -> None:
     hub.put(REPO, {}, gated="manual")
     more = {"HF_TOKEN": token} if token else {}
-    files = await wanted(hub, tmp_path, **more)
+    files = wanted(tmp_path)
     with pytest.raises(NotAllowed) as raised:
         await fetcher(hub, tmp_path, **more).fetch(files, Heard())
     assert raised.value.sentence.startswith(f"{REPO} is gated")
@@ -78,11 +78,11 @@ async def test_a_token_is_found_where_the_hubs_own_tools_keep_it(hub: FakeHub, t
     hub.put(REPO, {}, gated="auto")
     (tmp_path / "hf").mkdir()
     (tmp_path / "hf/token").write_text(GOOD)
-    assert (await fetcher(hub, tmp_path).fetch(await wanted(hub, tmp_path), Heard()))[0].read_bytes() == DATA
+    assert (await fetcher(hub, tmp_path).fetch(wanted(tmp_path), Heard()))[0].read_bytes() == DATA
 
 
 async def test_what_is_not_there_any_more_is_named(hub: FakeHub, tmp_path: Path) -> None:
-    (file,) = await wanted(hub, tmp_path)
+    (file,) = wanted(tmp_path)
     gone = replace(file, path="Tiny-Q9.gguf")
     with pytest.raises(NotFound) as raised:
         await fetcher(hub, tmp_path).fetch([gone], Heard())
@@ -94,7 +94,7 @@ async def test_what_is_not_there_any_more_is_named(hub: FakeHub, tmp_path: Path)
 
 
 async def test_what_would_not_fit_is_not_begun(hub: FakeHub, tmp_path: Path) -> None:
-    (file,) = await wanted(hub, tmp_path)
+    (file,) = wanted(tmp_path)
     before = len(hub.seen())
     with pytest.raises(StorageFailed) as raised:
         await fetcher(hub, tmp_path).fetch([replace(file, size=10**18)], Heard())
@@ -116,7 +116,7 @@ def files_up_to(size: int) -> Iterator[None]:
 
 
 async def test_a_disk_that_becomes_full_keeps_what_came(hub: FakeHub, tmp_path: Path) -> None:
-    files, fetch = await wanted(hub, tmp_path), fetcher(hub, tmp_path)
+    files, fetch = wanted(tmp_path), fetcher(hub, tmp_path)
     with files_up_to(SIZE // 2), pytest.raises(StorageFailed) as raised:
         await fetch.fetch(files, Heard())
     assert raised.value.sentence.startswith(f"the disk became full while {tmp_path / 'models' / PLACE} was fetched")
@@ -127,7 +127,7 @@ async def test_a_disk_that_becomes_full_keeps_what_came(hub: FakeHub, tmp_path: 
 
 
 async def test_a_models_directory_that_is_none_is_named(hub: FakeHub, tmp_path: Path) -> None:
-    files = await wanted(hub, tmp_path)
+    files = wanted(tmp_path)
     (tmp_path / "models").write_text("a file")
     with pytest.raises(StorageFailed) as raised:
         await fetcher(hub, tmp_path).fetch(files, Heard())
@@ -136,7 +136,7 @@ async def test_a_models_directory_that_is_none_is_named(hub: FakeHub, tmp_path: 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="nothing is shut to root")
 async def test_a_models_directory_that_is_shut_is_named(hub: FakeHub, tmp_path: Path) -> None:
-    files = await wanted(hub, tmp_path)
+    files = wanted(tmp_path)
     (tmp_path / "models").mkdir(mode=0o500)
     with pytest.raises(StorageFailed) as raised:
         await fetcher(hub, tmp_path).fetch(files, Heard())
@@ -144,7 +144,7 @@ async def test_a_models_directory_that_is_shut_is_named(hub: FakeHub, tmp_path: 
 
 
 async def test_nothing_is_written_through_a_link(hub: FakeHub, tmp_path: Path) -> None:
-    files, fetch = await wanted(hub, tmp_path), fetcher(hub, tmp_path)
+    files, fetch = wanted(tmp_path), fetcher(hub, tmp_path)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (tmp_path / "models/hub").mkdir(parents=True)
@@ -166,7 +166,7 @@ async def test_the_place_of_all_files_may_be_on_another_disk(hub: FakeHub, tmp_p
     (tmp_path / "models").mkdir()
     (tmp_path / "models/hub").symlink_to(tmp_path / "disk")
     fetch = fetcher(hub, tmp_path)
-    (path,) = await fetch.fetch(await wanted(hub, tmp_path), Heard())
+    (path,) = await fetch.fetch(wanted(tmp_path), Heard())
     assert (tmp_path / "disk/ada--Tiny-GGUF" / FILE).read_bytes() == DATA
     assert [file.path for file in await fetch.files({})] == [str(path)]
     assert (await fetch.prune({}, delete=True, partial=False)).freed_bytes == SIZE
@@ -175,7 +175,7 @@ async def test_the_place_of_all_files_may_be_on_another_disk(hub: FakeHub, tmp_p
 
 @pytest.mark.parametrize("record", [b"", b"{", b"[" * 100_000, b"[]", b'{"sha256": 5}', b"\xff"])
 async def test_a_damaged_record_is_found_out_anew(hub: FakeHub, tmp_path: Path, record: bytes) -> None:
-    files, fetch = await wanted(hub, tmp_path), fetcher(hub, tmp_path)
+    files, fetch = wanted(tmp_path), fetcher(hub, tmp_path)
     (path,) = await fetch.fetch(files, Heard())
     known = len(hub.contents())
     record_path(path).write_bytes(record)
@@ -186,7 +186,7 @@ async def test_a_damaged_record_is_found_out_anew(hub: FakeHub, tmp_path: Path, 
 
 
 async def test_a_file_that_was_changed_is_fetched_again(hub: FakeHub, tmp_path: Path) -> None:
-    files, fetch = await wanted(hub, tmp_path), fetcher(hub, tmp_path)
+    files, fetch = wanted(tmp_path), fetcher(hub, tmp_path)
     (path,) = await fetch.fetch(files, Heard())
     for spoilt in (DATA[:-1], bytes(SIZE)):
         path.write_bytes(spoilt)
@@ -198,7 +198,7 @@ async def test_a_file_that_was_changed_is_fetched_again(hub: FakeHub, tmp_path: 
 
 
 async def test_a_newer_commit_does_not_go_on_with_an_older_part(hub: FakeHub, tmp_path: Path) -> None:
-    (file,) = await wanted(hub, tmp_path)
+    (file,) = wanted(tmp_path)
     part = file.target.with_name(FILE + ".part")
     part.parent.mkdir(parents=True)
     part.write_bytes(b"\0" * 1000)
@@ -222,7 +222,7 @@ def in_the_hubs_cache(place: Path, file: Wanted) -> Path:
 
 @pytest.mark.parametrize("same", [True, False], ids=["this commit", "another commit"])
 async def test_what_other_tools_fetched_is_used_where_it_lies(hub: FakeHub, tmp_path: Path, same: bool) -> None:
-    (file,) = await wanted(hub, tmp_path)
+    (file,) = wanted(tmp_path)
     blob = in_the_hubs_cache(tmp_path, file if same else replace(file, revision="0" * 40))
     fetch = fetcher(hub, tmp_path)
     assert await fetch.present_bytes([file]) == SIZE

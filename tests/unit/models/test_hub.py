@@ -8,6 +8,7 @@ from flock.errors import FlockError, NotAllowed, NotFound, SourceUnreachable
 from flock.models.hub import Hub
 from tests.fakes.hub import GOOD
 from tests.fakes.hub_process import FakeHub
+from tests.running import free_port
 from tests.unit.models.fetching import FILE, REPO, SIZE, environment
 
 
@@ -81,10 +82,10 @@ async def test_a_hub_that_cannot_now_says_so_at_once(
         assert raised.value.hint == ("flock hub search x" if call == "search" else f"flock hub show {REPO}")
 
 
-async def test_without_a_network_host_and_cause_are_named(hub: FakeHub, tmp_path: Path) -> None:
-    hub.stop()
+async def test_without_a_network_host_and_cause_are_named(tmp_path: Path) -> None:
+    nobody = Hub(f"http://127.0.0.1:{free_port()}", environment(tmp_path))
     with pytest.raises(SourceUnreachable) as raised:
-        await asker(hub, tmp_path).repository(REPO)
+        await nobody.repository(REPO)
     assert raised.value.sentence == "127.0.0.1 does not answer: connection refused"
 
 
