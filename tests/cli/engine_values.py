@@ -8,10 +8,12 @@ from flock.contract.engines import (
     Engine,
     EngineCheck,
     EngineLog,
+    InstallEngine,
     RestartEngine,
     ShowEngine,
     ShowEngineLog,
 )
+from flock.contract.jobs import Job
 from flock.contract.op import Op
 
 NAME = "llamacpp:qwen3-8b"
@@ -43,6 +45,18 @@ GIVEN_UP = replace(
 )
 ADOPTED = Engine("vllm", "vllm", "adopted", "ready", "http://gpu-box:8000", ("a", "b"), "attached")
 
+INSTALLED = Job(
+    "j_5d0c1f2a3b4c",
+    "engine.install",
+    "piper",
+    "done",
+    "done",
+    1.0,
+    9,
+    "2026-11-21T11:58:30Z",
+    "2026-11-21T11:59:30Z",
+)
+
 ENGINE_CASES: dict[str, tuple[Op[Any], Any]] = {
     "engine.show": (ShowEngine(name=NAME), READY),
     "engine.show-adopted": (ShowEngine(name="vllm"), ADOPTED),
@@ -50,6 +64,7 @@ ENGINE_CASES: dict[str, tuple[Op[Any], Any]] = {
     "engine.show-loading": (ShowEngine(name=NAME), LOADING),
     "engine.logs": (ShowEngineLog(name=NAME), EngineLog(("main: model loaded", "srv  update_slots: all idle"), 812)),
     "engine.logs-none": (ShowEngineLog(name=NAME, grep="error"), EngineLog((), 812)),
+    "engine.install": (InstallEngine(kind="piper"), INSTALLED),
     "engine.restart": (RestartEngine(name=NAME), READY),
     "engine.restart-loading": (RestartEngine(name=NAME), LOADING),
     "engine.check": (

@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from flock import text
+from flock.cli.show import job
 from flock.cli.show.view import NONE, Line, Pairs, View, listed, or_none, since, table
 from flock.contract.engines import (
     AttachEngine,
@@ -12,11 +13,14 @@ from flock.contract.engines import (
     EngineLog,
     RestartEngine,
 )
+from flock.contract.jobs import Job
 from flock.contract.op import Op
 
 
 def human(op: Op[Any], value: Any, now: float) -> View:
-    """Show the engines, one of them, what it said, or what engines answered."""
+    """Show the engines, one of them, what it said, what engines answered, or the job that installs one."""
+    if isinstance(value, Job):
+        return job.human(op, value, now) if value.state == "running" else _installed(value)
     if isinstance(value, EngineLog):
         return _log(value)
     if isinstance(value, Engine):
@@ -25,12 +29,19 @@ def human(op: Op[Any], value: Any, now: float) -> View:
 
 
 def ids(op: Op[Any], value: Any) -> list[str]:
-    """Return the engines' names, or the lines of a log."""
+    """Return the engines' names, the lines of a log, or the kind of an engine that is installed."""
+    if isinstance(value, Job):
+        return [value.target]
     if isinstance(value, EngineLog):
         return list(value.lines)
     if isinstance(value, Engine):
         return [value.name]
     return [e.name for e in cast("list[Engine | EngineCheck]", value)]
+
+
+def _installed(done: Job) -> View:
+    follow = Line("models that it suits are served by it from their next load on: flock model search --fits")
+    return View((Line(f"{done.target} is installed"),), (follow,))
 
 
 def _single(op: Op[Any], value: Engine, now: float) -> View:
