@@ -125,6 +125,7 @@ for program in flock flockctl
     complete -c $program -n '__flock_in model add' -s q
     complete -c $program -n '__flock_in model add' -l help
     complete -c $program -n '__flock_in model add' -s h
+    complete -c $program -n '__flock_at 0 model add' -a '(__flock_ids catalog)'
     complete -c $program -n '__flock_at 0 model add' -a '(__flock_files)'
     complete -c $program -n '__flock_is model' -a remove -d 'Remove a model that was added, with the files flock fetched for it; files of your own stay.'
     complete -c $program -n '__flock_in model remove' -l keep-files
@@ -213,7 +214,7 @@ for program in flock flockctl
     complete -c $program -n '__flock_in model info' -s q
     complete -c $program -n '__flock_in model info' -l help
     complete -c $program -n '__flock_in model info' -s h
-    complete -c $program -n '__flock_at 0 model info' -a '(__flock_ids models)'
+    complete -c $program -n '__flock_at 0 model info' -a '(__flock_ids catalog)'
     complete -c $program -n '__flock_is model' -a picks -d 'Name the three models that suit this machine best.'
     complete -c $program -n '__flock_in model picks' -l json
     complete -c $program -n '__flock_in model picks' -l quiet
@@ -329,12 +330,14 @@ for program in flock flockctl
     complete -c $program -n '__flock_in vendor show' -s q
     complete -c $program -n '__flock_in vendor show' -l help
     complete -c $program -n '__flock_in vendor show' -s h
+    complete -c $program -n '__flock_at 0 vendor show' -a '(__flock_ids vendors)'
     complete -c $program -n '__flock_is vendor' -a test -d 'Ask a vendor whether it takes each key: a question that costs nothing, never a generation.'
     complete -c $program -n '__flock_in vendor test' -l json
     complete -c $program -n '__flock_in vendor test' -l quiet
     complete -c $program -n '__flock_in vendor test' -s q
     complete -c $program -n '__flock_in vendor test' -l help
     complete -c $program -n '__flock_in vendor test' -s h
+    complete -c $program -n '__flock_at 0 vendor test' -a '(__flock_ids vendors)'
     complete -c $program -n '__flock_is vendor' -a models -d 'List the models that a vendor says it has.'
     complete -c $program -n '__flock_in vendor models' -l fresh
     complete -c $program -n '__flock_in vendor models' -l json
@@ -342,6 +345,7 @@ for program in flock flockctl
     complete -c $program -n '__flock_in vendor models' -s q
     complete -c $program -n '__flock_in vendor models' -l help
     complete -c $program -n '__flock_in vendor models' -s h
+    complete -c $program -n '__flock_at 0 vendor models' -a '(__flock_ids vendors)'
     complete -c $program -n '__flock_is vendor' -a add -d 'Give flock a key for a vendor, or one more; from then on its models answer, for money.'
     complete -c $program -n '__flock_in vendor add' -l url -x
     complete -c $program -n '__flock_in vendor add' -l dialect -x
@@ -364,6 +368,7 @@ for program in flock flockctl
     complete -c $program -n '__flock_in vendor remove' -s y
     complete -c $program -n '__flock_in vendor remove' -l help
     complete -c $program -n '__flock_in vendor remove' -s h
+    complete -c $program -n '__flock_at 0 vendor remove' -a '(__flock_ids vendors)'
     complete -c $program -n __flock_is -a token -d 'create, ls, revoke'
     complete -c $program -n '__flock_is token' -a create -d 'Create an API key; it is shown once.'
     complete -c $program -n '__flock_in token create' -l admin

@@ -65,7 +65,7 @@ _flock_words() {
             ;;
         add)
             printf '%s\n' --name --engine --from --sha256 --dry-run --force --load --no-load --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then printf '%s\n' file:; fi
+            if [ "$count" = 2 ]; then _flock_ids catalog; printf '%s\n' file:; fi
             ;;
         remove)
             printf '%s\n' --keep-files --json --quiet -q --yes -y --help -h
@@ -100,7 +100,7 @@ _flock_words() {
             ;;
         info)
             printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids models; fi
+            if [ "$count" = 2 ]; then _flock_ids catalog; fi
             ;;
         picks)
             printf '%s\n' --json --quiet -q --help -h
@@ -175,18 +175,22 @@ _flock_words() {
             ;;
         show)
             printf '%s\n' --json --quiet -q --help -h
+            if [ "$count" = 2 ]; then _flock_ids vendors; fi
             ;;
         test)
             printf '%s\n' --json --quiet -q --help -h
+            if [ "$count" = 2 ]; then _flock_ids vendors; fi
             ;;
         models)
             printf '%s\n' --fresh --json --quiet -q --help -h
+            if [ "$count" = 2 ]; then _flock_ids vendors; fi
             ;;
         add)
             printf '%s\n' --url --dialect --api-version --deployment --tag --own-credentials --test --no-test --json --quiet -q --help -h
             ;;
         remove)
             printf '%s\n' --json --quiet -q --yes -y --help -h
+            if [ "$count" = 2 ]; then _flock_ids vendors; fi
             ;;
         esac
         ;;

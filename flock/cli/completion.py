@@ -20,7 +20,9 @@ IDS = {
     **{(f"engine.{verb}", "name"): "engines" for verb in ("show", "logs", "restart", "check", "detach")},
     **{(f"request.{verb}", "id"): "requests" for verb in ("show", "explain", "cancel")},
     **{(f"job.{verb}", "id"): "jobs" for verb in ("show", "cancel")},
-    ("catalog.info", "id"): "models",
+    **{(f"vendor.{verb}", "name"): "vendors" for verb in ("show", "test", "models", "remove")},
+    ("catalog.info", "id"): "catalog",
+    ("model.add", "source"): "catalog",
     ("token.revoke", "id"): "tokens",
 }
 # Arguments with a closed set of words, or some words beside the ids

@@ -44,9 +44,12 @@ async def search_catalog(context: Context, op: SearchCatalog, _actor: Actor) -> 
             hint="flock model search --capability chat",
         )
     since = _day(op.since)
+    known = (await context.shelf.look()).entries
+    # for the shells; here, since the catalog is read when somebody asks for it and not at the start
+    context.ids.keep("catalog", known)
     entries = [
         entry
-        for entry in (await context.shelf.look()).entries.values()
+        for entry in known.values()
         if _meant(entry, op.query)
         and (not op.capability or op.capability in entry.capabilities)
         and (not since or _last_day(entry.released) >= since)

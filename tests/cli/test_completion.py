@@ -25,6 +25,9 @@ CASES = [
     (["model", "preset", "ls", "s"], []),
     (["model", "load", "--pin", "qwen3"], ["qwen3-8b"]),
     (["engine", "install", "v"], ["vllm"]),
+    (["model", "add", "alp"], ["alpha-3b"]),
+    (["model", "info", ""], ["alpha-3b"]),
+    (["vendor", "show", "g"], ["groq"]),
     (["model", "remove", ""], [EVIL, "qwen/a:b", "qwen3-8b"]),
     (["model", "remove", "--yes", "qwen3"], ["qwen3-8b"]),
     (["token", "revoke", ""], ["k_1"]),
@@ -57,6 +60,8 @@ def ids(home: Path) -> None:
         "engines": ["vllm"],
         "requests": ["req_1"],
         "jobs": ["j_1"],
+        "catalog": ["alpha-3b"],
+        "vendors": ["groq"],
     }.items():
         (place / noun).write_text("".join(f"{w}\n" for w in words))
 

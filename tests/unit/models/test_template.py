@@ -272,3 +272,11 @@ async def test_whatever_a_template_is_it_is_judged(text: str) -> None:
     findings = await check(of_gguf({"default": text}), "m", TOOLED, cpu_seconds=0.5)
     assert findings
     by_check(findings)
+
+
+async def test_the_templates_of_the_models_that_real_engines_serve_in_tests() -> None:
+    from tests.models import think
+
+    seen = await found(think.template(), family_of(FAMILIES, "qwen3-8b"))
+    assert {f.level for f in seen.values()} <= {"ok", "note"}, seen
+    assert seen["thinking"].level == seen["tools"].level == seen["tool results"].level == "ok"
