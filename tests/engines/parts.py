@@ -122,9 +122,9 @@ class HandClock:
         return self.time
 
 
-async def until(state: Callable[[], Any], what: str) -> Any:
+async def until(state: Callable[[], Any], what: str, patience: float = 60.0) -> Any:
     """Wait until `state` returns something true, and return that."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + patience
     while not (found := state()):
         assert time.monotonic() < end, f"never: {what}"
         await asyncio.sleep(0.01)
