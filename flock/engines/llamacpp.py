@@ -132,7 +132,7 @@ def progress_of(line: str) -> float | None:
     """Return how far a load is, by the dots older builds write: one for each hundredth of the tensors. Builds of 2026
     say nothing between "loading model" and "model loaded".
     """
-    dots = re.search(r"(?:^|\s)(\.{2,100})\s*$", line)
+    dots = re.search(r"^(\.{2,100})\s*$", line)
     return len(dots[1]) / 100 if dots else None
 
 
