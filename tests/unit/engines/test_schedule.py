@@ -156,6 +156,45 @@ def test_pinned_models_stay_and_who_needs_their_room_is_told_at_once() -> None:
     assert machine.schedule.residents["A"].state == IN
 
 
+def test_a_pinned_model_stays_also_where_another_one_has_to_be_waited_for() -> None:
+    machine = Machine(budget=2, rules=Rules(bound_seconds=1), answer_seconds=30)
+    machine.model("A").pinned = True
+    machine.model("B")
+    machine.model("C")
+    machine.ask("A", 0, load=True)
+    machine.ask("B", 0)
+    machine.ask("C", 10)
+    machine.run()
+    assert machine.order == "ABC"
+    assert machine.schedule.residents["A"].state == IN
+
+
+def test_who_was_left_behind_at_the_end_of_a_turn_stands_at_the_end_of_the_line() -> None:
+    machine = Machine(budget=1, rules=Rules(bound_seconds=12), answer_seconds=1)
+    for name in "ABC":
+        machine.model(name, load=1)
+    for number in range(60):
+        machine.ask("A", 0.01 * number)
+    machine.ask("B", 1)
+    machine.ask("C", 1.1)
+    machine.run()
+    assert machine.order == "ABCA"
+    assert len(machine.answered) == 62
+
+
+def test_what_others_wait_for_is_not_free() -> None:
+    machine = Machine(budget=10, answer_seconds=100)
+    machine.model("busy", need=6)
+    machine.model("large", need=8)
+    machine.model("small", need=3)
+    machine.ask("busy", 0)
+    machine.run(until=20)
+    assert machine.schedule.shortfall("small", 20) == ""
+    machine.ask("large", 21)
+    machine.run(until=22)
+    assert machine.schedule.shortfall("small", 22).startswith("small needs 3 B, 0 B free; busy (6 B) is in use")
+
+
 def test_what_does_not_fit_even_alone_is_refused_at_once() -> None:
     machine = Machine(budget=17_800_000_000)
     machine.model("B", need=21_400_000_000)
