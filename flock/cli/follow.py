@@ -13,6 +13,7 @@ from flock.cli.deliver import present
 from flock.cli.tree import Given
 from flock.contract.jobs import Job, ShowJob
 from flock.contract.op import Op
+from flock.contract.plans import AddPlan
 from flock.errors import Cancelled, FlockError, from_plain
 
 # How long the daemon may hold one question for the next change of a job
@@ -46,7 +47,7 @@ def run(op: Op[Any], given: Given, perform: Perform, answer: Answer) -> int:
 
 def until_ended(answer: Answer, given: Given, perform: Perform) -> Answer:
     """Ask for a job's next state until it has ended, telling of each; return the last answer."""
-    said = ""
+    said: tuple[str, ...] = ()
     while True:
         job: Job = answer.value
         if given.json:
@@ -55,7 +56,7 @@ def until_ended(answer: Answer, given: Given, perform: Perform) -> Answer:
             out.progress("")
             return answer
         if not given.json and not given.quiet:
-            said = _warn(job, said)
+            said = _told(job, said)
             out.progress(line(job))
         answer = perform(ShowJob(id=job.id, after=job.revision, wait_seconds=WAIT_SECONDS), False)
 
@@ -82,11 +83,19 @@ def failure(job: Job) -> FlockError:
     return from_plain(plain | {"hint": job.hint or f"flock job show {job.id}"})
 
 
-def _warn(job: Job, said: str) -> str:
-    """Say a plan's warnings once; return what was said."""
-    words = "\n".join(job.plan.warnings) if job.plan is not None else ""
-    if words and words != said:
-        out.progress("")
-        for warning in words.split("\n"):
-            out.say(f"note: {warning}", "warn")
-    return words or said
+def _told(job: Job, said: "tuple[str, ...]") -> "tuple[str, ...]":
+    """Say what was decided, and a plan's warnings, each once; return what was said so far."""
+    if job.plan is None:
+        return said
+    for words in (_decided(job.plan), *(f"note: {warning}" for warning in job.plan.warnings)):
+        if words not in said:
+            out.progress("")
+            out.say(words, "warn" if words.startswith("note: ") else "dim")
+            said = (*said, words)
+    return said
+
+
+def _decided(plan: AddPlan) -> str:
+    """Return a plan in one line: what comes from where, for which engine, and what it takes."""
+    large = f" ({text.size(plan.size_bytes)})" if plan.size_bytes is not None else ""
+    return f"{plan.id}: {plan.source}{large} for {plan.engine}; {plan.verdict}"

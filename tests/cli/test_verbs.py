@@ -150,7 +150,10 @@ def test_what_a_plan_warns_of_is_said_once(opened: Opener, capsys: Captured) -> 
     fetching = MODEL_CASES["job.show-fetching"][1]
     opened(watched(fetching, fetching, DONE))
     assert app.main(["model", "add", "qwen3-8b"]) == 0
-    assert capsys.readouterr().err.count("note: not confirmed: cache") == 1
+    told = capsys.readouterr().err
+    assert told.count("note: not confirmed: cache") == 1
+    decided = "qwen3-8b: hf:unsloth/Qwen3-8B-GGUF:Qwen3-8B-Q4_K_M.gguf (5.0 GB) for llamacpp; needs 7.3 GB, 12.0 free"
+    assert told.count(decided) == 1
 
 
 def test_the_line_of_progress_tells_how_far_how_fast_and_how_long() -> None:

@@ -1,112 +1,48 @@
 """`flock model add` from the hub, an Ollama, a URL and a file: added, killed at half, gone on with, served."""
 
-import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
-from tests.e2e.parts import Client, ask, body
-from tests.fakes.hub_process import FakeHub, fake_hub
+from tests.e2e.adding import (
+    FILE,
+    REPO,
+    SIZE,
+    SOURCE,
+    answers,
+    begun,
+    halfway,
+    killed,
+    names,
+    refused,
+    standing,
+    stocked_hub,
+)
+from tests.e2e.parts import ask, body
+from tests.fakes.hub_process import FakeHub
 from tests.fakes.ollama_process import fake_ollama
-from tests.models.make import SENTENCE
-from tests.running import PATIENCE, Flock, flock_home, wait_for
-
-REPO, FILE = "ada/Tiny-Script-GGUF", "Tiny-Script-Q4_K_M.gguf"
-SOURCE = f"hf:{REPO}"
-SIZE = 200_000  # a little less than the model has
+from tests.running import PATIENCE, Flock, wait_for
 
 
 @pytest.fixture
 def hub(tmp_path: Path, models: dict[str, Path]) -> Iterator[FakeHub]:
-    with fake_hub(tmp_path / "hub") as hub:
-        data = models["tiny-script"].read_bytes()
-        hub.put(REPO, {FILE: data, "README.md": b"# Tiny\n"}, license="apache-2.0")
-        hub.put("ada/Cut-GGUF", {"Cut-Q4_K_M.gguf": data[:1000]})
-        hub.put("ada/Odd-GGUF", {"Odd-Q4_K_M.gguf": data.replace(b"llama", b"xxxxx")})
-        hub.put("ada/Gated-GGUF", {"Gated-Q4_K_M.gguf": data}, gated="manual")
+    with stocked_hub(tmp_path / "hub", models) as hub:
         yield hub
-
-
-@contextlib.contextmanager
-def standing(hub: FakeHub, **more: str) -> Iterator[Flock]:
-    """A flock that fetches from this hub."""
-    with flock_home(FLOCK_ENGINE="embedded", HF_ENDPOINT=hub.url, **more) as flock:
-        flock.ok("up")
-        yield flock
 
 
 @pytest.fixture
 def flock(hub: FakeHub) -> Iterator[Flock]:
     with standing(hub) as flock:
         yield flock
-
-
-@contextlib.contextmanager
-def begun(flock: Flock, *words: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run `flock model …` meanwhile."""
-    with subprocess.Popen(
-        [sys.executable, "-P", "-m", "flock", "model", *words],
-        env=flock.environment,
-        cwd=flock.home.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def halfway(flock: Flock, size: int = 0) -> dict[str, Any]:
-    """Wait until a job has fetched half of something, and return it. `size` is the whole of a file of flock's own, of
-    which its part on the disk tells: a job hears of a download five times a second at most.
-    """
-
-    def half() -> Any:
-        jobs = [job for job in flock.json("job", "ls") if job["state"] == "running" and job["total_bytes"]]
-        parts = (flock.home / "data/models").rglob("*.part")
-        there = max((part.stat().st_size for part in parts), default=0) * 2 >= size if size else True
-        return next((job for job in jobs if there and (size or job["done_bytes"] * 2 >= job["total_bytes"])), None)
-
-    return wait_for(half, "half of it is there")
-
-
-def killed(flock: Flock) -> None:
-    """Kill the daemon as a crash would, and start another one."""
-    daemon = psutil.Process(flock.pid)
-    daemon.send_signal(signal.SIGKILL)
-    daemon.wait(PATIENCE)
-    flock.ok("up")
-
-
-def names(flock: Flock) -> list[str]:
-    return [model["id"] for model in flock.json("model", "ls")]
-
-
-def answers(flock: Flock, model: str) -> bool:
-    told = ask(flock.port, flock.key, body(model))
-    return told.status == 200 and told.json["choices"][0]["message"]["content"] == SENTENCE
-
-
-def refused(flock: Flock, *words: str, code: int) -> str:
-    """Run `model add`, which must be refused and leave nothing, and return what it said."""
-    done = flock.run("model", "add", *words)
-    assert (done.returncode, done.stdout) == (code, ""), done.stderr
-    assert "Traceback" not in done.stderr
-    assert names(flock) == ["flock-smoke"]
-    return done.stderr
 
 
 # -- the hub
@@ -346,66 +282,3 @@ def test_ctrl_c_leaves_it_alone_and_says_how_to_go_on(hub: FakeHub, flock: Flock
     hub.release()
     wait_for(lambda: names(flock) == ["tiny-script"], "it went on without anybody")
     assert answers(flock, "tiny-script")
-
-
-# -- what is changed later
-
-
-def test_settings_the_default_and_presets(hub: FakeHub, flock: Flock) -> None:
-    (flock.home / "config.yaml").write_text("# mine\n" + (flock.home / "config.yaml").read_text())
-    flock.ok("model", "add", SOURCE)
-    flock.ok("model", "add", SOURCE, "--name", "other", "--no-load")
-    changed = flock.json("model", "config", "tiny-script", "--context", "2k", "--slots", "1")
-    assert changed["config"]["context"] == 2048
-    assert changed["note"] == "it is loaded anew once it is idle"
-    assert answers(flock, "tiny-script")
-    wait_for(lambda: flock.json("model", "ls")[0]["context"] == 2048, "it was loaded with the new window")
-    flock.ok("model", "preset", "save", "Small", "--model", "tiny-script")
-    flock.ok("model", "config", "other", "--preset", "small")
-    assert flock.json("model", "config", "other")["config"]["context"] == 2048
-    assert flock.run("model", "config", "other", "--preset", "smal").returncode == 5
-    too_much = flock.run("model", "config", "other", "--context", "16000000", "--slots", "256")
-    assert "would need" in too_much.stderr
-    assert flock.json("model", "config", "other")["config"]["context"] == 2048
-    flock.ok("model", "default", "other")
-    assert flock.json("model", "ls")[0]["id"] == "other"
-    assert ask(flock.port, flock.key, body("")).json["model"] == "other"
-    text = (flock.home / "config.yaml").read_text()
-    assert text.startswith("# mine\n")
-    assert "default_model: other" in text
-    flock.ok("down")
-    flock.ok("up")
-    assert flock.json("model", "ls")[0]["id"] == "other"
-    assert flock.json("model", "config", "tiny-script")["config"] == changed["config"]
-    assert [preset["name"] for preset in flock.json("model", "preset", "ls") if not preset["builtin"]] == ["small"]
-    removed = flock.ok("model", "remove", "other", "--yes")
-    assert "its files stay, another model needs them" in removed
-    assert "it was the default model" in removed
-    assert "default_model: other" not in (flock.home / "config.yaml").read_text()
-    assert answers(flock, "tiny-script")
-
-
-def test_a_model_in_use_ends_its_answer_before_it_is_removed(flock: Flock, models: dict[str, Path]) -> None:
-    flock.ok("model", "add", f"file:{models['tiny-chat']}")
-    with contextlib.closing(Client(flock.port, flock.key)) as client:
-        client.send(body("tiny-chat", stream=True, max_tokens=2000))
-        told = client.head()
-        told.body = client.until(b"data:")
-        with begun(flock, "remove", "tiny-chat", "--yes") as removing:
-            client.rest(told)
-            assert told.done, told.body[-500:]
-            assert not told.error
-            shown, _ = removing.communicate(timeout=PATIENCE)
-    assert (removing.returncode, shown) == (0, "removed tiny-chat; its file stays where it is\n")
-    assert names(flock) == ["flock-smoke"]
-
-
-def test_a_scan_says_what_is_added(flock: Flock, tmp_path: Path, models: dict[str, Path]) -> None:
-    (tmp_path / "found").mkdir()
-    shutil.copy(models["tiny-script"], tmp_path / "found/Some-Model.Q4_K_M.gguf")
-    done = flock.run("model", "scan", "found", cwd=tmp_path)
-    assert "\tnew\n" in done.stdout
-    command = done.stderr.partition("add one: ")[2].split()[-1]
-    flock.ok("model", "add", command)
-    (row,) = json.loads(flock.run("model", "scan", "found", "--json", cwd=tmp_path).stdout)
-    assert (row["id"], row["added"]) == ("some-model.q4_k_m", True)
