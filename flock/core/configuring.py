@@ -8,10 +8,11 @@ import asyncio
 from dataclasses import replace
 
 from flock.contract.models import ConfigureModel, Model, ModelConfig, SetDefaultModel
-from flock.core import model_words, presets
+from flock.core import model_words, presets, validating
 from flock.core.context import Actor, Context
 from flock.core.listing import listed
 from flock.core.operations import handles
+from flock.engines.own_model import OwnModel
 from flock.errors import Conflict, InvalidRequest, ModelNotFound
 
 _DEFAULT_KEY = "router.default_model"
@@ -30,6 +31,8 @@ async def configure_model(context: Context, op: ConfigureModel, _actor: Actor) -
     if config == model.config:
         return replace(_row(context, op.id), note="nothing has changed")
     _check_draft(context, op.id, config)
+    if config.template and config.template != model.config.template:
+        await _check_template(context, replace(model, config=config))
     loaded = _row(context, op.id).state in ("ready", "busy", "starting")
     await context.registry.configure(op.id, config)
     note = "it is loaded anew once it is idle" if loaded else "it counts from the next load on"
@@ -54,6 +57,17 @@ async def set_default(context: Context, op: SetDefaultModel, _actor: Actor) -> M
     if changed.hidden_by:
         note = f"until the next start only: {changed.hidden_by} is set in the daemon's environment and counts more"
     return replace(found, default=True, note=note)
+
+
+async def _check_template(context: Context, model: OwnModel) -> None:
+    """Raise when a template that was set could not be used: a load, or every request, would end with it."""
+    found = await validating.examine(context, model)
+    wrong = [finding for finding in found if finding.level == "error" and finding.check not in ("files", "header")]
+    if wrong:
+        raise InvalidRequest(
+            f"{model.config.template} is no template for {model.id}: {wrong[0].sentence}; nothing was changed",
+            hint=f"flock model config {model.id} --template auto",
+        )
 
 
 def _row(context: Context, model_id: str) -> Model:
