@@ -118,6 +118,7 @@ class Roster:
         self._housekeeping: asyncio.Task[None] | None = None
         self._loaded: list[str] = []
         self._states: dict[str, str] = {}
+        self._adopted_states: dict[str, str] = {}
         self._started = False
         self._closed = False
 
@@ -249,6 +250,7 @@ class Roster:
             tell=lambda kind, subject, data: self.on_event(kind, subject, data),
             find=lambda id: self._own.file_of(id),
             in_memory=lambda: self.memory.seen.pool != "gpu",
+            room=lambda: Room(self.memory.budget_bytes, self.memory.seen.pool == "gpu"),
         )
 
     def _find_own(self, name: str) -> Supervised | None:
@@ -290,6 +292,17 @@ class Roster:
         self._residence.sync()
         self._rebuild()
 
+    def _tell_adopted(self) -> None:
+        """Tell of the states of adopted engines; those of ours tell by themselves."""
+        states = {name: watched.state for name, watched in self._attached.by_name.items()}
+        for name, state in states.items():
+            if self._adopted_states.get(name) != state:
+                error = self._attached.by_name[name].error
+                self.on_event("engine.state", name, {"state": state, "model": "", "error": error})
+        for name in self._adopted_states.keys() - states.keys():
+            self.on_event("engine.state", name, {"state": "removed", "model": "", "error": ""})
+        self._adopted_states = states
+
     def _tell_models(self) -> None:
         states = {row.id: row for row in (self._row(own) for own in self._own.all())}
         for id, row in states.items():
@@ -316,4 +329,5 @@ class Roster:
         if table != self.table:
             self.table = MappingProxyType(table)
         self._tell_models()
+        self._tell_adopted()
         self.on_change()

@@ -105,7 +105,7 @@ def engines(found: "list[Engine] | tuple[Engine, ...]", now: float) -> View:
     rows: list[tuple[str, ...]] = [
         (
             e.name,
-            e.state,
+            _state(e),
             e.kind,
             e.ownership,
             e.endpoint,
