@@ -10,7 +10,7 @@ from collections import deque
 from typing import Protocol
 
 from flock.clock import Clock
-from flock.core import stages
+from flock.core import auto, stages
 from flock.core.answer import Answer
 from flock.core.commit import Commit
 from flock.core.counting import Count
@@ -21,7 +21,7 @@ from flock.core.flights import Flights, Places
 from flock.core.ids import REQUESTS_KEPT
 from flock.core.kinds import kind_of, of_kind
 from flock.core.metrics import Metrics
-from flock.core.names import Named, Names, nowhere
+from flock.core.names import Named, Names, nothing, nowhere
 from flock.core.pace import Pace
 from flock.core.planning import Manners, Planning
 from flock.core.rates import Recent
@@ -152,8 +152,10 @@ class Inference:
 
     # -- from an Ask to an Answer
 
-    def resolve(self, wanted: str, key: Key = ANYONE, endpoint: str = "chat") -> Named:
-        """Return which model a name means to the holder of a key, and where it is. Raises ModelNotFound.
+    def resolve(self, wanted: str, key: Key = ANYONE, endpoint: str = "chat", ask: Ask | None = None) -> Named:
+        """Return which model a name means to the holder of a key, and where it is. Raises ModelNotFound, Unsupported.
+
+        What "auto" means hangs on what is asked.
 
         A vendor is found where its key is on, the caller's may use it, and the name is one of the vendor's: there is
         no other way to one (tests/e2e/test_paid_on_purpose.py).
@@ -166,8 +168,9 @@ class Inference:
             return tuple(place for place in found if key.may_use(place.vendor))
 
         vendors = permitted if self._vendors is not None else nowhere
+        uses = nothing if ask is None else lambda: auto.uses(ask)
         try:
-            return self.names.resolve(wanted, self._places.table, vendors, kind_of(endpoint))
+            return self.names.resolve(wanted, self._places.table, vendors, kind_of(endpoint), uses)
         except ModelNotFound as error:
             if not refused:
                 raise
@@ -186,11 +189,13 @@ class Inference:
         """
         record.requested, record.stream, record.dialect = ask.model, ask.stream, ask.dialect
         ask, wished = wishes(ask)
-        named = self.resolve(ask.model, record.key, record.endpoint)
+        named = self.resolve(ask.model, record.key, record.endpoint, ask)
         record.model = named.model
         stages.tell(record, "queued")
         if named.alias:
             record.notes.append(f"alias {named.alias}: {ask.model} → {record.model}")
+        if named.why:
+            record.notes.append(f"auto: {named.why}")
         named = of_kind(record.endpoint, named, self._places.table)
         answered = self.planning.noop(record, ask) or await self._loaded(record, ask, named)
         if answered is not None:
@@ -229,7 +234,7 @@ class Inference:
 
     async def count(self, ask: Ask, key: Key = ANYONE) -> Count:
         """Return the tokens of a prompt. Raises ModelNotFound, InvalidRequest, Unsupported."""
-        named = self.resolve(ask.model, key)
+        named = self.resolve(ask.model, key, ask=ask)
         ranked = choose(named.placements, self.in_flight, self.health.suspect)
         return await self.planning.count(ask, named, ranked[0].placement)
 

@@ -1,16 +1,25 @@
-"""Which model a request means: its own id, an alias, or the default.
+"""Which model a request means: its own id, an alias, the default, or the one that suits the request ("auto").
 
-Owns the rules and their order: a model's id; `claude-flock-<id>`, under which every model is listed to tools that only
-see names of that kind; either with how much to think behind it, or with how to sort those who have it; a vendor's
-model, where a vendor is on and the caller may use it; the patterns of `router.aliases`; an empty name, which is the
-default model. Refuses to choose between placements. Called by core/inference.py and by the listing of models.
+Owns the rules and their order: a model's id; "auto", unless a model or an alias is called that; `claude-flock-<id>`,
+under which every model is listed to tools that only see names of that kind; each of these with how much to think behind
+it, or with how to sort those who have it; a vendor's model, where a vendor is on and the caller may use it; the
+patterns of `router.aliases`, which may name "auto" as well; an empty name, which is the default model. Refuses to
+choose between placements. Called by core/inference.py and by the listing of models.
+
+The default is what `router.default_model` names, for chats. Without that, and for every other kind, it is the first
+model of the kind that was added, then the first of an adopted engine, in the order in which those were attached:
+whatever is in memory, so that the same request goes to the same model tomorrow. One of which no kind is known comes
+after all that are known to be of it. The built-in model is in the table only while nothing else may chat
+(engines/roster.py).
 """
 
 import difflib
 import fnmatch
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from flock.core import auto
+from flock.core.auto import AUTO, NOTHING, Uses
 from flock.dialects import efforts
 from flock.errors import ModelNotFound
 from flock.upstream import Placement
@@ -28,6 +37,11 @@ Table = Mapping[str, tuple[Placement, ...]]
 Vendors = Callable[[str], tuple[Placement, ...]]
 
 
+def nothing() -> Uses:
+    """Return that nothing is known of what a request uses."""
+    return NOTHING
+
+
 def nowhere(_model: str) -> tuple[Placement, ...]:
     """Return no placement: what vendors have where there are none."""
     return ()
@@ -37,7 +51,8 @@ def nowhere(_model: str) -> tuple[Placement, ...]:
 class Named:
     """What a name means: the model's id, where it is, by which alias it was found, and how much it is to think.
 
-    `alias`, `effort` and `sort` (a value of SORTS) are "" where the name is the id.
+    `alias`, `effort` and `sort` (a value of SORTS) are "" where the name is the id. `why` says why "auto" means this
+    model, "" for every other name.
     """
 
     model: str
@@ -45,6 +60,7 @@ class Named:
     alias: str = ""
     effort: str = ""
     sort: str = ""
+    why: str = ""
 
 
 class Names:
@@ -54,37 +70,58 @@ class Names:
         self.default_model = default_model
         self._aliases = [(pattern.lower(), target) for pattern, target in aliases]
 
-    def resolve(self, wanted: str, table: Table, vendors: Vendors = nowhere, kind: str = "chat") -> Named:
-        """Return what a name means here. Raises ModelNotFound with the nearest ids.
+    def resolve(
+        self,
+        wanted: str,
+        table: Table,
+        vendors: Vendors = nowhere,
+        kind: str = "chat",
+        uses: Callable[[], Uses] = nothing,
+    ) -> Named:
+        """Return what a name means here. Raises ModelNotFound with the nearest ids; Unsupported where no model can what
+        a request for "auto" uses.
 
-        `kind` is the kind of model that is needed: which one an empty name means hangs on it.
+        `kind` is the kind of model that is needed: which one an empty name means hangs on it. `uses` says what the
+        request uses; it is asked for "auto" alone.
         """
-        name = wanted or self.default(table, kind)
-        if placements := table.get(name):
-            return Named(name, placements)
+
+        def here(name: str) -> Named | None:
+            if placements := table.get(name):
+                return Named(name, placements)
+            return self._auto(table, vendors, kind, uses) if name == AUTO else None
+
+        name = wanted or self._unnamed(table, kind)
+        if found := here(name):
+            return found
         plain, alias = (name.removeprefix(DISCOVERY), f"{DISCOVERY}*") if name.startswith(DISCOVERY) else (name, "")
-        if alias and (placements := table.get(plain)):
-            return Named(plain, placements, alias)
+        if alias and (found := here(plain)):
+            return replace(found, alias=alias)
         model, effort = efforts.split(plain)
-        if effort and (placements := table.get(model)):
-            return Named(model, placements, alias or f"*-{effort}", effort)
+        if effort and (found := here(model)):
+            return replace(found, alias=alias or f"*-{effort}", effort=effort)
         for suffix, sort in SORTS.items():
             base = plain.removesuffix(suffix)
-            if base != plain and (placements := table.get(base) or _by_own_name(vendors(base))):
+            if base == plain:
+                continue
+            if found := here(base):
+                return replace(found, alias=alias or f"*{suffix}", sort=sort)
+            if placements := _by_own_name(vendors(base)):
                 return Named(base, placements, alias or f"*{suffix}", sort=sort)
         if placements := vendors(name):
             return Named(name, placements)
         lower = wanted.lower()
         for pattern, target in self._aliases:
             if fnmatch.fnmatchcase(lower, pattern):
-                found = self.default(table, kind) if target == DEFAULT else target
-                if placements := table.get(found) or vendors(found):
-                    return Named(found, placements, pattern)
+                meant = self._unnamed(table, kind) if target == DEFAULT else target
+                if found := here(meant):
+                    return replace(found, alias=pattern)
+                if placements := vendors(meant):
+                    return Named(meant, placements, pattern)
         raise self._unknown(name, table, kind)
 
     def default(self, table: Table, kind: str = "chat") -> str:
-        """Return the model that an empty name means: of the kind, or perhaps of it; "" where there is none."""
-        if kind == "chat" and self.default_model:
+        """Return the default model: of the kind, or perhaps of it; "" where there is none."""
+        if kind == "chat" and self.default_model and (self.default_model != AUTO or AUTO in table):
             return self.default_model
         perhaps = ""
         for model, places in table.items():
@@ -92,6 +129,30 @@ class Names:
                 return model
             perhaps = perhaps or ("" if places[0].kind else model)
         return perhaps
+
+    def _unnamed(self, table: Table, kind: str) -> str:
+        """Return what an empty name means: the default model, or "auto" where the configuration says that."""
+        return AUTO if kind == "chat" and self.default_model == AUTO else self.default(table, kind)
+
+    def _auto(self, table: Table, vendors: Vendors, kind: str, uses: Callable[[], Uses]) -> Named:
+        """Return what "auto" means: what an alias of that name says, or else the rule of core/auto.py.
+
+        Only a pattern that is the word itself is such an alias: the others are for names that flock does not know.
+        """
+        for pattern, target in self._aliases:
+            if pattern == AUTO and target != AUTO:
+                meant = self.default(table, kind) if target == DEFAULT else target
+                if placements := table.get(meant) or vendors(meant):
+                    return Named(meant, placements, AUTO)
+        chosen = auto.choose(table, kind, uses(), self.default(table, kind))
+        if chosen is None:
+            none = f"no model for {kind} is installed" if table else "no model is installed"
+            raise ModelNotFound(
+                f'{none} that "{AUTO}" could mean',
+                hint="flock model search --fits",
+                details={"param": "model", "nearest": list(table)[:5]},
+            )
+        return Named(chosen.model, chosen.placements, why=chosen.why)
 
     def _unknown(self, name: str, table: Table, kind: str) -> ModelNotFound:
         nearest = difflib.get_close_matches(name, list(table), n=3, cutoff=0.4)

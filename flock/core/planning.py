@@ -65,7 +65,8 @@ class Planning:
             placement.largest or placement.context,
             local=local,
             window=placement.context if placement.largest else None,
-            abilities=placement.abilities,
+            # of a model of flock's own its files tell, and its engine knows better
+            abilities=None if placement.own else placement.abilities,
         )
 
     def family(self, model: str) -> Family:

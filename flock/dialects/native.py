@@ -51,11 +51,15 @@ def check(profile: Profile, features: frozenset[str]) -> None:
     """Raise Unsupported when the request needs what the engine cannot do: never silence, never half an answer."""
     if features.isdisjoint(profile.lacks):
         return
-    missing = sorted(features & profile.lacks & _NEEDED.keys())
-    if missing:
-        words = ", ".join(_NEEDED[feature] for feature in missing)
+    if lacking := missing(profile.lacks, features):
+        words = ", ".join(_NEEDED[feature] for feature in lacking)
         raise Unsupported(
             f"{profile.title} does not support {words}",
-            hint=_WHOLE if "stateful" in missing else "use a model on another engine: flock model ls",
-            details={"unsupported": missing},
+            hint=_WHOLE if "stateful" in lacking else "use a model on another engine: flock model ls",
+            details={"unsupported": lacking},
         )
+
+
+def missing(lacks: frozenset[str], features: frozenset[str]) -> list[str]:
+    """Return what a request needs and an engine that lacks so much cannot do, in order of the words."""
+    return sorted(features & lacks & _NEEDED.keys())

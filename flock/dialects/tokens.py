@@ -133,7 +133,7 @@ def limited(
     if not raising or not family.think_close or ask.endpoint == "completions" or not _PROBE <= limit < _ROOMY:
         return {}, []
     new = min(limit + THINKING_ALLOWANCE, room)
-    if new > limit and not _thinks_not(body):
+    if new > limit and not thinks_not(body):
         return changed(new), [f"{name}: {limit} → {new}, room for the model's thinking"]
     return {}, []
 
@@ -144,7 +144,7 @@ def _tokens(raw: bytes) -> int:
     return (len(raw) - sum(data)) // _CHARACTERS + len(data) * _PIECE
 
 
-def _thinks_not(body: dict[str, Any]) -> bool:
+def thinks_not(body: dict[str, Any]) -> bool:
     """Return whether the client said that the model is not to think, in whichever dialect's words."""
     thinking, reasoning = body.get("thinking"), body.get("reasoning")
     template, config = body.get("chat_template_kwargs"), body.get("generationConfig")

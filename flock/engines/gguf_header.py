@@ -12,7 +12,7 @@ import re
 import stat
 import struct
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -56,7 +56,7 @@ class GgufHeader:
     `kind` is chat, embedding or rerank; `pooling` is how the vectors of the tokens become one ("mean", "cls", "last",
     "rank"), "" when the file does not say; `heads` the attention heads of a layer; `embedding` and `feed_forward` the
     model's widths, `vocabulary` its number of tokens, `head_size` what a head's width is a multiple of; each 0 when it
-    does not tell.
+    does not tell. `templates` are the texts of its chat templates.
     """
 
     path: Path
@@ -75,6 +75,7 @@ class GgufHeader:
     feed_forward: int = 0
     vocabulary: int = 0
     head_size: int = 0
+    templates: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
 
 class _Reader:
@@ -162,6 +163,26 @@ def read_templates(path: Path) -> dict[str, str]:
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
     ):
         values = _parse(path, data)[0]
+    return _templates(values)
+
+
+def read_senses(path: Path) -> frozenset[str]:
+    """Return what the other half of a model (mmproj) lets it take in: "vision", "audio"; files from before halves for
+    sound say neither and are for pictures. Blocking. Raises what read_header raises.
+    """
+    file_size = _regular_file_size(path)
+    with (
+        _told_apart(path, file_size),
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        values = _parse(path, data)[0]
+    # the names of clip.cpp (tools/mtmd/clip-impl.h)
+    told = {"vision": values.get("clip.has_vision_encoder"), "audio": values.get("clip.has_audio_encoder")}
+    return frozenset(sense for sense, has in told.items() if has) or frozenset({"vision"})
+
+
+def _templates(values: dict[str, Any]) -> dict[str, str]:
     found = {key.removeprefix(_TEMPLATE): value for key, value in values.items() if key.startswith(_TEMPLATE)}
     named = {name.removeprefix("."): text for name, text in found.items() if not name or name.startswith(".")}
     return {name or "default": text for name, text in named.items() if isinstance(text, str)}
@@ -191,6 +212,7 @@ def _describe(path: Path, file_size: int, values: dict[str, Any], tensors: int, 
         feed_forward=_feed_forward(architecture, values),
         vocabulary=len(values.get("tokenizer.ggml.tokens") or ()),
         head_size=cache.head_size,
+        templates=tuple(_templates(values).values()),
     )
 
 

@@ -191,8 +191,19 @@ class Registry(Roster):
         with contextlib.suppress(StorageFailed):  # a full disk; the next round writes it
             await self._own.remember()
 
+    async def _learn_models(self) -> None:
+        """Plan the loads of models that are not in memory: what they take, can do and take in is known before a request
+        asks for one.
+        """
+        for own in self._own.all():
+            if not own.is_planned and own.state in ("stopped", "failed"):
+                with contextlib.suppress(FlockError):  # its start says why
+                    await own.plan()
+                self._changed()
+
     async def _keep_house(self) -> None:
         while True:
+            await self._learn_models()
             await learn(self._own.available)
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
             await asyncio.to_thread(engine_log.trim, self._home)

@@ -100,8 +100,22 @@ def adopted_model(engine: Watched, served: Served) -> Model:
 def own_placement(own: Supervised, resident: Resident | None = None) -> Placement:
     """Return where a model of ours is served; without its upstream while it lets nobody in."""
     upstream = own.upstream if resident is not None and resident.open else None
-    state = _state(own, resident)
-    return Placement(own.model.id, own.name, own.name, True, state, upstream, own.context, kind=own.kind)
+    planned = own.loading
+    # while it is not in memory: the window it will have
+    context = planned.spec.context if planned is not None and own.upstream is None else own.context
+    return Placement(
+        model=own.model.id,
+        name=own.name,
+        engine=own.name,
+        own=True,
+        state=_state(own, resident),
+        upstream=upstream,
+        context=context,
+        kind=own.kind,
+        abilities=own.able,
+        size_bytes=planned.size_bytes if planned is not None else None,
+        lacks=own.profile.lacks,
+    )
 
 
 def _state(own: Supervised, resident: Resident | None) -> str:
@@ -127,6 +141,9 @@ def adopted_placement(engine: Watched, served: Served) -> Placement:
         largest=served.largest,
         kind=served.kind,
         abilities=served.abilities,
+        size_bytes=served.size_bytes,
+        on_demand=engine.kind == "ollama",
+        lacks=engine.upstream.profile.lacks,
     )
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from flock.core.auto import Uses
 from flock.core.names import Names
 from flock.errors import ModelNotFound
 from flock.upstream import Placement
@@ -141,3 +142,88 @@ def test_what_stands_behind_a_vendors_prefix_is_the_vendors_to_read() -> None:
 
     named = Names().resolve("router/x:floor", {}, vendors)
     assert (named.model, named.sort, named.placements[0].served) == ("router/x:floor", "", "x:floor")
+
+
+# -- auto
+
+
+AUTO = {
+    "embeds": place("embeds", "embedding"),
+    "talks": (Placement("talks", "e:talks", "e:talks", True, "stopped", None, kind="chat", size_bytes=1),),
+    "held": (Placement("held", "e:held", "e:held", True, "ready", None, kind="chat", size_bytes=9),),
+}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "model", "alias", "effort", "sort"),
+    [
+        ("auto", "held", "", "", ""),
+        ("auto-high", "held", "*-high", "high", ""),
+        ("auto:floor", "held", "*:floor", "", "price"),
+        ("claude-flock-auto", "held", "claude-flock-*", "", ""),
+        ("claude-flock-auto-low", "held", "claude-flock-*", "low", ""),
+        ("gpt-5", "held", "gpt-*", "", ""),
+    ],
+)
+def test_auto_is_a_name_as_others_are(wanted: str, model: str, alias: str, effort: str, sort: str) -> None:
+    named = Names("talks", [("gpt-*", "auto")]).resolve(wanted, AUTO)
+    assert (named.model, named.alias, named.effort, named.sort) == (model, alias, effort, sort)
+    assert named.why == "held, loaded"
+
+
+def test_auto_of_every_kind() -> None:
+    assert Names().resolve("auto", AUTO, kind="embedding").model == "embeds"
+    with pytest.raises(ModelNotFound, match='no model for speech is installed that "auto" could mean'):
+        Names().resolve("auto", AUTO, kind="speech")
+    with pytest.raises(ModelNotFound, match="no model is installed"):
+        Names().resolve("auto", {})
+
+
+def test_a_model_called_auto_is_meant_by_it() -> None:
+    models = {**AUTO, "auto": place("auto", "chat")}
+    assert Names().resolve("auto", models).model == "auto"
+    assert Names().resolve("auto-high", models).model == "auto"
+    assert Names("auto").default(models) == "auto"
+
+
+def test_an_alias_called_auto_is_meant_by_it_and_a_pattern_is_not() -> None:
+    named = Names("held", [("*", "default"), ("auto", "talks")]).resolve("auto-low", AUTO)
+    assert (named.model, named.effort, named.why) == ("talks", "low", "")
+    assert Names("talks", [("*", "default")]).resolve("auto", AUTO).model == "held"
+    assert Names("talks", [("auto", "auto")]).resolve("auto", AUTO).model == "held"
+    assert Names("talks", [("auto", "default")]).resolve("auto", AUTO).alias == "auto"
+
+
+def test_auto_as_the_default_is_looked_at_for_each_request() -> None:
+    names = Names("auto", [("claude-*", "default")])
+    assert names.resolve("", AUTO).why == names.resolve("claude-opus-5", AUTO).why == "held, loaded"
+    assert names.default(AUTO) == "talks"
+    assert names.resolve("", AUTO, kind="embedding").model == "embeds"
+
+
+def test_auto_never_costs_money() -> None:
+    def vendors(name: str) -> tuple[Placement, ...]:
+        return place(name, "chat", "open")
+
+    with pytest.raises(ModelNotFound):
+        Names().resolve("auto", {}, vendors)
+    with pytest.raises(ModelNotFound):
+        Names("open/llama").resolve("auto:floor", {}, vendors)
+    # an alias that the team wrote itself is another thing
+    assert Names("", [("auto", "open/llama")]).resolve("auto", {}, vendors).placements[0].vendor == "open"
+
+
+def test_what_a_request_uses_is_looked_at_for_auto_alone() -> None:
+    def looked() -> Uses:
+        raise AssertionError
+
+    for name in ("talks", "", "held-high"):
+        Names("talks").resolve(name, AUTO, uses=looked)
+    with pytest.raises(AssertionError):
+        Names("talks").resolve("auto", AUTO, uses=looked)
+
+
+def test_the_default_is_the_same_whatever_is_in_memory() -> None:
+    for state in ("ready", "stopped", "failed"):
+        models = {**AUTO, "held": (Placement("held", "h", "h", True, state, None, kind="chat"),)}
+        assert Names().default(models) == "talks"
