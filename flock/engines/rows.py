@@ -6,6 +6,7 @@ from flock.clock import rfc3339
 from flock.contract.engines import Engine
 from flock.contract.models import Model
 from flock.engines.adopted import Served
+from flock.engines.engine import LaunchSpec
 from flock.engines.gguf_header import file_size
 from flock.engines.resident import Resident
 from flock.engines.supervisor import Supervised
@@ -112,6 +113,8 @@ def own_placement(own: Supervised, resident: Resident | None = None) -> Placemen
         upstream=upstream,
         context=context,
         kind=own.kind,
+        # a name of the engine's own hangs on the model alone, not on how it is loaded
+        served=own.engine.served(LaunchSpec(own.model.id, own.model.path, 0, 0, 0, "")),
         abilities=own.able,
         size_bytes=planned.size_bytes if planned is not None else None,
         lacks=own.profile.lacks,
