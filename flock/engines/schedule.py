@@ -3,9 +3,9 @@
 Owns the rules of swapping and of the queue. Pure: events come in with a time (monotonic seconds) and acts come out,
 which residence.py carries out. Refuses to know engines, tasks or the clock. room.py has the bound and who leaves.
 
-Invariants (tests/unit/engines/test_schedule.py, in virtual time, over generated histories): no load begins unless what
-is in memory, leaves it and enters it fits the budget; a model with a request in flight or a pinned one is never sent
-away for others; everybody who waits is let in or refused with a reason; one load however many ask.
+Invariants (tests/unit/engines/test_schedule_any.py, in virtual time, over generated histories): no load begins unless
+what is in memory, leaves it and enters it fits the budget; a model with a request in flight or a pinned one is never
+sent away for others; everybody who waits is let in or refused with a reason; one load however many ask.
 """
 
 from collections.abc import Iterable

@@ -68,7 +68,7 @@ def test_positions_are_for_ever() -> None:
     """A record kept by an earlier version has fewer positions, never other ones: append, and raise this number."""
     assert len(decision.FIELDS) == 37
     assert decision.FIELDS[:3] == ("id", "at", "user")
-    assert decision.FIELDS[32:] == ("stage", "lost", "vendor", "cost_usd")
+    assert decision.FIELDS[32:] == ("stage", "lost", "vendor", "cost_usd", "turn")
 
 
 def test_ids_differ() -> None:

@@ -1,12 +1,8 @@
 """The scheduler in virtual time: what is in memory, who is let in, who waits, who is refused."""
 
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from flock.engines.resident import IN, OUT, Resident
 from flock.engines.schedule import Rules, Schedule
-from flock.engines.turns import Ticket, Turns
+from flock.engines.turns import Ticket
 from flock.errors import Conflict, Draining, EngineBusy, EngineFailed, ModelNotFound, ModelNotLoaded, NotEnoughMemory
 from tests.unit.engines.virtual import Machine
 
@@ -397,101 +393,3 @@ def test_an_engine_that_comes_back_by_itself_keeps_its_room() -> None:
     machine.at(15, lambda: machine.schedule.loaded("A", machine.now))
     machine.run()
     assert machine.order == "AB"
-
-
-def test_turns_know_who_stands_where() -> None:
-    turns = Turns()
-    tickets = [Ticket("A", key, 0.0, f"{key}{n}") for n, key in enumerate("aaabbc")]
-    for ticket in tickets:
-        turns.add(ticket)
-    assert [ticket.id for ticket in turns] == ["a0", "b3", "c5", "a1", "b4", "a2"]
-    assert [turns.position(ticket) for ticket in turns] == [1, 2, 3, 4, 5, 6]
-    assert [turns.pop().id for _ in range(6)] == ["a0", "b3", "c5", "a1", "b4", "a2"]
-    with pytest.raises(IndexError):
-        turns.pop()
-
-
-@given(st.lists(st.sampled_from("abcd"), max_size=30), st.data())
-def test_positions_are_the_order_in_which_they_are_let_in(keys: list[str], data: st.DataObject) -> None:
-    turns = Turns()
-    tickets = [Ticket("A", key, float(n), str(n)) for n, key in enumerate(keys)]
-    for ticket in tickets:
-        turns.add(ticket)
-    for ticket in data.draw(st.lists(st.sampled_from(tickets), unique=True, max_size=5)) if tickets else []:
-        assert turns.remove(ticket)
-    shown = list(turns)
-    assert [turns.position(ticket) for ticket in shown] == list(range(1, len(turns) + 1))
-    assert [turns.pop() for _ in range(len(turns))] == shown
-
-
-MODELS = st.lists(
-    st.tuples(st.integers(1, 6), st.floats(0.1, 20), st.booleans(), st.integers(0, 2), st.integers(1, 3)),
-    min_size=1,
-    max_size=5,
-)
-EVENTS = st.lists(
-    st.tuples(
-        st.sampled_from(["ask", "ask", "ask", "ask", "load", "leave", "release", "pin", "unpin", "die", "budget"]),
-        st.integers(0, 4),
-        st.floats(0, 120),
-        st.sampled_from("xyz"),
-    ),
-    max_size=60,
-)
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    models=MODELS,
-    events=EVENTS,
-    budget=st.integers(1, 10),
-    exclusive=st.booleans(),
-    bound=st.floats(0, 40),
-    answer=st.floats(0.01, 15),
-    failing=st.sets(st.integers(0, 4), max_size=2),
-)
-def test_whatever_happens_memory_is_never_overcommitted_and_nobody_waits_for_ever(
-    models: list[tuple[int, float, bool, int, int]],
-    events: list[tuple[str, int, float, str]],
-    budget: int,
-    exclusive: bool,
-    bound: float,
-    answer: float,
-    failing: set[int],
-) -> None:
-    """The rules of virtual.Machine hold after every event; and who pins nothing for ever is served or refused."""
-    machine = Machine(budget, Rules(bound, exclusive=exclusive), answer, failing={str(n) for n in failing})
-    for number, (need, load, pinned, priority, slots) in enumerate(models):
-        machine.model(str(number), need, load, pinned=pinned, priority=priority, slots=slots, idle_seconds=60)
-    asked = []
-    schedule = machine.schedule
-    for what, number, moment, key in events:
-        name = str(number % len(models))
-
-        def act(what: str = what, name: str = name, number: int = number) -> list:
-            resident = schedule.residents[name]
-            match what:
-                case "release":
-                    return schedule.release(name, machine.now)
-                case "pin" | "unpin":
-                    resident.pinned = what == "pin"
-                    return schedule.tick(machine.now)
-                case "die" if resident.state == IN and resident.running == 0:
-                    return schedule.gone(name, machine.now)
-                case "budget":
-                    return schedule.limit(number * 2 + 1, machine.now)
-                case _:
-                    return []
-
-        if what in ("ask", "load"):
-            asked.append(machine.ask(name, moment, key, load=what == "load"))
-        elif what == "leave" and asked:
-            machine.leave(asked[number % len(asked)], moment)
-        else:
-            machine.at(moment, act)
-    machine.run()
-    loads = [ticket.id for ticket in asked if ticket.load]
-    assert len(machine.answered) + len([i for i in machine.refused if i not in loads]) <= len(asked) - len(loads)
-    for resident in schedule.residents.values():
-        assert resident.running == 0
-        assert not resident.queue.any
