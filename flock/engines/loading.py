@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from flock.engines import abilities
 from flock.engines.engine import Engine, LaunchSpec
 from flock.engines.formats import recognised_stem
 from flock.engines.gguf_header import GgufHeader, file_size, read_header
 from flock.engines.kin import Kin
 from flock.engines.own_model import OwnModel
-from flock.engines.window import Window, choose_window, load_of
+from flock.engines.window import Room, Window, choose_window, load_of
 from flock.errors import InvalidRequest, NotFound
 from flock.estimate import Load, estimate
 from flock.plain import is_object
@@ -30,29 +31,33 @@ FindModel = Callable[[str], Path | None]
 @dataclass(frozen=True, slots=True)
 class Loading:
     """How a model will be loaded: `spec` lacks only port and key; `need_bytes` is the estimate of the memory it will
-    take; `mark` names the settings that decide it, so that what was measured with others does not count.
+    take; `mark` names the settings that decide it, so that what was measured with others does not count. `able` is what
+    the model can do beside writing text (upstream.ABILITIES), None when its files do not tell.
     """
 
     spec: LaunchSpec
     size_bytes: int
     need_bytes: int
     mark: str
+    able: frozenset[str] | None = None
 
 
-def plan(model: OwnModel, engine: Engine, memory_bytes: int, find: FindModel, kin: Kin | None = None) -> Loading:
-    """Return how a model will be loaded on a machine of so much memory; `find` gives the file of another model's id,
-    `kin` what is known of its family.
+def plan(
+    model: OwnModel, engine: Engine, memory_bytes: int, find: FindModel, kin: Kin | None = None, *, card: bool = False
+) -> Loading:
+    """Return how a model will be loaded where models may take so much memory, on a `card` or not; `find` gives the file
+    of another model's id, `kin` what is known of its family.
 
     Blocking, up to 0.2 s. Raises NotFound and InvalidRequest, each naming the file that is missing or damaged.
     """
-    header = describe(model, engine)
-    window, config = _window(model, header, memory_bytes, engine.kind), model.config
+    header, room = describe(model, engine), Room(memory_bytes, card)
+    window, config = _window(model, header, room, engine.kind), model.config
     if kin is not None and header.kind == "chat":
         family = kin.of((model.family, recognised_stem(model.path), model.id))
         config = kin.filled(config, family, engine.kind, header.has_chat_template)
     draft = _draft(model, find)
     extra = sum(file_size(path) or 0 for path in (model.projector, draft) if path is not None)
-    load = load_of(header, window, engine.kind, extra)
+    load = load_of(header, window, engine.kind, extra, card=room.card)
     need = estimate(load).total
     spec = LaunchSpec(
         model_id=model.id,
@@ -81,7 +86,8 @@ def plan(model: OwnModel, engine: Engine, memory_bytes: int, find: FindModel, ki
     )
     layers = "all" if spec.gpu_layers is None else spec.gpu_layers
     shape = f"{window.slots}x{window.context} {spec.kv_type or 'f16'} {spec.flash or 'auto'} gpu {layers}"
-    return Loading(spec, header.size_bytes, need, f"{engine.kind} {shape} {header.size_bytes + extra}")
+    mark = f"{engine.kind} {shape} {header.size_bytes + extra}"
+    return Loading(spec, header.size_bytes, need, mark, abilities.of(header, spec, engine.kind))
 
 
 def rough_need(model: OwnModel, engine: Engine) -> int:
@@ -136,28 +142,18 @@ def _directory(model: OwnModel, path: Path) -> GgufHeader:
         number("max_position_embeddings"),
         weights,
         cache,
-        _has_template(path),
+        abilities.has_template(path),
         kind=model.kind or "chat",
         heads=heads,
+        templates=abilities.templates_in(path),
     )
 
 
-def _has_template(path: Path) -> bool:
-    """Say whether a directory's files hold a chat template, wherever transformers looks for one."""
-    if any((path / name).exists() for name in ("chat_template.jinja", "chat_template.json")):
-        return True
-    try:
-        config: Any = json.loads((path / "tokenizer_config.json").read_bytes())
-    except (OSError, ValueError):
-        return False
-    return is_object(config) and bool(config.get("chat_template"))
-
-
-def _window(model: OwnModel, header: GgufHeader, memory_bytes: int, kind: str) -> Window:
+def _window(model: OwnModel, header: GgufHeader, room: Room, kind: str) -> Window:
     """Return the window: the built-in model's is settled, and what was set for a model counts."""
     config = model.config
     if model.window is None:
-        return choose_window(header, memory_bytes, config, kind)
+        return choose_window(header, room.bytes, config, kind, card=room.card)
     return replace(
         model.window,
         context=config.context or model.window.context,

@@ -186,7 +186,8 @@ class OwnModels:
         NotFound or InvalidRequest for files that cannot be read.
         """
         changed = replace(self.removable(id), config=config)
-        weighed = Weighed(changed, self.engine_for(changed), self.file_of, self._around.settings.kin)
+        around = self._around
+        weighed = Weighed(changed, self.engine_for(changed), self.file_of, around.settings.kin, around.ties.room)
         await weighed.plan()
         return weighed.need_bytes
 

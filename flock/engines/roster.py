@@ -31,6 +31,7 @@ from flock.engines.residence import Residence
 from flock.engines.supervisor import Supervised
 from flock.engines.surroundings import Surroundings, Ties, Traffic
 from flock.engines.watched import Pauses
+from flock.engines.window import Room
 from flock.errors import Conflict
 from flock.hardware.seen import Seen, look
 from flock.paths import Home

@@ -15,6 +15,7 @@ from flock.engines.loading import Loading
 from flock.engines.process import Child, Launch, Snapshot
 from flock.engines.running import Taken
 from flock.engines.surroundings import Surroundings
+from flock.engines.window import told
 from flock.errors import EngineFailed
 from flock.text import size
 
@@ -64,7 +65,8 @@ class Starter:
                 raise EngineFailed(f"{self._name} was stopped while it started")
             port = self._around.ports.take(port, self._engine.first_port)
             spec = replace(loading.spec, port=port, key=secrets.token_urlsafe(24))
-            ears.tell(f"starting {self._engine.title} on port {port}: {spec.slots} x {spec.context:,} tokens")
+            chosen = told(spec.context, spec.slots, spec.kv_type, loading.need_bytes, self._around.ties.room().bytes)
+            ears.tell(f"starting {self._engine.title} on port {port}: {chosen}")
             child = self._spawn(spec, None)
             ears.tell(f"loading {spec.model_path.name} ({size(loading.size_bytes)})")
             snapshot = await child.ready()

@@ -55,7 +55,7 @@ class Supervised(Weighed):
         around: Surroundings,
         on_change: Callable[[], None],
     ) -> None:
-        super().__init__(model, engine, around.ties.find, around.settings.kin)
+        super().__init__(model, engine, around.ties.find, around.settings.kin, around.ties.room)
         self.name = f"{engine.kind}:{model.id}"
         self.upstream: Upstream | None = None
         self.context: int | None = None

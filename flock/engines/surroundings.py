@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 
 from flock.clock import Clock
 from flock.engines.backoff import STEPS
@@ -16,6 +17,7 @@ from flock.engines.children import Children
 from flock.engines.engine import EngineSettings
 from flock.engines.ports import Ports
 from flock.engines.process import Limits
+from flock.engines.window import Room
 from flock.paths import Home
 
 
@@ -46,19 +48,25 @@ def _in_memory() -> bool:
     return True
 
 
+def whole_machine() -> Room:
+    """Return the whole memory of this machine: for one who knows of no budget."""
+    return Room(psutil.virtual_memory().total)
+
+
 @dataclass(frozen=True, slots=True)
 class Ties:
     """What an engine asks of the rest of the daemon, each by a callable.
 
     `traffic` gives what goes over an upstream of this name; `tell` takes an event (kind, subject, data); `find` gives
     the file of another model's id, None for no such model; `in_memory` is whether models lie in the memory that can be
-    measured (not on cards of their own).
+    measured (not on cards of their own); `room` what models may take in all, and where: it may look at the machine.
     """
 
     traffic: Callable[[str], Traffic] = _quiet
     tell: Callable[[str, str, dict[str, Any]], None] = _untold
     find: Callable[[str], Path | None] = _unknown
     in_memory: Callable[[], bool] = _in_memory
+    room: Callable[[], Room] = whole_machine
 
 
 @dataclass(frozen=True, slots=True)

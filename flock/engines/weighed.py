@@ -9,27 +9,37 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
-
 from flock.engines.engine import Engine, LaunchSpec
 from flock.engines.kin import Kin
 from flock.engines.loading import Loading, plan, rough_need
 from flock.engines.own_model import OwnModel
+from flock.engines.surroundings import whole_machine
+from flock.engines.window import Room
+from flock.errors import FlockError
 
 
 class Weighed:
-    """A model and its engine; `find` gives the file of another model's id, `kin` what is known of its family. `loading`
-    is None until it was planned.
+    """A model and its engine; `find` gives the file of another model's id, `kin` what is known of its family, `room`
+    what models may take. `loading` is None until it was planned; `able` is what the last plan said the model can do
+    (upstream.ABILITIES).
     """
 
     def __init__(
-        self, model: OwnModel, engine: Engine, find: Callable[[str], Path | None], kin: Kin | None = None
+        self,
+        model: OwnModel,
+        engine: Engine,
+        find: Callable[[str], Path | None],
+        kin: Kin | None = None,
+        room: Callable[[], Room] = whole_machine,
     ) -> None:
         self.engine = engine
         self.loading: Loading | None = None
+        self.able: frozenset[str] | None = None
+        self._unreadable: tuple[object, ...] | None = None
         self._model = model
         self._find = find
         self._kin = kin
+        self._room = room
 
     @property
     def model(self) -> OwnModel:
@@ -57,14 +67,26 @@ class Weighed:
         """Return whether what it takes was seen with the settings it has now."""
         return self.loading is not None and self.model.peak_of == self.loading.mark and bool(self.model.peak_bytes)
 
+    @property
+    def is_planned(self) -> bool:
+        """Whether `plan` was done with the files and settings it has now, be it in vain."""
+        return self.loading is not None or self._unreadable == _files(self._model)
+
     async def plan(self) -> Loading:
         """Settle how it will be loaded, so that `need_bytes` is known. Raises NotFound, InvalidRequest."""
         model = self._model
-        memory = psutil.virtual_memory().total
-        loading = await asyncio.to_thread(plan, model, self.engine, memory, self._find, self._kin)
+        try:
+            loading = await asyncio.to_thread(self._planned, model)
+        except FlockError:
+            self._unreadable = _files(model)
+            raise
         if _files(model) == _files(self._model):
-            self.loading = loading
+            self.loading, self.able = loading, loading.able
         return loading
+
+    def _planned(self, model: OwnModel) -> Loading:
+        room = self._room()
+        return plan(model, self.engine, room.bytes, self._find, self._kin, card=room.card)
 
     def weigh(self, seen: int, spec: LaunchSpec) -> None:
         """Hear what it takes in memory, loaded with this spec; keep the most."""

@@ -43,6 +43,16 @@ _F16_ONLY = frozenset({"gpt-oss"})
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """What models may take in all, in bytes, and whether it is on graphics cards. Not what is free just now: the plan
+    for a model must not follow from which others happen to be in memory.
+    """
+
+    bytes: int
+    card: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """`context` tokens for each of `slots` requests at once; `cache_mib` for prompts kept after their request; 0 for
     `threads`, `batch` and `micro_batch` (tokens computed at once) leaves them to the engine; `kv_type` f16, q8_0 or
@@ -60,7 +70,12 @@ class Window:
 
 
 def choose_window(
-    header: GgufHeader, free_bytes: int, config: ModelConfig | None = None, kind: str = "llamacpp"
+    header: GgufHeader,
+    free_bytes: int,
+    config: ModelConfig | None = None,
+    kind: str = "llamacpp",
+    *,
+    card: bool = False,
 ) -> Window:
     """Return how a model is loaded by a `kind` of engine where models may take `free_bytes` in all.
 
@@ -79,17 +94,19 @@ def choose_window(
             batch=context,
             micro_batch=context,
         )
-    context, slots, kv_type = _fitting(header, free_bytes, config, kind)
+    context, slots, kv_type = _fitting(header, free_bytes, config, kind, card)
     if kind not in LLAMA:  # they have no such types, and keep prompts within the cache
         return Window(context, slots, 0, threads=config.threads or 0)
     # a quantised cache of values needs it; else llama.cpp takes it wherever it can
     flash = config.flash_attention or ("on" if kv_type not in ("", "f16") else "")
     chosen = Window(context, slots, 0, threads=config.threads or 0, kv_type=kv_type, flash=flash)
-    return replace(chosen, cache_mib=_kept(header, chosen, free_bytes, kind))
+    return replace(chosen, cache_mib=_kept(header, chosen, free_bytes, kind, card))
 
 
-def load_of(header: GgufHeader, window: Window, kind: str, extra_bytes: int = 0) -> Load:
-    """Return what an estimate of the memory for a model and a window is made of."""
+def load_of(header: GgufHeader, window: Window, kind: str, extra_bytes: int = 0, *, card: bool = False) -> Load:
+    """Return what an estimate of the memory for a model and a window is made of; on a `card` kept prompts do not count,
+    since they lie in the machine's memory.
+    """
     return Load(
         engine=kind,
         weights_bytes=header.size_bytes,
@@ -106,19 +123,18 @@ def load_of(header: GgufHeader, window: Window, kind: str, extra_bytes: int = 0)
         sliding_bytes_per_token=header.sliding_bytes_per_token,
         sliding_window=header.sliding_window,
         flash=window.flash,
-        kept_bytes=window.cache_mib * MIB,
+        card=card,
+        kept_bytes=0 if card else window.cache_mib * MIB,
     )
 
 
-def told(window: Window, need_bytes: int, free_bytes: int | None = None) -> str:
-    """Return what was chosen in words: "2 x 32,768 tokens, cache q8_0, 3.1 GB of 17.8 GB free"."""
-    words = f"{window.slots} x {window.context:,} tokens"
-    if window.kv_type:
-        words += f", cache {window.kv_type}"
-    return f"{words}, {size(need_bytes)}" + ("" if free_bytes is None else f" of {size(free_bytes)} free")
+def told(context: int, slots: int, kv_type: str, need_bytes: int, room_bytes: int) -> str:
+    """Return what was chosen in words: "2 x 32,768 tokens, cache q8_0, 3.1 GB of 17.8 GB"."""
+    cache = f", cache {kv_type}" if kv_type else ""
+    return f"{slots} x {context:,} tokens{cache}, {size(need_bytes)} of {size(room_bytes)}"
 
 
-def _fitting(header: GgufHeader, free: int, config: ModelConfig, kind: str) -> tuple[int, int, str]:
+def _fitting(header: GgufHeader, free: int, config: ModelConfig, kind: str, card: bool) -> tuple[int, int, str]:
     """Return context, slots and the type of the cache, the first of these in which the window is large enough."""
     slots = config.slots or SLOTS
     if not header.kv_bytes_per_token + header.sliding_bytes_per_token:
@@ -127,7 +143,7 @@ def _fitting(header: GgufHeader, free: int, config: ModelConfig, kind: str) -> t
         return config.context or whole, slots, config.kv_type
     kinds = [config.kv_type] if config.kv_type else _kinds(header, config, kind)
     whole = config.context or min(header.context_length or WINDOW_UNKNOWN, WINDOW_MAX)
-    weights = estimate(load_of(header, Window(0, 0, 0), kind)).total
+    weights = estimate(load_of(header, Window(0, 0, 0), kind, card=card)).total
     left = max(free - weights, 0)
     ample = cache_bytes(load_of(header, Window(whole, slots, 0), kind)) <= free // _AMPLE
     if ample and "f16" in kinds:
@@ -168,13 +184,15 @@ def _largest(header: GgufHeader, whole: int, slots: int, kv_type: str, left: int
     return low * _STEP
 
 
-def _kept(header: GgufHeader, window: Window, free: int, kind: str) -> int:
+def _kept(header: GgufHeader, window: Window, free: int, kind: str, card: bool) -> int:
     """Return the MiB of prompts that are kept after their requests: a sixteenth of the memory, no more than the cache
     itself, and what is left beside the model.
 
     llama.cpp's own default of 8 GiB would not fit on small machines.
     """
     load = load_of(header, window, kind)
+    if card:  # they lie in the machine's memory, of which there is about as much
+        return min(free // 16, cache_bytes(load) or free, 2048 * MIB) // MIB
     room = max(free - estimate(load).total, 0)
     cache = cache_bytes(load) or free
     return min(free // 16, cache, room, 2048 * MIB) // MIB

@@ -8,7 +8,7 @@ import pytest
 from flock.contract.models import ModelConfig
 from flock.engines.gguf_header import GgufHeader
 from flock.engines.window import Window, choose_window, load_of, told
-from flock.estimate import Need, estimate
+from flock.estimate import CARD_CONTEXT, Need, estimate
 
 GIB = 2**30
 EIGHT = GgufHeader(
@@ -106,6 +106,14 @@ def test_text_that_is_embedded_fits_into_one_batch(model: GgufHeader, memory: in
 
 
 def test_words_for_what_was_chosen() -> None:
-    window = Window(32768, 2, 0, kv_type="q8_0")
-    assert told(window, 3_100_000_000, 17_800_000_000) == "2 x 32,768 tokens, cache q8_0, 3.1 GB of 17.8 GB free"
-    assert told(Window(2048, 1, 0), 5_000_000) == "1 x 2,048 tokens, 5.0 MB"
+    words = told(32768, 2, "q8_0", 3_100_000_000, 17_800_000_000)
+    assert words == "2 x 32,768 tokens, cache q8_0, 3.1 GB of 17.8 GB"
+    assert told(2048, 1, "", 5_000_000, 10**9) == "1 x 2,048 tokens, 5.0 MB of 1.0 GB"
+
+
+def test_on_a_card_kept_prompts_lie_elsewhere_and_the_cards_own_need_counts() -> None:
+    here, card = choose_window(EIGHT, 22 * GIB), choose_window(EIGHT, 22 * GIB, card=True)
+    assert card.cache_mib == here.cache_mib
+    on_card = estimate(load_of(EIGHT, card, "llamacpp", card=True))
+    assert on_card.total <= 22 * GIB
+    assert on_card.overhead > CARD_CONTEXT
