@@ -32,6 +32,14 @@ def stocked_hub(root: Path, models: dict[str, Path]) -> Iterator[FakeHub]:
         yield hub
 
 
+def end(hub: FakeHub) -> None:
+    """Let nobody answer at a hub's URL any more."""
+    for process in psutil.Process().children():
+        if str(hub.root) in process.cmdline():
+            process.kill()
+            process.wait(PATIENCE)
+
+
 @contextlib.contextmanager
 def standing(hub: FakeHub, **more: str) -> Iterator[Flock]:
     """A flock that fetches from this hub."""

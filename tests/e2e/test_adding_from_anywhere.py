@@ -20,6 +20,7 @@ from tests.e2e.adding import (
     SOURCE,
     answers,
     begun,
+    end,
     halfway,
     killed,
     names,
@@ -129,7 +130,7 @@ def test_a_wrong_checksum_is_quarantined_and_the_next_try_is_right(hub: FakeHub,
 def test_a_hub_that_is_gone(hub: FakeHub, flock: Flock) -> None:
     flock.ok("model", "add", SOURCE, "--no-load")
     assert flock.json("model", "ls")[0]["state"] == "stopped"
-    hub.stop()
+    end(hub)
     done = flock.run("model", "add", "hf:ada/Other-GGUF")
     assert done.returncode == 75
     assert "does not answer" in done.stderr
@@ -168,13 +169,20 @@ def test_an_entry_of_ones_own(hub: FakeHub, flock: Flock, models: dict[str, Path
     assert "note: licence MIT: only with a friend" in done.stderr
     assert answers(flock, "mine")
     assert flock.json("model", "ls")[0]["source"] == "catalog:mine"
+    flock.ok("model", "remove", "mine", "--keep-files", "--yes")
+    end(hub)
+    done = flock.run("model", "add", "mine", "--from", "mine.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "does not answer" in done.stderr
+    assert "what is here already is used" in done.stderr
+    assert answers(flock, "mine")
 
 
 # -- a URL
 
 
 def test_from_a_url_killed_at_half_gone_on_with_and_served(hub: FakeHub, flock: Flock, models: Any) -> None:
-    url = f"{hub.url}/files/{REPO}/{FILE}"
+    url = f"{hub.url}/files/{REPO}/{FILE}?token=secret-of-the-url"
     digest = sha256(models["tiny-script"].read_bytes()).hexdigest()
     hub.arm("hold", after=150_000)
     with begun(flock, "add", url, "--name", "by-url", "--sha256", digest):
@@ -185,6 +193,9 @@ def test_from_a_url_killed_at_half_gone_on_with_and_served(hub: FakeHub, flock: 
     flock.ok("model", "add", url, "--name", "by-url", "--sha256", digest.upper())
     assert hub.contents()[-1][0].startswith("bytes=")
     assert answers(flock, "by-url")
+    for shown in (flock.ok("model", "ls"), flock.ok("audit"), flock.ok("cache", "ls"), flock.ok("job", "ls", "--json")):
+        assert "secret-of-the-url" not in shown
+    assert "secret-of-the-url" not in (flock.home / "logs/flock.log").read_text()
     assert "404" in flock.run("model", "add", f"{hub.url}/files/{REPO}/none.gguf").stderr
 
 
