@@ -7,6 +7,7 @@ adding, changing and removing. Refuses two things of one name. registry.py, whic
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -118,7 +119,7 @@ class Roster:
         )
         self._housekeeping: asyncio.Task[None] | None = None
         self._loaded: list[str] = []
-        self._states: dict[str, str] = {}
+        self._states: dict[tuple[str, str], str] = {}
         self._adopted_states: dict[str, str] = {}
         self._started = False
         self._closed = False
@@ -241,8 +242,10 @@ class Roster:
             needs = await self._own.need_of(model_id, config)
             if needs > self.memory.budget_bytes:
                 raise refusals.never(model_id, needs, self.memory.budget_bytes)
+        before = own.model.config if (own := self._own.added.get(model_id)) is not None else config
         own = await self._own.configure(model_id, config)
-        self._residence.renew(own)
+        if replace(before, idle_seconds=None) != replace(config, idle_seconds=None):
+            self._residence.renew(own)
         return self._row(own)
 
     def _ties(self) -> Ties:
@@ -304,15 +307,19 @@ class Roster:
             self.on_event("engine.state", name, {"state": "removed", "model": "", "error": ""})
         self._adopted_states = states
 
-    def _tell_models(self) -> None:
-        states = {row.id: row for row in (self._row(own) for own in self._own.all())}
-        for id, row in states.items():
-            if self._states.get(id) != row.state:
-                self._states[id] = row.state
-                self.on_event("model.state", id, {"state": row.state, "engine": row.engine, "error": row.error})
-        for id in [id for id in self._states if id not in states]:
-            del self._states[id]
-            self.on_event("model.state", id, {"state": "removed", "engine": "", "error": ""})
+    def _tell_states(self) -> None:
+        """Tell which models of ours and which adopted engines have changed their state; engines of ours tell that."""
+        now = {("model.state", own.model.id): self._row(own) for own in self._own.all()}
+        told = {key: {"state": row.state, "engine": row.engine, "error": row.error} for key, row in now.items()}
+        for watched in self._attached.by_name.values():
+            told["engine.state", watched.name] = {"state": watched.state, "model": "", "error": watched.error}
+        for (kind, subject), data in told.items():
+            if self._states.get((kind, subject)) != data["state"]:
+                self._states[kind, subject] = data["state"]
+                self.on_event(kind, subject, data)
+        for kind, subject in [key for key in self._states if key not in told]:
+            del self._states[kind, subject]
+            self.on_event(kind, subject, {"state": "removed", "error": ""})
 
     def _rebuild(self) -> None:
         if not self._started:
@@ -329,6 +336,6 @@ class Roster:
             table[placement.model] = (*table.get(placement.model, ()), placement)
         if table != self.table:
             self.table = MappingProxyType(table)
-        self._tell_models()
+        self._tell_states()
         self._tell_adopted()
         self.on_change()

@@ -20,7 +20,7 @@ BOTH = pytest.mark.parametrize(
     "flock", ["embedded", pytest.param("llamacpp", marks=pytest.mark.engine("llama-server"))], indirect=True
 )
 NAMES = ("one", "two", "three")
-BOUND = 10
+BOUND = 30  # the default
 
 
 @pytest.fixture
