@@ -13,6 +13,9 @@ from collections.abc import MutableMapping
 
 log = logging.getLogger(__name__)
 
+# How long a word that matters may wait for a manager that is behind with reading; a ping that is lost is followed by
+# the next one. Bounds a manager that hangs.
+_WORD_SECONDS = 1.0
 _VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 
@@ -34,11 +37,11 @@ class Notifier:
 
     def ready(self, words: str) -> None:
         """Say that the daemon serves."""
-        self._tell("READY=1", f"STATUS={words}")
+        self._tell("READY=1", f"STATUS={words}", patience=_WORD_SECONDS)
 
     def stopping(self, words: str) -> None:
         """Say that the daemon goes down."""
-        self._tell("STOPPING=1", f"STATUS={words}")
+        self._tell("STOPPING=1", f"STATUS={words}", patience=_WORD_SECONDS)
 
     async def live(self) -> None:
         """Say again and again that the event loop turns, until cancelled."""
@@ -46,13 +49,13 @@ class Notifier:
             self._tell("WATCHDOG=1")
             await asyncio.sleep(self.interval)
 
-    def _tell(self, *lines: str) -> None:
+    def _tell(self, *lines: str, patience: float = 0.0) -> None:
         if not self._address:
             return
         message = "\n".join(line.replace("\n", " ") for line in lines)
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | getattr(socket, "SOCK_CLOEXEC", 0)) as way:
-                way.setblocking(False)  # a manager that does not read must not hold the loop
+                way.settimeout(patience)  # 0: a manager that does not read must not hold the loop
                 way.connect(self._address)
                 way.send(message.encode())
         except OSError as error:
