@@ -30,6 +30,7 @@ class Failures:
         self._checkup = damage.Checkup(self._found)
         self._on_change = on_change
         self._tried: tuple[object, ...] = ()
+        self._forgiven = asyncio.Event()
 
     @property
     def given_up(self) -> bool:
@@ -45,6 +46,17 @@ class Failures:
     def remaining(self) -> float:
         """The seconds until the next try is due."""
         return self._backoff.remaining()
+
+    async def due(self, halt: asyncio.Event) -> None:
+        """Return when the next try is due, or at once when `halt` is set or the failures are forgiven."""
+        self._forgiven.clear()
+        waits = [asyncio.create_task(event.wait()) for event in (halt, self._forgiven)]
+        try:
+            # not a hang: the back-off
+            await asyncio.wait(waits, timeout=self.remaining, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     async def bars(self, model: OwnModel) -> EngineFailed | None:
         """Return why a start would fail at once, None when one is to be tried; a changed file is a reason to try."""
@@ -77,6 +89,7 @@ class Failures:
         """Forget the failures: the next start is tried at once."""
         self._backoff.forgive()
         self._tried = ()
+        self._forgiven.set()
 
     async def stop(self) -> None:
         """Check no files any more."""

@@ -11,7 +11,6 @@ have changed.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -228,9 +227,7 @@ class Supervised(Weighed):
         outcome: Upstream | EngineFailed | None = None
         try:
             if again:
-                with contextlib.suppress(TimeoutError):
-                    # not a hang: the back-off
-                    await asyncio.wait_for(self._halt.wait(), self._failures.remaining)
+                await self._failures.due(self._halt)
                 self.restarts += 1
             await self._failures.trying(self.model)
             outcome = await self._load()

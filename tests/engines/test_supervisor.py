@@ -307,6 +307,17 @@ async def test_workers_of_the_child_end_with_it(supervise: Make, around: Surroun
     await until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, "the worker has gone")
 
 
+async def test_who_loads_a_model_on_purpose_does_not_wait_for_the_back_off(
+    supervise: Make, around: Surroundings
+) -> None:
+    own = supervise(StandIn("good"), within=dataclasses.replace(around, steps=(1000.0,) * 5))
+    await own.ensure()
+    psutil.Process(own.pid).kill()
+    await until(lambda: own.upstream is None, "the end was seen")
+    own.forgive()
+    assert (await own.ensure()).port
+
+
 async def test_stop_during_a_start_ends_it_and_counts_as_no_failure(supervise: Make) -> None:
     own = supervise(StandIn("good"))
     starting = asyncio.create_task(own.ensure())
