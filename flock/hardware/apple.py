@@ -10,7 +10,7 @@ from collections.abc import Callable
 from flock.contract.hardware import Gpu
 
 MIB = 2**20
-# What Metal lets graphics hold by default: two thirds up to 36 GB, three quarters above, as llama.cpp prints it at start.
+# What Metal lets graphics hold by default: two thirds up to 36 GB, three quarters above (llama.cpp prints it at start).
 # https://developer.apple.com/documentation/metal/mtldevice/recommendedmaxworkingsetsize
 _LARGE = 37 * 2**30
 _SMALL_SHARE, _LARGE_SHARE = 2 / 3, 3 / 4
