@@ -66,7 +66,7 @@ def line(job: Job) -> str:
     words = [f"{job.target}:"]
     if job.progress is not None:
         filled = round(min(max(job.progress, 0.0), 1.0) * _BAR)
-        words.append(f"[{'#' * filled}{'.' * (_BAR - filled)}] {job.progress:.0%}")
+        words.append(f"{job.progress:.0%} [{'#' * filled}{'.' * (_BAR - filled)}]")
     if job.done_bytes is not None:
         of = f" of {text.size(job.total_bytes)}" if job.total_bytes else ""
         words.append(f"{text.size(job.done_bytes)}{of}")

@@ -158,9 +158,9 @@ def test_what_a_plan_warns_of_is_said_once(opened: Opener, capsys: Captured) -> 
 
 def test_the_line_of_progress_tells_how_far_how_fast_and_how_long() -> None:
     fetching = MODEL_CASES["job.show-fetching"][1]
-    line = "qwen3-8b: [########........] 50% 2.5 GB of 5.0 GB 48.3 MB/s 52.0 s left fetching Qwen3-8B-Q4_K_M.gguf"
+    line = "qwen3-8b: 50% [########........] 2.5 GB of 5.0 GB 48.3 MB/s 52.0 s left fetching Qwen3-8B-Q4_K_M.gguf"
     assert follow.line(fetching) == line
-    assert follow.line(RUNNING) == "qwen3-8b: [######..........] 40% loading"
+    assert follow.line(RUNNING) == "qwen3-8b: 40% [######..........] loading"
 
 
 def test_any_verb_whose_answer_is_a_job_is_followed(opened: Opener) -> None:
