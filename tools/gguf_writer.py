@@ -45,11 +45,13 @@ class Gguf:
         kind, data = _scalar(value)
         self._keys.append(_text(key) + struct.pack("<I", kind) + data)
 
-    def set_list(self, key: str, values: Iterable[int] | Iterable[str]) -> None:
-        """Add an array of strings or of int32."""
+    def set_list(self, key: str, values: Iterable[int] | Iterable[float] | Iterable[str]) -> None:
+        """Add an array of strings, of float32 when one of them is a float, or of int32."""
         items = list(values)
         if all(isinstance(item, str) for item in items):
             kind, body = STRING, b"".join(_text(str(item)) for item in items)
+        elif any(isinstance(item, float) for item in items):
+            kind, body = FLOAT32, struct.pack(f"<{len(items)}f", *items)
         else:
             kind, body = INT32, struct.pack(f"<{len(items)}i", *items)
         self._keys.append(_text(key) + struct.pack("<IIQ", ARRAY, kind, len(items)) + body)
