@@ -72,8 +72,8 @@ class Router(Section):
 
     default_model: Name = declare(
         "",
-        "the model that answers when a request names none; empty: the first one that was added; auto: for each request the one "
-        "that suits it",
+        "the model that answers when a request names none; empty: the first one that was added; auto: for each request "
+        "the one that suits it",
         "the id of a model (one line)",
         "FLOCK_DEFAULT_MODEL",
         example="qwen3-8b",
