@@ -49,7 +49,9 @@ def may_leave(resident: Resident, line: Sequence[Resident], bound: float) -> flo
     """Return from when on a resident may be sent away for those in line: at once when it has been idle for a while."""
     end = turn_end(resident, line, bound)
     if resident.idle:
-        return min(end, resident.used_at + LINGER_SECONDS)
+        # but no longer than it would take to come back
+        swap = resident.load_estimate + line[0].load_estimate
+        return min(end, resident.used_at + min(LINGER_SECONDS, swap))
     return end
 
 
