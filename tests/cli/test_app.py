@@ -21,8 +21,13 @@ from tests.cli.values import CASES, LISTEN
 Captured = pytest.CaptureFixture[str]
 
 
+# what `events` gives is a stream, and a check that found something wrong says so by its exit code
+ANOTHER_WAY = re.compile("add|refused|^events")
+WRONG = ("engine.check", "model.validate-no")
+
+
 @pytest.mark.parametrize(
-    "name", sorted(n for n, (op, _) in CASES.items() if op.spec.method and not re.search("add|refused", n))
+    "name", sorted(n for n, (op, _) in CASES.items() if op.spec.method and not ANOTHER_WAY.search(n))
 )
 def test_json_is_exactly_the_body_of_the_answer(
     name: str, opened: Opener, capsysbinary: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -33,7 +38,7 @@ def test_json_is_exactly_the_body_of_the_answer(
     body = codec.dumps(value).replace(b'": ', b'":  ')
     opened(lambda heard: body if type(heard) is type(op) else by_name(heard))
     yes = ["--yes"] if op.spec.risk == "remove" else []
-    assert app.main([*to_argv(op), *yes, "--json"]) == 0
+    assert app.main([*to_argv(op), *yes, "--json"]) == (1 if name in WRONG else 0)
     assert capsysbinary.readouterr().out == body + b"\n"
 
 
