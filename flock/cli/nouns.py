@@ -34,6 +34,18 @@ WORDS = {
     "completion": "lifecycle",
 }
 
+# Where the nouns of a word are several: which of them declares the commands that go on with this word. The others are
+# not imported then; each costs milliseconds at every call.
+PARTS = {
+    "model": {
+        **dict.fromkeys(
+            ["ls", "ps", "add", "remove", "load", "unload", "default", "config", "scan", "validate"], "models"
+        ),
+        **dict.fromkeys(["search", "info", "picks"], "catalog"),
+        "preset": "presets",
+    },
+}
+
 # What a word says of itself that has commands under it
 GROUPS = {
     "model": "Models that answer.",

@@ -20,7 +20,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from flock.cli.grammar import ITSELF, Both, Group, Itself, Verb, names_of, usage_error
-from flock.cli.nouns import EPILOG, GROUPS, SHORT, TITLE, WORDS
+from flock.cli.nouns import EPILOG, GROUPS, PARTS, SHORT, TITLE, WORDS
 from flock.contract.op import OPERATIONS, Op, Risk, ensure_declared, hints, option_name
 
 # The words of a command without "flock"
@@ -68,7 +68,7 @@ def parse(words: list[str], program: str = "flock") -> Line | None:
     Raises UsageError with the nearest words when they mean nothing.
     """
     found: list[Line] = []
-    app = get_command(build(words[0] if words else "", found.append))
+    app = get_command(build(words[0] if words else "", found.append, words[1] if len(words) > 1 else ""))
     try:
         app.main(args=list(words), prog_name=program, standalone_mode=False, complete_var="_FLOCK_NO_TYPER_COMPLETION")
     except TyperException as error:
@@ -76,20 +76,24 @@ def parse(words: list[str], program: str = "flock") -> Line | None:
     return found[0] if found else None
 
 
-def build(word: str, meant: Callable[[Line], None]) -> typer.Typer:
-    """Return the Typer application with the commands that start with `word`, all of them when there is no such word.
+def build(word: str, meant: Callable[[Line], None], second: str = "") -> typer.Typer:
+    """Return the Typer application with the commands that start with `word`, all of them when there is no such word;
+    of those only the ones that go on with `second`, where there are any.
 
     The command that is called hands its Line to `meant`.
     """
     words = (word,) if word in WORDS else tuple(WORDS)
     if word in WORDS:
-        for noun in WORDS[word].split():
+        for noun in PARTS.get(word, {}).get(second, WORDS[word]).split():
             importlib.import_module(f"flock.contract.{noun}")
     else:
         ensure_declared()
     app = _typer(help=TITLE, epilog=examples(EPILOG))
     app.callback()(_root)
     verbs = {verb: op for op in OPERATIONS.values() for verb in _verbs(op)}
+    only = {verb: op for verb, op in verbs.items() if verb[:2] == (word, second)}
+    if only and (word,) not in verbs:
+        verbs = only
     for first in words:
         _grow(app, (first,), {verb: op for verb, op in verbs.items() if verb[0] == first}, meant)
     return app

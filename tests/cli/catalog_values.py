@@ -96,7 +96,12 @@ CATALOG_CASES: dict[str, tuple[Op[Any], Any]] = {
     "catalog.info-installed-only": (ShowModelInfo(id=ALONE.id), ALONE),
     "catalog.info-new": (
         ShowModelInfo(id=LARGE.id),
-        ModelInfo(LARGE.id, replace(LARGE, sharded=False, fits=True, verdict="needs 628.0 GB, 1.1 TB free"), None, license_url="https://example.com/licence"),
+        ModelInfo(
+            LARGE.id,
+            replace(LARGE, sharded=False, fits=True, verdict="needs 628.0 GB, 1.1 TB free"),
+            None,
+            license_url="https://example.com/licence",
+        ),
     ),
     "catalog.info-sharded": (ShowModelInfo(id=LARGE.id), ModelInfo(LARGE.id, LARGE, None)),
     "catalog.picks": (

@@ -103,13 +103,11 @@ def test_nothing_is_imported_that_a_call_to_the_daemon_does_not_need(opened: Ope
     assert "typer" in foreign
     assert not [m for m in ours if m.startswith(("flock.local", "flock.daemon", "flock.core", "flock.cli.show."))]
     assert [m for m in ours if m.startswith("flock.contract.")] == [
-        "flock.contract.catalog",
         "flock.contract.codec",
         "flock.contract.jobs",
         "flock.contract.models",
         "flock.contract.op",
         "flock.contract.plans",
-        "flock.contract.presets",
     ]
 
 

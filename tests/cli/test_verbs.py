@@ -14,11 +14,12 @@ import pytest
 
 from flock.cli import app, follow
 from flock.cli.call import Answer
+from flock.cli.nouns import PARTS
 from flock.contract import codec
 from flock.contract.engines import AttachEngine
 from flock.contract.jobs import ShowJob
 from flock.contract.models import AddModel, ConfigureModel, ScanDirectory
-from flock.contract.op import Op
+from flock.contract.op import Op, ensure_declared
 from flock.errors import DaemonUnreachable
 from flock.paths import find_home
 from tests.cli.conftest import Opener
@@ -268,3 +269,9 @@ def test_logs_follow_until_interrupted(home: Path) -> None:
         follower.send_signal(signal.SIGINT)
         assert follower.wait(30) == 130
         assert follower.stderr.read() == ""
+
+
+def test_the_parts_of_a_word_declare_its_verbs() -> None:
+    for word, parts in PARTS.items():
+        kinds = [kind for kind in ensure_declared().values() if kind.spec.verb[0] == word]
+        assert parts == {kind.spec.verb[1]: kind.__module__.rpartition(".")[2] for kind in kinds}
