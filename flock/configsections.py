@@ -120,10 +120,10 @@ def _endpoint(title: str, variable: str, port: int) -> Any:
 class Engines(Section):
     """What generates."""
 
-    preferred: Literal["", "llamacpp", "embedded", "mlx", "vllm", "ollama"] = declare(
+    preferred: Literal["", "llamacpp", "embedded", "mlx", "vllm", "sglang", "ollama"] = declare(
         "",
         "the engine for models that several could serve; empty: what suits model and machine best",
-        "llamacpp, embedded, mlx, vllm or ollama",
+        "llamacpp, embedded, mlx, vllm, sglang or ollama",
         "FLOCK_ENGINE",
         example="embedded",
     )
@@ -136,6 +136,7 @@ class Engines(Section):
     llamacpp_path: File = _path("llama-server", "FLOCK_LLAMACPP_PATH", "~/llama.cpp/build/bin/llama-server")
     mlx_path: File = _path("mlx_lm.server", "FLOCK_MLX_PATH", "~/mlx/bin/mlx_lm.server")
     vllm_path: File = _path("vllm", "FLOCK_VLLM_PATH", "~/vllm/bin/vllm")
+    sglang_path: File = _path("the Python that has SGLang", "FLOCK_SGLANG_PATH", "~/sglang/bin/python")
     whisper_path: File = _path("whisper-server", "FLOCK_WHISPER_PATH", "~/whisper.cpp/build/bin/whisper-server")
     piper_path: File = _path("the Python that has piper-tts[http]", "FLOCK_PIPER_PATH", "~/piper/bin/python")
     ollama_path: File = _path("ollama", "FLOCK_OLLAMA_PATH", "/usr/local/bin/ollama")

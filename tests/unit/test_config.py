@@ -83,6 +83,9 @@ def test_every_variable_of_the_documentation_is_there() -> None:
         *("FLOCK_LISTEN", "FLOCK_DATA_DIR", "FLOCK_LOG_LEVEL", "FLOCK_EXTERNAL_URL", "FLOCK_ENGINE"),
         *("FLOCK_OLLAMA_ENDPOINT", "FLOCK_VLLM_ENDPOINT", "FLOCK_MLX_ENDPOINT", "FLOCK_LLAMACPP_ENDPOINT"),
         *("FLOCK_WHISPER_ENDPOINT", "FLOCK_PIPER_ENDPOINT"),
+        *(f"FLOCK_{kind}_PATH" for kind in ("LLAMACPP", "MLX", "VLLM", "SGLANG", "WHISPER", "PIPER", "OLLAMA")),
+        *("FLOCK_ENGINE_MEMORY", "FLOCK_ENGINE_HEADROOM", "FLOCK_MODELS_DIR", "FLOCK_JIT", "FLOCK_EXCLUSIVE"),
+        "HF_ENDPOINT",
         *("FLOCK_REQUIRE_KEYS", "FLOCK_DEFAULT_MODEL", "FLOCK_CATALOG_DIR", "FLOCK_MAX_BODY_BYTES"),
     }
 
@@ -212,7 +215,7 @@ def test_every_problem_is_in_the_details(home: Home) -> None:
         ("FLOCK_LISTEN", "nope", "listen must be host:port"),
         ("FLOCK_LISTEN", ":0", "listen must be host:port"),
         ("FLOCK_REQUIRE_KEYS", "perhaps", "auth.require_keys must be true or false"),
-        ("FLOCK_ENGINE", "ollama", "engine.preferred must be llamacpp or embedded"),
+        ("FLOCK_ENGINE", "triton", "engine.preferred must be llamacpp, embedded, mlx, vllm, sglang or ollama"),
         ("FLOCK_MAX_BODY_BYTES", "5", "max_body_bytes must be a size"),
     ],
 )
