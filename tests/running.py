@@ -80,6 +80,8 @@ class Flock:
             "LANG": "C.UTF-8",
             "FLOCK_HOME": str(home),
             "FLOCK_LISTEN": f"127.0.0.1:{port}",
+            # an Ollama of the developer's own must not be adopted: nothing listens there
+            "OLLAMA_HOST": "127.0.0.1:9",
             # where these tests run from another tree than the installed one
             **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
             **self.egress.environment,

@@ -12,10 +12,6 @@ from flock.engines.engine import Engine, Found
 from flock.hardware.seen import Seen
 from flock.models.choose import EngineHere
 
-# An Ollama is adopted, never started for one model, so it is no Engine of ours; these are its facts all the same.
-_OLLAMA_FORMATS, _OLLAMA_KINDS = frozenset({"ollama"}), frozenset({"", "chat", "embedding"})
-_OLLAMA_HINT = "ollama serve"
-
 
 @dataclass(frozen=True, slots=True)
 class Here:
@@ -37,9 +33,9 @@ async def here(context: Context) -> Here:
     await registry.memory.look()
     engines = [engine_here(engine, where) for engine, where in found]
     if not any(engine.kind == "ollama" for engine in engines):
-        running = any(row.kind == "ollama" and row.state == "ready" for row in registry.engines())
-        hint = "" if running else _OLLAMA_HINT
-        engines.append(EngineHere("ollama", running, hint, _OLLAMA_FORMATS, _OLLAMA_KINDS))
+        ready, hint = await registry.ollama.here()
+        driver = registry.ollama.driver
+        engines.append(EngineHere(driver.kind, ready, hint, driver.formats, driver.kinds))
     return Here(registry.memory.seen, registry.memory.budget_bytes, tuple(engines), context.config.engine.preferred)
 
 

@@ -40,6 +40,10 @@ class Places(Protocol):
         """Hear that an upstream refused a connection or dropped one."""
         ...
 
+    def report_broken(self, upstream_name: str, why: str) -> None:
+        """Hear that an engine cannot load models as it is installed."""
+        ...
+
 
 class Flights:
     """The requests in flight: `counts` by the upstream's name, `running` the records by id."""

@@ -40,6 +40,7 @@ from flock.errors import (
     ModelNotFound,
     ModelNotLoaded,
     Unsupported,
+    UpstreamError,
     VendorKeyMissing,
 )
 from flock.outbound.exchange import Exchange
@@ -247,9 +248,13 @@ class Inference:
             if placement.vendor:
                 raise
             self._places.report_dead(upstream.name, error.sentence)
-            if not placement.own:
+            if not upstream.own:
                 raise
             # nothing of an answer has gone out yet, so it may be asked for again
+        except UpstreamError as error:
+            if error.details.get("broken"):
+                self._places.report_broken(upstream.name, f"{error.sentence} (hint: {error.hint})")
+            raise
         log.info("request %s: %s ended under it; once more", record.id, upstream.name)
         upstream = await self._flights.seat(record, placement)
         return await self._attempt(record, ask, self._now(placement, upstream), upstream, before)

@@ -12,6 +12,7 @@ from flock.core.answer import AGAIN
 from flock.dialects.openai import upstream as openai
 from flock.dialects.openai.overflow import read_overflow
 from flock.dialects.plan import TRANSLATE, Plan
+from flock.engines.ollama_server import CASK, lacks_runner
 from flock.errors import (
     ContextTooLong,
     EngineBusy,
@@ -49,6 +50,12 @@ def check(
     if status in (503, 529):
         raise EngineOverloaded(f"{upstream.engine} is overloaded ({status}): {words}", hint=AGAIN, details=details)
     blamed = status == 500 and words.startswith(upstream.profile.request_faults)
+    if status >= 500 and lacks_runner(words):
+        raise UpstreamError(
+            f"{upstream.engine} cannot load a model, since it was installed without its llama-server: {words}",
+            hint=CASK,
+            details={"broken": True},
+        )
     if status >= 500 and not blamed:
         raise UpstreamError(f"{upstream.engine} failed with status {status}: {words}", hint=AGAIN)
     if blamed or made.kind == TRANSLATE or not _is_own_fault(dialect, body):

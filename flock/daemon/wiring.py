@@ -30,6 +30,7 @@ from flock.core.pictures import PictureBook
 from flock.dialects.switches import Switches
 from flock.engines.engine import EngineSettings
 from flock.engines.kin import Kin
+from flock.engines.ollama_server import default_url
 from flock.engines.registry import Registry
 from flock.engines.tokenizers import Tokenizers, hub_directory
 from flock.errors import KeyRevoked
@@ -213,6 +214,7 @@ def engine_settings(config: Config, environ: Mapping[str, str]) -> EngineSetting
         "llamacpp": config.engine.llamacpp_path,
         "mlx": config.engine.mlx_path,
         "vllm": config.engine.vllm_path,
+        "sglang": config.engine.sglang_path,
         "whisper": config.engine.whisper_path,
         "piper": config.engine.piper_path,
         "ollama": config.engine.ollama_path,
@@ -223,6 +225,8 @@ def engine_settings(config: Config, environ: Mapping[str, str]) -> EngineSetting
         endpoints=endpoints,
         sources={kind: config.origin(f"engine.{kind}_endpoint") for kind in endpoints},
         vllm_key=environ.get("VLLM_API_KEY", ""),
+        # an Ollama that is named is the one there is; what else may run here is not looked for
+        ollama_url="" if "ollama" in endpoints else default_url(environ.get("OLLAMA_HOST", "")),
         memory_bytes=config.engine.memory,
         headroom_bytes=config.engine.headroom,
         jit=config.loading.jit,

@@ -64,12 +64,14 @@ class Served:
 class Probe:
     """What an engine said: its models, its kind (a row of catalog/engines.yaml) and its version, "" when it does not
     tell. `whole` is False when a question about its models went without an answer, so that it is put again.
+    `held_bytes` is what an Ollama says that its models take in memory, 0 for others.
     """
 
     models: tuple[Served, ...]
     kind: str
     version: str
     whole: bool = True
+    held_bytes: int = 0
 
 
 def parse_url(text: str) -> Address:

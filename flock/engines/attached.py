@@ -17,6 +17,8 @@ import aiohttp
 from flock.clock import Clock
 from flock.engines.adopted import Address, Probe, fetch, parse_url
 from flock.engines.engine import EngineSettings
+from flock.engines.hosted import Hosted
+from flock.engines.ollama_process import OllamaProcess
 from flock.engines.probe import probe
 from flock.engines.watched import Adoption, Pauses, Watched
 from flock.errors import Conflict, EngineUnreachable, InvalidRequest, NotFound
@@ -139,12 +141,46 @@ class Attached:
         self._on_change()
         return watched
 
+    async def adopt(self, adoption: Adoption) -> Watched:
+        """Take up a running server that neither a setting nor the store names, and give it a moment to answer."""
+        watched = self.by_name[adoption.name] = self._watch(adoption, "")
+        first = asyncio.ensure_future(watched.refresh())
+        watched.start()
+        await asyncio.wait({first}, timeout=_FIRST_ANSWERS_SECONDS)
+        self._on_change()
+        return watched
+
+    def host(self, process: OllamaProcess) -> Hosted:
+        """Watch an Ollama of flock's own beside the adopted ones."""
+        hosted = Hosted(
+            process,
+            fetch_key=self._secrets.get,
+            profiles=self._profiles,
+            session=self._session,
+            clock=self._clock,
+            on_change=self._on_change,
+            pauses=self._pauses,
+        )
+        self.by_name[hosted.name] = hosted
+        hosted.start()
+        self._on_change()
+        return hosted
+
+    def changed(self) -> None:
+        """Hear that one of them has changed in what it does not tell itself."""
+        self._on_change()
+
     async def detach(self, name: str) -> Watched:
         """Forget an attached engine. Raises NotFound; Conflict for one that a setting names."""
         watched = self.by_name.get(name)
         if watched is None:
             near = nearest(name, self.by_name)
             raise NotFound(f'no engine "{name}" is attached', hint="flock engine ls", details={"nearest": near})
+        if watched.adoption.source != "attached" and name not in self._settings.endpoints:
+            raise Conflict(
+                f"engine {name} was found at {watched.adoption.address.url} and would be found again",
+                hint="flock engine ls",
+            )
         if watched.adoption.source != "attached":
             raise Conflict(
                 f"engine {name} comes from {watched.adoption.source} and would be back at the next start",

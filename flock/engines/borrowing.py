@@ -1,6 +1,7 @@
 """Models that an Ollama is to have: pulled by it when flock is asked to add one, deleted by it when flock had it pull.
 
-Owns which of the watched Ollamas is asked, the one that answers first. Refuses to start one. Called by registry.py.
+Owns which of the watched Ollamas is asked, the one that answers first. Refuses to start one: own_ollama.py does. Called
+by registry.py.
 """
 
 from collections.abc import Iterable
@@ -9,9 +10,9 @@ from dataclasses import dataclass
 import aiohttp
 
 from flock.engines.adopted import Asker
-from flock.engines.ollama import Ollama, Report, whole_tag
+from flock.engines.ollama import START_HINT, Ollama, Report, whole_tag
 from flock.engines.watched import Watched
-from flock.errors import EngineUnreachable
+from flock.errors import EngineUnreachable, UpstreamError
 
 
 def answering(engines: Iterable[Watched]) -> Watched:
@@ -42,7 +43,7 @@ async def pull(
         await ollama.pull(whole, report)
     if load:
         report(None, "Ollama: loading")
-        await ollama.load(whole)
+        await _load(engine, ollama, whole)
     if not any(served.model == whole for served in engine.models):
         await engine.refresh()
     return not has_it
@@ -65,15 +66,31 @@ class Borrowed:
 
 async def load(model: Borrowed, session: aiohttp.ClientSession, *, pin: bool) -> None:
     """Let the Ollama load a model, and keep it for ever when it is to be pinned. Raises what Ollama.load raises."""
-    await _ollama(model.engine, session).load(model.tag, -1 if pin else None)
+    await model.engine.ensure()
+    await _load(model.engine, _ollama(model.engine, session), model.tag, -1 if pin else None)
     await model.engine.refresh()
 
 
 async def unload(model: Borrowed, session: aiohttp.ClientSession) -> None:
-    """Let the Ollama take a model out of memory. Raises what Ollama.unload raises."""
+    """Let the Ollama take a model out of memory; nothing is in that of one which does not run.
+
+    Raises what Ollama.unload raises.
+    """
+    if model.engine.open is None:
+        return
     await _ollama(model.engine, session).unload(model.tag)
     await model.engine.refresh()
 
 
+async def _load(engine: Watched, ollama: Ollama, tag: str, keep_seconds: float | None = None) -> None:
+    try:
+        await ollama.load(tag, keep_seconds)
+    except UpstreamError as error:
+        if error.details.get("broken"):
+            engine.report_broken(f"{error.sentence} (hint: {error.hint})")
+        raise
+
+
 def _ollama(engine: Watched, session: aiohttp.ClientSession) -> Ollama:
-    return Ollama(Asker(session, engine.adoption.address, engine.upstream.key))
+    asker = Asker(session, engine.adoption.address, engine.upstream.key)
+    return Ollama(asker, engine.start_hint or START_HINT)

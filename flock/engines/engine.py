@@ -156,7 +156,7 @@ class EngineSettings:
 
     `preferred` is "" or a kind of engine; `paths` maps a kind to where the user says its program is; `endpoints` a kind
     (ollama, vllm, whisper …) to the URL of a server that runs already, `sources` the same kind to what named it
-    ("FLOCK_VLLM_ENDPOINT").
+    ("FLOCK_VLLM_ENDPOINT"). `ollama_url` is where an Ollama is adopted when one answers there, "" for nowhere.
     `memory_bytes` is what models may take in all, 0 for what the machine has; `headroom_bytes` is left to others.
     `jit`: models load on the first request and leave after `idle_seconds` (0: never); `bound_seconds` is how long a
     model in memory may keep requests for others waiting; `queue_limit` how many requests may wait for one model;
@@ -169,6 +169,7 @@ class EngineSettings:
     endpoints: Mapping[str, str] = field(default_factory=dict[str, str])
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     vllm_key: str = field(default="", repr=False)
+    ollama_url: str = ""
     memory_bytes: int = 0
     headroom_bytes: int = 2 * 2**30
     jit: bool = True

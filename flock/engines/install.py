@@ -75,7 +75,7 @@ _ELSEWHERE = {
     "ollama": (
         "Ollama",
         "brew install --cask ollama",
-        "install Ollama as its own page says; flock adopts it once it runs: ollama serve",
+        "install Ollama as its own page says; flock adopts one that runs, else starts it when a model of it is needed",
     ),
     "sglang": (
         "SGLang",

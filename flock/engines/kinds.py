@@ -116,7 +116,8 @@ async def _ollama(asker: Asker, seen: Probe, known: Probe | None) -> Probe:
     models = tuple(await asyncio.gather(*(shown(model) for model in seen.models)))
     version = known.version if known is not None else ""
     version = version or str((await asker.fetch_object("/api/version") or {}).get("version", ""))
-    return Probe(models, "ollama", version, whole=all(model.kind for model in models))
+    held = sum(_count(row.get("size")) or 0 for row in _rows(loaded).values())
+    return Probe(models, "ollama", version, whole=all(model.kind for model in models), held_bytes=held)
 
 
 def _ollama_kind(facts: dict[str, Any]) -> str:

@@ -35,10 +35,19 @@ def placements(lent: Iterable[OwnModel], engines: Iterable[Watched]) -> list[Pla
     engines = tuple(engines)
     listed: list[Placement] = []
     for model in lent:
-        if (where := found(model, engines)) is not None:
+        if (where := found(model, engines) or _to_come(model, engines)) is not None:
             placement = rows.adopted_placement(*where)
             listed.append(replace(placement, model=model.id, served=placement.model))
     return listed
+
+
+def _to_come(model: OwnModel, engines: Iterable[Watched]) -> tuple[Watched, Served] | None:
+    """Return flock's own Ollama for a model that it will have once it runs; None while it runs, or where there is none.
+
+    What it cannot tell yet follows from its first answer, which a request waits for.
+    """
+    own = next((engine for engine in engines if engine.server is not None and engine.open is None), None)
+    return None if own is None else (own, Served(tag_of(model), None, kind=model.kind))
 
 
 def models(lent: Iterable[OwnModel], engines: Iterable[Watched]) -> list[Model]:
@@ -49,7 +58,8 @@ def models(lent: Iterable[OwnModel], engines: Iterable[Watched]) -> list[Model]:
 
 def row(model: OwnModel, engines: Iterable[Watched]) -> Model:
     """Return the row of one."""
-    where = found(model, engines)
+    engines = tuple(engines)
+    where = found(model, engines) or _to_come(model, engines)
     used = rfc3339(model.last_used_at) if model.last_used_at else None
     if where is not None:
         shown = rows.adopted_model(*where)

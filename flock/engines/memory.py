@@ -14,12 +14,18 @@ from flock.engines.engine import EngineSettings
 from flock.hardware.seen import Seen
 
 
+def _nothing() -> int:
+    return 0
+
+
 class Memory:
     """The memory of one machine; `seen` looks at it, blocking."""
 
     def __init__(self, seen: Callable[[], Seen], settings: EngineSettings) -> None:
         self._look = seen
         self._settings = settings
+        # what models take that flock does not load itself but runs the engine of
+        self.elsewhere: Callable[[], int] = _nothing
         self._seen: Seen | None = None
 
     @property
@@ -51,11 +57,11 @@ class Memory:
         """Return what models may take in all now, `held` of it being taken by them: others may take more than the
         headroom.
         """
-        return max(0, min(self.budget_bytes, self.seen.pool_free_bytes + held))
+        return max(0, min(self.budget_bytes - self.elsewhere(), self.seen.pool_free_bytes + held))
 
     def free_for(self, resident: int) -> int:
         """Return what is left for another model beside those that take `resident` bytes."""
-        return max(0, min(self.budget_bytes - resident, self.seen.pool_free_bytes))
+        return max(0, min(self.budget_bytes - self.elsewhere() - resident, self.seen.pool_free_bytes))
 
     def held(self, needs: int, pids: Iterable[int]) -> int:
         """Return what our engines take of what does not count as free: `needs` on a card or where memory is shared with

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import aiohttp
 
 from flock.engines.adopted import Asker, read_object
+from flock.engines.ollama_server import CASK, lacks_runner
 from flock.errors import (
     EngineUnreachable,
     FlockError,
@@ -180,6 +181,12 @@ class Ollama:
     def _failure(self, tag: str, status: int, words: str) -> FlockError:
         said = one_line(words, 200) or f"HTTP {status}"
         again = f"flock model add ollama:{tag}"
+        if lacks_runner(words):
+            return UpstreamError(
+                f"the Ollama at {self.url} was installed without its llama-server, so it cannot load {tag}: {said}",
+                hint=CASK,
+                details={"broken": True},
+            )
         if any(word in words.lower() for word in _NO_NETWORK):
             return SourceUnreachable(f"the Ollama at {self.url} does not reach its registry: {said}", hint=again)
         if status == 404 or any(word in words.lower() for word in _MISSING):

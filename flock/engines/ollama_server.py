@@ -1,7 +1,7 @@
-"""The Ollama engine where flock starts it itself: `ollama serve` for one model, on the user's own store of models.
+"""The Ollama engine where flock starts it itself: one `ollama serve`, on the user's own store of models.
 
-Owns its command line, and the knowledge of an Ollama whose runner is missing. Where an Ollama runs already it is
-adopted instead (attached.py), and ollama.py talks to either. It takes no key. Called by supervisor.py.
+Owns its command line, where Ollama's own variable says that one runs already, and the knowledge of an Ollama whose
+runner is missing. Which of them is used is own_ollama.py's, and ollama.py talks to either. It takes no key.
 """
 
 import os
@@ -24,11 +24,16 @@ _RUNNERS = (
     "../lib/ollama/llama-server",
     "../libexec/lib/ollama/llama-server",
 )
+DEFAULT_PORT = 11434
+_PLACE = re.compile(r"^(?P<host>\[[0-9a-fA-F:]*\]|[^:\[\]]*)(:(?P<port>\d{0,5}))?$")
+_LOOPBACK = ("127.0.0.1", "localhost", "0.0.0.0", "::1", "::")
 CASK = "brew uninstall ollama && brew install --cask ollama"
 
 
 class OllamaServer:
-    """An `ollama serve` of flock's own. The model's tag stands where others have a path."""
+    """An `ollama serve` of flock's own, which keeps a model in memory for `keep_seconds` after its last request, 0 for
+    ever. A model's tag stands where others have a path.
+    """
 
     kind = "ollama"
     title = "Ollama"
@@ -40,8 +45,9 @@ class OllamaServer:
     holds_stdin = False
     bind_failures = ("address already in use",)
 
-    def __init__(self, search: Search | None = None) -> None:
+    def __init__(self, search: Search | None = None, keep_seconds: float = 0.0) -> None:
         self.search = search or Search()
+        self._keep = f"{keep_seconds:g}s" if keep_seconds > 0 else "-1"
 
     def find(self) -> Found | None:
         """Return where ollama is; its version once it was asked."""
@@ -70,10 +76,10 @@ class OllamaServer:
         """Return where it listens and how it loads; OLLAMA_MODELS of the user's own is inherited."""
         return {
             "OLLAMA_HOST": f"127.0.0.1:{spec.port}",
-            "OLLAMA_CONTEXT_LENGTH": str(spec.context),
-            "OLLAMA_NUM_PARALLEL": str(spec.slots),
-            # flock decides when a model leaves
-            "OLLAMA_KEEP_ALIVE": "-1",
+            # flock asks for a window with each request; without one it is the user's or Ollama's choice
+            **({"OLLAMA_CONTEXT_LENGTH": str(spec.context)} if spec.context else {}),
+            **({"OLLAMA_NUM_PARALLEL": str(spec.slots)} if spec.slots else {}),
+            "OLLAMA_KEEP_ALIVE": self._keep,
             # another Ollama may be pulling into the same store, and what it has not finished looks unused
             "OLLAMA_NOPRUNE": "1",
             **({"OLLAMA_FLASH_ATTENTION": "0" if spec.flash == "off" else "1"} if spec.flash else {}),
@@ -105,6 +111,22 @@ class OllamaServer:
 def lacks_runner(said: str) -> bool:
     """Return whether what an Ollama said means that its runner is missing: CASK is what to run then."""
     return "llama-server binary not found" in said
+
+
+def default_url(said: str) -> str:
+    """Return where an Ollama would be by its own variable OLLAMA_HOST, at 127.0.0.1:11434 where that says nothing; ""
+    for one on another machine, which is only adopted when it is named to flock. Read as its envconfig.Host does.
+    """
+    scheme, there, rest = said.strip().strip("\"'").rpartition("://")
+    place = rest.partition("/")[0]
+    found = _PLACE.match(place)
+    if found is None or scheme not in ("", "http"):
+        return ""
+    host = found["host"].strip("[]") or "127.0.0.1"
+    if host not in _LOOPBACK:
+        return ""
+    port = int(found["port"] or 0) or (80 if there else DEFAULT_PORT)
+    return f"http://{'[::1]' if host in ('::1', '::') else '127.0.0.1'}:{port}" if port < 65536 else ""
 
 
 def _newer() -> str:

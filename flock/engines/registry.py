@@ -36,11 +36,12 @@ class Registry(Roster):
         Starts no engine of ours: `ensure` does. Must be called under the daemon's lock.
         """
         self._loaded = await self._own.load()
-        for sentence in await take_over(self.around, self._own.all()):
+        for sentence in await take_over(self.around, [*self._own.all(), *self.ollama.processes]):
             log.warning("%s", sentence)
         await self._residence.look()
         await self._attached.start()
         self._started = True
+        await self.ollama.begin(needed=bool(self._own.lent))
         self._changed()
         self._housekeeping = asyncio.create_task(self._keep_house(), name="engine housekeeping")
 
@@ -53,7 +54,7 @@ class Registry(Roster):
             await self._remember()
         await self._residence.close()
         ending = [own.stop() for own in self._own.all()]
-        for outcome in await asyncio.gather(self._attached.stop(), *ending, return_exceptions=True):
+        for outcome in await asyncio.gather(self._attached.stop(), self.ollama.stop(), *ending, return_exceptions=True):
             if isinstance(outcome, Exception):
                 log.error("an engine could not be ended: %s", outcome)
 
@@ -82,7 +83,10 @@ class Registry(Roster):
 
     def enter(self, placement: Placement) -> Upstream | None:
         """Count a request in and return where it goes; None when it has to wait (`ensure`)."""
-        return self._residence.enter(placement.name) if placement.own else placement.upstream
+        if placement.own:
+            return self._residence.enter(placement.name)
+        watched = self._attached.by_name.get(placement.name)
+        return watched.open if watched is not None else placement.upstream
 
     async def ensure(self, placement: Placement, waiting: Waiting | None = None) -> Upstream:
         """Return the upstream of a placement once it is this request's turn, loading a model of ours that is not in
@@ -128,6 +132,11 @@ class Registry(Roster):
     def queue(self) -> Queue:
         """Return who waits for which model; users are core's to name."""
         return self._residence.queue()
+
+    def report_broken(self, upstream_name: str, why: str) -> None:
+        """Hear that an adopted engine, or an Ollama of flock's own, cannot load models as it is installed."""
+        if (watched := self._attached.by_name.get(upstream_name)) is not None:
+            watched.report_broken(why)
 
     async def check_load(self, id: str, *, swap: bool) -> None:
         """Refuse at once what `load` would refuse at once; raises the same."""
@@ -204,7 +213,7 @@ class Registry(Roster):
     async def _keep_house(self) -> None:
         while True:
             await self._learn_models()
-            await learn(self._own.available)
+            await learn([*self._own.available, self.ollama.driver])
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
             await asyncio.to_thread(engine_log.trim, self._home)
             await self._remember()

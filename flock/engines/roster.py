@@ -26,12 +26,13 @@ from flock.engines.inspection import Inspection
 from flock.engines.memory import Memory
 from flock.engines.own_model import OwnModel
 from flock.engines.own_models import OwnModels, StoredModels
+from flock.engines.own_ollama import OwnOllama
 from flock.engines.ports import Ports
 from flock.engines.process import Limits
 from flock.engines.residence import Residence
 from flock.engines.supervisor import Supervised
 from flock.engines.surroundings import Surroundings, Ties, Traffic
-from flock.engines.watched import Pauses
+from flock.engines.watched import Pauses, Watched
 from flock.engines.window import Room
 from flock.errors import Conflict
 from flock.hardware.seen import Seen, look
@@ -110,11 +111,14 @@ class Roster:
             self._changed,
             pauses or Pauses(),
         )
+        ollama = profiles.get("ollama") or profiles["openai"]
+        self.ollama = OwnOllama(settings, ollama, around, self._attached)
+        self.memory.elsewhere = lambda: self.ollama.held_bytes
         self.inspection = Inspection(
             around,
-            self._own.all,
-            lambda: self._attached.by_name,
-            lambda own: self._residence.load(own, swap=True),
+            lambda: [*self._own.all(), *self.ollama.shown],
+            self._adopted_only,
+            self._load_again,
             lambda name: self.in_flight(name),
         )
         self._housekeeping: asyncio.Task[None] | None = None
@@ -151,14 +155,14 @@ class Roster:
         """
         address = parse_url(url)
         here = address.host in ("localhost", "127.0.0.1", "::1")
-        for own in self._own.all():
+        for own in (*self._own.all(), *self.ollama.shown):
             if name == own.name or (here and own.endpoint.endswith(f":{address.port}")):
                 raise Conflict(f"{name or url} is flock's own engine", hint="flock engine ls")
         return rows.adopted_engine(await self._attached.attach(url, name, key))
 
     async def detach(self, name: str) -> EngineRow:
         """Forget an attached engine, which keeps running. Raises NotFound; Conflict for one that was not attached."""
-        if self._find_own(name) is not None:
+        if self._find_own(name) is not None or any(name == own.name for own in self.ollama.shown):
             raise Conflict(f"{name} is flock's own engine, not an attached one", hint="flock model ls")
         return rows.adopted_engine(await self._attached.detach(name))
 
@@ -205,11 +209,16 @@ class Roster:
         return lent.row(await self._own.lend(model), self._attached.by_name.values())
 
     async def pull(self, tag: str, report: borrowing.Report, *, load: bool) -> bool:
-        """Let an Ollama have a model and load it; return whether it had to pull it. Raises what borrowing.pull says."""
+        """Let an Ollama have a model and load it, one that is started for it where none runs; return whether it had to
+        pull it. Raises what OwnOllama.need and borrowing.pull say.
+        """
+        report(None, "looking for an Ollama")
+        await self.ollama.need()
         return await borrowing.pull(self._attached.by_name.values(), self.around.session, tag, report, load=load)
 
     async def delete_pulled(self, tag: str) -> None:
-        """Let an Ollama delete a model. Raises UpstreamError, EngineUnreachable."""
+        """Let an Ollama delete a model. Raises UpstreamError, EngineUnreachable, EngineFailed."""
+        await self.ollama.need()
         await borrowing.delete(self._attached.by_name.values(), self.around.session, tag)
 
     def added(self) -> list[OwnModel]:
@@ -257,6 +266,15 @@ class Roster:
             room=lambda: Room(self.memory.budget_bytes, self.memory.seen.pool == "gpu"),
         )
 
+    def _adopted_only(self) -> dict[str, Watched]:
+        return {name: watched for name, watched in self._attached.by_name.items() if watched.server is None}
+
+    async def _load_again(self, own: Supervised) -> None:
+        if own is self.ollama.process:
+            await self.ollama.need()
+        else:
+            await self._residence.load(own, swap=True)
+
     def _find_own(self, name: str) -> Supervised | None:
         return next((own for own in self._own.all() if own.name == name), None)
 
@@ -281,6 +299,8 @@ class Roster:
 
     def _traffic(self, upstream: str) -> Traffic:
         resident = self._residence.schedule.residents.get(upstream)
+        if upstream in self._attached.by_name:
+            return Traffic(self.in_flight(upstream), self.heard(upstream))
         if resident is None:
             return Traffic()
         return Traffic(resident.running, self.heard(upstream), resident.used_at)

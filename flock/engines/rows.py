@@ -1,6 +1,7 @@
 """Engines and models as the contract shows them. Pure: values made from what runs. Called by registry.py."""
 
 import shlex
+from dataclasses import replace
 
 from flock.clock import rfc3339
 from flock.contract.engines import Engine
@@ -22,7 +23,7 @@ def own_engine(own: Supervised) -> Engine:
         ownership="own",
         state=own.state,
         endpoint=own.endpoint,
-        models=(own.model.id,),
+        models=own.models,
         source="flock",
         version=own.version,
         pid=own.pid,
@@ -38,7 +39,11 @@ def own_engine(own: Supervised) -> Engine:
 
 
 def adopted_engine(engine: Watched) -> Engine:
-    """Return the row of an adopted engine."""
+    """Return the row of an adopted engine, or of an Ollama of flock's own, which is watched like one."""
+    if engine.server is not None:
+        row = own_engine(engine.server)
+        shown = engine.state if row.state == "ready" else row.state
+        return replace(row, state=shown, error=row.error or engine.error or engine.fault)
     return Engine(
         name=engine.name,
         kind=engine.kind,
@@ -49,7 +54,7 @@ def adopted_engine(engine: Watched) -> Engine:
         source=engine.adoption.source,
         version=engine.seen.version if engine.seen else "",
         since=rfc3339(engine.since),
-        error=engine.error,
+        error=engine.error or engine.fault,
     )
 
 
@@ -94,7 +99,7 @@ def adopted_model(engine: Watched, served: Served) -> Model:
         size_bytes=served.size_bytes,
         default=False,
         kind=served.kind,
-        error=engine.error,
+        error=engine.error or engine.fault,
     )
 
 
@@ -132,14 +137,16 @@ def _state(own: Supervised, resident: Resident | None) -> str:
 
 
 def adopted_placement(engine: Watched, served: Served) -> Placement:
-    """Return where an adopted engine serves a model; its upstream stands also while it does not answer."""
+    """Return where an adopted engine serves a model; its upstream stands also while it does not answer, that of an
+    Ollama of flock's own while it runs.
+    """
     return Placement(
         model=served.model,
         name=engine.name,
         engine=engine.name,
         own=False,
         state=engine.state,
-        upstream=engine.upstream,
+        upstream=engine.open,
         context=served.context,
         largest=served.largest,
         kind=served.kind,

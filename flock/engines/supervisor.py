@@ -53,9 +53,11 @@ class Supervised(Weighed):
         profile: Profile,
         around: Surroundings,
         on_change: Callable[[], None],
+        *,
+        name: str = "",
     ) -> None:
         super().__init__(model, engine, around.ties.find, around.settings.kin, around.ties.room)
-        self.name = f"{engine.kind}:{model.id}"
+        self.name = name or f"{engine.kind}:{model.id}"
         self.upstream: Upstream | None = None
         self.context: int | None = None
         self.slots: int | None = None
@@ -105,6 +107,11 @@ class Supervised(Weighed):
     def since(self) -> float:
         """Return the epoch of the last change of state."""
         return self._child.snapshot.since if self._child else self._idle_since
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Return the models it serves."""
+        return (self.model.id,)
 
     @property
     def pid(self) -> int | None:
@@ -296,7 +303,8 @@ class Supervised(Weighed):
         )
         if self._care is not None:
             self._care.watch(self.ask, self._hung, self._changed_state)
-        log.info("%s: ready on port %d, %d slots of %d tokens", self.name, spec.port, spec.slots, spec.context)
+        shape = f", {spec.slots} slots of {spec.context} tokens" if spec.context else ""
+        log.info("%s: ready on port %d%s", self.name, spec.port, shape)
         self._tell(f"{self.model.id} is ready")
         return self.upstream
 

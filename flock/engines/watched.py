@@ -19,6 +19,7 @@ from flock.engines.canaries import words_canary
 from flock.engines.engine import LaunchSpec
 from flock.engines.probe import probe
 from flock.engines.pulse import ask
+from flock.engines.supervisor import Supervised
 from flock.errors import EngineUnreachable, FlockError
 from flock.profile import Profile
 from flock.upstream import Upstream
@@ -73,6 +74,11 @@ class Watched:
     ) -> None:
         self.adoption = adoption
         self.name = adoption.name
+        # the process, where it is one of flock's own
+        self.server: Supervised | None = None
+        self.start_hint = ""
+        # what a request has found to be missing there, until it is seen to load models
+        self.fault = ""
         self.seen: Probe | None = seen
         self.busy = False
         self._state = "ready" if seen else "unreachable"
@@ -107,6 +113,11 @@ class Watched:
     def models(self) -> tuple[Served, ...]:
         """Return its models, those of its last answer while it is away."""
         return self.seen.models if self.seen else ()
+
+    @property
+    def open(self) -> Upstream | None:
+        """Return where requests may go now: an adopted engine is asked also while it does not answer."""
+        return self.upstream
 
     @property
     def profile(self) -> Profile:
@@ -147,6 +158,13 @@ class Watched:
         """Hear that a connection to it was refused, and ask it at once."""
         self._set("unreachable", why)
         self._wake.set()
+
+    def report_broken(self, why: str) -> None:
+        """Hear that it cannot load a model as it is installed: a sentence with the command that mends it."""
+        if why != self.fault:
+            log.error("engine %s: %s", self.name, why)
+            self.fault = why
+            self._on_change()
 
     def abandoned(self) -> None:
         """Hear that a request to it was given up: one that cannot cancel is busy until it answers for one token.
@@ -200,6 +218,8 @@ class Watched:
         else:
             self._silences = 0
             changed, self.seen = seen != self.seen, seen
+            if any(served.context for served in seen.models):
+                self.fault = ""
             self.upstream = self._make_upstream() if changed else self.upstream
             self._set("ready", "", changed=changed)
         finally:

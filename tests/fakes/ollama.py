@@ -8,6 +8,7 @@ are open now, and how many the other side closed early. `GET /bodies` returns th
 A prompt longer than the window is cut in silence, unless `truncate` is false and the server is no `--old` one; another
 `num_ctx` loads the model again; a prompt that is the same as last time has no `prompt_eval_count`.
 usage: python -m tests.fakes.ollama [--port N] [--version V] [--old] [--window N] [--memory BYTES] [--also MODEL]
+    [--store DIRECTORY]
 """
 
 import argparse
@@ -20,6 +21,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -41,7 +43,7 @@ AFTER = 2  # lines that come before a fault
 class Ollama:
     """The server: what it has, what it has seen."""
 
-    def __init__(self, memory: Memory, version: str, *, old: bool) -> None:
+    def __init__(self, memory: Memory, version: str, *, old: bool, store: Path | None = None) -> None:
         self.memory = memory
         self.version = version
         self.old = old
@@ -49,7 +51,7 @@ class Ollama:
         self.bodies: list[Any] = []
         self.open = self.closed_early = 0
         self.armed = ""
-        self.pulls = Pulls(memory)
+        self.pulls = Pulls(memory, store=store)
 
     def app(self) -> web.Application:
         """Return the routes."""
@@ -140,6 +142,8 @@ class Ollama:
                 raise Refused(503, "server busy, please try again.  maximum pending requests exceeded")
             if fault == "fails":
                 raise Refused(500, "llama runner process has terminated: exit status 2")
+            if fault == "runnerless":
+                raise Refused(500, "error starting llama-server: llama-server binary not found (checked: /opt/ollama)")
             return await answer(request, body, model, about, fault)
         except Refused as refused:
             about["status"] = refused.status
@@ -350,10 +354,11 @@ async def main() -> None:
     parser.add_argument("--window", type=int, default=4096, help="the window of a request that asks for none")
     parser.add_argument("--memory", type=int, default=1 << 62, help="bytes that loaded models may take")
     parser.add_argument("--also", action="append", default=[], help="a further model that answers by the script")
+    parser.add_argument("--store", type=Path, help="where what was pulled is kept")
     options = parser.parse_args()
     more = [replace(MODELS[0], name=name if ":" in name else f"{name}:latest") for name in options.also]
     memory = Memory({model.name: model for model in (*MODELS, *more)}, options.window, options.memory)
-    engine = Ollama(memory, options.version, old=options.old)
+    engine = Ollama(memory, options.version, old=options.old, store=options.store)
     runner = web.AppRunner(engine.app(), handler_cancellation=True, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", options.port, backlog=128).start()

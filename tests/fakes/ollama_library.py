@@ -8,6 +8,7 @@ import asyncio
 import json
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -42,6 +43,7 @@ LIBRARY = {
         _pullable("newer:1b", "newer"),  # wants a newer Ollama
         _pullable("offline:1b", "offline"),  # the registry is not reached
         _pullable("stub:latest", "remote"),  # only the word for a model that another host answers
+        _pullable("runnerless:1b"),  # cannot be loaded, for want of a runner
     )
 }
 _WORDS = {
@@ -53,13 +55,25 @@ _WORDS = {
 
 @dataclass
 class Pulls:
-    """The pulls of one server: what is there of each layer, and what was asked."""
+    """The pulls of one server: what is there of each layer, and what was asked. What was pulled into a `store` is there
+    again after another start.
+    """
 
     memory: Memory
     bytes: dict[str, int] = field(default_factory=dict)
     seen: list[Body] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     released: asyncio.Event = field(default_factory=asyncio.Event)
+    store: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.store is not None:
+            self.store.mkdir(parents=True, exist_ok=True)
+            self.memory.models |= {name: one.model for name, one in LIBRARY.items() if self._kept(name).exists()}
+
+    def _kept(self, name: str) -> Path:
+        assert self.store is not None
+        return self.store / name.replace(":", "-")
 
     def routes(self, router: web.UrlDispatcher) -> None:
         """Add its routes."""
@@ -78,6 +92,8 @@ class Pulls:
             return web.json_response({"error": f"model '{name}' not found"}, status=404)
         self.memory.loaded.pop(name, None)
         self.deleted.append(name)
+        if self.store is not None:
+            self._kept(name).unlink(missing_ok=True)
         return web.Response()
 
     async def pull(self, request: web.Request) -> web.StreamResponse:
@@ -118,6 +134,8 @@ class Pulls:
         for status in ("verifying sha256 digest", "writing manifest", "success"):
             await say(status=status)
         self.memory.models[name] = found.model
+        if self.store is not None:
+            self._kept(name).touch()
         about["ended"] = "success"
         return response
 
