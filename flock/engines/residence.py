@@ -88,6 +88,7 @@ class Residence:
         for name, own in list(self._own.items()):
             resident = self.know(own)
             state, ready = own.state, own.upstream is not None
+            self._apply(self.schedule.occupied(name, self._now(), busy=state == "busy"))
             if ready and resident.state in (OUT, LOADING):
                 # one that an earlier daemon loaded was loaded on purpose where requests load nothing
                 resident.wanted |= resident.state == OUT and not self.schedule.rules.jit

@@ -26,7 +26,8 @@ class Resident:
     `closing` is why it is on its way: "swap" for others who wait, "asked", "idle", "" when it is not. `since` is when
     it came into `state`, `used_at` when its last request ended, `turn_ended` when it last made way for others; all on
     the monotonic clock. `running` requests are in flight. `batch` is how many of those who waited when it was loaded
-    are not let in yet; `stale` says that it is to be loaded anew, another way, once it is idle.
+    are not let in yet; `stale` says that it is to be loaded anew, another way, once it is idle; `busy` that its engine
+    still works on what nobody waits for any more.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Resident:
     turn_ended: float = float("-inf")
     batch: int = 0
     stale: bool = False
+    busy: bool = False
     answer_seconds: float | None = None
     progress: float | None = None
     queue: Turns = field(default_factory=Turns)
@@ -59,8 +61,8 @@ class Resident:
 
     @property
     def idle(self) -> bool:
-        """Whether it is in memory and nobody uses it or waits for it."""
-        return self.state == IN and self.running == 0 and not self.queue.any
+        """Whether it is in memory, does nothing, and nobody waits for it."""
+        return self.state == IN and self.running == 0 and not self.busy and not self.queue.any
 
     @property
     def lined_up(self) -> float:

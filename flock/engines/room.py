@@ -2,7 +2,9 @@
 
 Pure functions over residents; schedule.py acts on what they say. The bound, in one place:
 
-A model stands in line from the moment its oldest request came, or its own last turn ended. With k models in line, the
+A model stands in line from the moment its oldest request came, or its own last turn ended. Who stood in line first is
+loaded first; but of those who came into it within a load's time of him, or within a second, the one that most wait for
+goes before him: three models whose clients go round among them are loaded half as often so. With k models in line, the
 i-th of them is to begin to load within `bound` seconds of that moment, wherever the loads before it leave the time. So
 the turn of the model in memory ends at the earliest
 
@@ -20,6 +22,7 @@ tests/unit/engines/test_schedule_bound.py.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from flock.engines.resident import IN, LOADING, OUT, Resident
 from flock.text import duration, size
@@ -31,9 +34,38 @@ LINGER_SECONDS = 1.0
 OUT_SECONDS = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The part of the settings that the scheduler goes by; see engine.EngineSettings."""
+
+    bound_seconds: float = 30.0
+    queue_limit: int = 256
+    jit: bool = True
+    exclusive: bool = False
+
+
+def in_line(waited: Sequence[Resident]) -> list[Resident]:
+    """Return those who are waited for in the order in which they are to be loaded; see above.
+
+    A model is passed over for so long at most, and only by loads that are to begin within it.
+    """
+    left, line = sorted(waited, key=lambda r: (r.lined_up, r.name)), list[Resident]()
+    while left:
+        first = left[0]
+        together = [r for r in left if r.lined_up - first.lined_up <= _together(first, r)]
+        chosen = max(together, key=lambda r: len(r.queue))
+        line.append(chosen)
+        left.remove(chosen)
+    return line
+
+
+def _together(first: Resident, other: Resident) -> float:
+    return max(LINGER_SECONDS, min(first.load_estimate, other.load_estimate))
+
+
 def turn_end(resident: Resident, line: Sequence[Resident], bound: float) -> float:
     """Return when a resident's turn is over for those in line (monotonic seconds); see above."""
-    began = max(resident.since, line[0].lined_up)
+    began = max(resident.since, min(waiting.lined_up for waiting in line))
     share, loads = float("inf"), 0.0
     for number, waiting in enumerate(line, start=1):
         left = waiting.lined_up + bound - began - number * OUT_SECONDS - loads

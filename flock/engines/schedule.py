@@ -9,26 +9,15 @@ sent away for others; everybody who waits is let in or refused with a reason; on
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from flock.engines import refusals
 from flock.engines.acts import Act, Admit, Gate, Load, Refuse, Unload
 from flock.engines.resident import IN, LEAVING, LOADING, OUT, Resident
-from flock.engines.room import going, may_leave, the_sum, victims
+from flock.engines.room import Rules, going, in_line, may_leave, the_sum, victims
 from flock.engines.turns import Ticket
 from flock.errors import FlockError
 
 _NEVER = float("inf")
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The part of the settings that the scheduler goes by; see engine.EngineSettings."""
-
-    bound_seconds: float = 30.0
-    queue_limit: int = 256
-    jit: bool = True
-    exclusive: bool = False
 
 
 class Schedule:
@@ -166,6 +155,16 @@ class Schedule:
             self._open(resident)
         return self._settle(now)
 
+    def occupied(self, name: str, now: float, *, busy: bool) -> list[Act]:
+        """Hear whether a model's engine works on what nobody waits for: it is in use until it does not any more. A turn
+        that is over ends it all the same, since it is nobody's answer that is lost.
+        """
+        resident = self.residents.get(name)
+        if resident is None or resident.busy == busy:
+            return []
+        resident.busy, resident.used_at = busy, now
+        return self._settle(now)
+
     def gone(self, name: str, now: float) -> list[Act]:
         """Hear that a model is no longer in memory, whether it was told to leave or died."""
         resident = self.residents.get(name)
@@ -272,8 +271,7 @@ class Schedule:
             self._acts.append(Admit(ticket))
 
     def _line(self) -> list[Resident]:
-        waited = [r for r in self.residents.values() if r.queue.any and (r.state in (OUT, LEAVING) or r.closing)]
-        return sorted(waited, key=lambda r: (r.lined_up, r.name))
+        return in_line([r for r in self.residents.values() if r.queue.any and (r.state in (OUT, LEAVING) or r.closing)])
 
     def _swap(self, now: float) -> None:
         """Load who stands in line, and make room for them.
@@ -357,9 +355,9 @@ class Schedule:
             return
         if resident.pinned or not self.rules.jit or not resident.idle_seconds:
             return
-        # a busy one is looked at again when it could have been idle for long enough
-        at = now + resident.idle_seconds if resident.running else resident.used_at + resident.idle_seconds
-        if now >= at and resident.idle:
+        # one in use is looked at again when it could have been idle for long enough
+        at = (resident.used_at if resident.idle else now) + resident.idle_seconds
+        if now >= at:
             self._close(resident, "idle", now)
             self._send_away(resident, now)
         else:

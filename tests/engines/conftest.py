@@ -1,7 +1,7 @@
 """Homes, sessions and models for tests on real engines."""
 
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from flock.engines.supervisor import Supervised, Surroundings
 from flock.engines.watched import Pauses
 from flock.outbound.session import open_session
 from flock.paths import Home
+from flock.profile import Profile
 from flock.secrets.vault import Vault
 from flock.store.store import Store
 from tests.engines.parts import INSTANCE, PROFILES
@@ -66,12 +67,15 @@ async def opened(
     async with AsyncExitStack() as stack:
 
         async def make(
-            settings: EngineSettings | None = None, available: Sequence[Engine] = (), secrets: Secrets | None = None
+            settings: EngineSettings | None = None,
+            available: Sequence[Engine] = (),
+            secrets: Secrets | None = None,
+            profiles: Mapping[str, Profile] = PROFILES,
         ) -> Registry:
             registry = Registry(
                 home,
                 settings or EngineSettings(),
-                PROFILES,
+                profiles,
                 store.models,
                 store.engines,
                 session,

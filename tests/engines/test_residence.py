@@ -1,8 +1,11 @@
 """Loading, waiting and leaving on real processes: what the scheduler decides is carried out, once, and told."""
 
 import asyncio
+import os
 import shutil
+import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from flock.errors import Conflict, EngineFailed, ModelNotFound
 from flock.smoke import facts
 from flock.store.store import Store
 from flock.upstream import Waiting
-from tests.engines.parts import StandIn, until
+from tests.engines.parts import PROFILES, StandIn, until
 from tests.engines.servers import Server
 from tests.fakes.ollama_process import fake_ollama
 
@@ -27,10 +30,13 @@ Make = Callable[..., Awaitable[Registry]]
 
 
 class Many(StandIn):
-    """A stand-in whose manner goes by the model; `started` are the models whose engines were started."""
+    """A stand-in whose manner goes by the model; `started` are the models whose engines were started, `cancels` is
+    whether they end an answer nobody waits for.
+    """
 
-    def __init__(self, **manners: str) -> None:
+    def __init__(self, *, cancels: bool = True, **manners: str) -> None:
         super().__init__("good")
+        self.cancels = cancels
         self.by_model = manners
         self.started: list[str] = []
 
@@ -51,10 +57,12 @@ async def need(models: dict[str, Path]) -> int:
 def stocked(opened: Open, models: dict[str, Path], tmp_path: Path) -> Callable[..., Awaitable[Registry]]:
     """Return a maker of registries with models a, b and c, none loaded, and room for so many of them (0: all)."""
 
-    async def make(engine: StandIn, room: float = 0, **settings: Any) -> Registry:
+    async def make(engine: Many, room: float = 0, **settings: Any) -> Registry:
         memory = int(await need(models) * room)
+        chosen = {"probe_seconds": 0, **settings}
+        profiles = PROFILES | {engine.kind: replace(PROFILES[engine.kind], cancels=engine.cancels)}
         registry: Registry = await opened(
-            EngineSettings(probe_seconds=0, memory_bytes=memory, **settings), available=[engine]
+            EngineSettings(memory_bytes=memory, **chosen), available=[engine], profiles=profiles
         )
         for name in "abc":
             path = Path(shutil.copy(models["tiny-script"], tmp_path / f"{name}.gguf"))
@@ -151,6 +159,16 @@ async def test_what_cannot_be_started_makes_nobody_leave(stocked: Make) -> None:
         await seat(registry, "b")
     assert ready(registry) == "a"
     assert engine.started == ["a", "b", "a"]
+
+
+async def test_an_engine_that_works_on_what_nobody_waits_for_is_in_use(stocked: Make) -> None:
+    registry = await stocked(Many(cancels=False, a="works-on"), probe_seconds=60, idle_seconds=0.2)
+    registry.leave(await seat(registry, "a"), 0.1, abandoned=True)
+    registry.leave(await seat(registry, "b"), 0.1)
+    await until(lambda: state(registry, "b") == "stopped", "it has been idle")
+    assert state(registry, "a") == "busy"
+    os.kill(registry.inspection.show("openai:a").pid or -1, signal.SIGUSR1)
+    await until(lambda: state(registry, "a") == "stopped", "it was free, and idle")
 
 
 async def test_a_changed_model_is_loaded_anew_once_it_is_idle(stocked: Make) -> None:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flock.engines.resident import Resident
-from flock.engines.room import OUT_SECONDS, turn_end
+from flock.engines.room import OUT_SECONDS, in_line, turn_end
 from flock.engines.schedule import Rules
 from flock.engines.turns import Ticket
 from tests.unit.engines.virtual import Machine
@@ -36,9 +36,15 @@ def test_every_model_is_reached_within_the_bound_or_the_loads_before_it(
 
 
 @settings(max_examples=200, deadline=None)
-@given(clients=st.integers(1, 12), models=st.integers(2, 4), answer=st.floats(0.05, 1), load=st.floats(0.2, 1.5))
+@given(
+    clients=st.integers(1, 12),
+    models=st.integers(2, 4),
+    answer=st.floats(0.05, 1),
+    load=st.floats(0.2, 1.5),
+    first=st.permutations(range(12)),
+)
 def test_clients_in_turn_wait_at_most_the_bound_and_one_load(
-    clients: int, models: int, answer: float, load: float
+    clients: int, models: int, answer: float, load: float, first: list[int]
 ) -> None:
     """Closed loop, sixty requests, three models in turn: few loads, and nobody waits longer than bound and load."""
     bound = 30.0
@@ -55,12 +61,25 @@ def test_clients_in_turn_wait_at_most_the_bound_and_one_load(
 
     machine.on_answer = again
     for number in range(clients):
-        machine.ask(str(number % models), 0.001 * number, f"client {number}")
+        machine.ask(str(number % models), 0.02 * first[number], f"client {number}")
     machine.run()
     assert len(machine.answered) == 60
     assert max(machine.waits.values()) <= bound + load + answer
     if clients == 12 and models == 3:
         assert len(machine.loads) <= 9
+
+
+def test_of_those_who_came_together_the_one_most_wait_for_is_first() -> None:
+    def waiting(name: str, since: float, many: int) -> Resident:
+        found = Resident(name, name, 1, load_seconds=2.0)
+        for number in range(many):
+            found.queue.add(Ticket(name, "", since + number / 10))
+        return found
+
+    first, second, later = waiting("first", 100.0, 1), waiting("second", 101.5, 9), waiting("later", 102.5, 20)
+    assert in_line([later, second, first]) == [second, first, later]
+    second.load_seconds = 0.1  # else a model that loads fast would go before a slow one again and again
+    assert in_line([later, second, first]) == [first, later, second]
 
 
 def test_a_turn_is_shared_among_those_who_wait() -> None:
