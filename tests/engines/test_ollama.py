@@ -46,6 +46,7 @@ async def test_kinds_windows_and_sizes(session: aiohttp.ClientSession) -> None:
         ),
         "ollama",
         "0.32.0",
+        held_bytes=1,
     )
 
 
