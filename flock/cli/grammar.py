@@ -109,6 +109,8 @@ def usage_error(error: TyperException) -> UsageError:
     parameter: Any = getattr(error, "param", None)
     if kind == "MissingParameter" and parameter is not None:
         return _missing(parameter, path, hint)
+    if more := re.match(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)$", error.format_message()):
+        return UsageError(f"{path!r} takes no further word, and there is {more[1]!r}", hint=hint)
     words = re.sub(r" is not a valid (int|float)\b", lambda m: _KINDS[m[1]], error.format_message())
     return UsageError(words[:1].lower() + words[1:].rstrip("."), hint=hint)
 

@@ -8,11 +8,13 @@ the same gets the job that runs. Called through the operations table.
 
 import asyncio
 import hashlib
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 from flock.contract.jobs import Job
 from flock.contract.models import AddModel, Finding, ModelConfig
+from flock.contract.op import to_argv
 from flock.core import additions, origins, validating
 from flock.core.additions import Addition, Disk
 from flock.core.context import Actor, Context
@@ -151,6 +153,11 @@ async def _borrow(context: Context, addition: Addition, op: AddModel, report: Re
     await context.registry.lend(model)
 
 
+def _again(op: AddModel, origin: origins.Origin) -> str:
+    """Return the command that goes on with an addition; without the name or the checksum it would be another one."""
+    return shlex.join(["flock", *to_argv(replace(op, source=origin.again, dry_run=False))])
+
+
 async def _fetched(context: Context, addition: Addition, op: AddModel, report: Report) -> OwnModel:
     """Fetch what is missing; return the model, which is not kept yet."""
     origin, choice, plan = addition.origin, addition.choice, addition.plan
@@ -164,7 +171,7 @@ async def _fetched(context: Context, addition: Addition, op: AddModel, report: R
     else:
         # without a revision the hub was silent and all of it is here: see _from_disk
         if any(file.url or file.revision for file in addition.files):
-            await context.fetcher.fetch(addition.files, report, f"flock model add {origin.again}")
+            await context.fetcher.fetch(addition.files, report, _again(op, origin))
         files = tuple(file.target for file in addition.files)
         sums = {str(file.target): file.sha256 for file in addition.files if file.sha256}
         path = files[0].parent if way.format in ("mlx", "safetensors") else files[0]

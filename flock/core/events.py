@@ -14,7 +14,7 @@ def reader_of(context: Context, op: FollowEvents, since: int) -> Reader:
     """Return a reader of the events an operation wants; it must be closed. Raises InvalidRequest for no such kind."""
     kinds = frozenset(word.strip() for word in op.kind.split(",") if word.strip())
     if unknown := sorted(kinds.difference(KINDS)):
-        raise InvalidRequest(f"there are no events of the kind {unknown[0]!r}", hint=f"--kind {','.join(KINDS[:4])}")
+        raise InvalidRequest(f"there are no events of the kind {unknown[0]!r}", hint=f"flock events --kind {KINDS[0]}")
     subject = op.subject
 
     def wanted(kind: str, of: str) -> bool:

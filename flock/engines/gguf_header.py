@@ -250,7 +250,7 @@ def _regular_file_size(path: Path) -> int:
     if not stat.S_ISREG(found.st_mode):
         raise InvalidRequest(f"{path} is not a regular file", hint=f"ls -l '{path}'")
     if found.st_size == 0:
-        raise InvalidRequest(f"{path} is empty, not a GGUF file", hint="download it again")
+        raise InvalidRequest(f"{path} is empty, not a GGUF file", hint=f"ls -l '{path}'")
     return found.st_size
 
 
@@ -258,7 +258,7 @@ def _parse(path: Path, data: mmap.mmap) -> tuple[dict[str, Any], int, bool]:
     """Return the facts, the number of tensors, and whether one of them belongs to a head that scores."""
     if data[:4] != b"GGUF":
         kind = "a Git LFS pointer instead of the file itself" if data[:8] == b"version " else "not a GGUF file"
-        raise InvalidRequest(f"{path} is {kind}", hint="give a file that begins with the letters GGUF")
+        raise InvalidRequest(f"{path} is {kind}", hint=f"flock model scan '{path.parent}'")
     reader = _Reader(data)
     reader.skip(4)
     version = reader.scalar("I")

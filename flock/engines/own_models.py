@@ -28,7 +28,7 @@ from flock.store.entries import ModelEntry
 
 __all__ = ["OwnModels", "StoredModels"]
 
-SMOKE_NOTE = "answers one fixed sentence; add a real model: flock model add file:PATH.gguf"
+SMOKE_NOTE = "answers one fixed sentence; models that suit this machine: flock model picks"
 # What was written of a model's last use may be so many seconds old: one write an hour per busy model would do as well.
 _USED_SECONDS = 60.0
 
@@ -256,7 +256,7 @@ class OwnModels:
         if id == facts.NAME:
             return Conflict(
                 f"{id} is built in; it steps aside once there is another model",
-                hint="flock model add file:PATH.gguf",
+                hint="flock model picks",
             )
         if id in self.adding:
             return Conflict(f"{id} is being added", hint="flock job ls")

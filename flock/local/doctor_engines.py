@@ -114,7 +114,7 @@ def models(scene: Scene) -> Iterator[Check]:
         state = SERIOUS if len(failed) == len(known) else WARNING
         yield Check("models", state, f"{model.id}: {one_line(model.error) or 'failed'}", scene.fix("flock logs"))
     yield from (_too_large(scene, model) for model in known if _exceeds(model, scene.status.machine.memory_bytes))
-    add = scene.fix("flock model add file:PATH.gguf")
+    add = scene.fix("flock model picks")
     if not known:
         yield Check("models", SERIOUS, "no model answers", add)
     elif all(model.source == _BUILT_IN for model in known):

@@ -143,16 +143,20 @@ def refused(hub: Any, api: Any, task: Plain, error: Any) -> Plain:
 
 
 def near(api: Any, repo: str) -> list[str]:
-    """Return names on the hub that have the repository's own name, or the beginning of it, in them."""
-    words = repo.rpartition("/")[2].split("-")
+    """Return names on the hub that have the repository's own name, or the beginning of it, in them, and where none has,
+    because the slip is in its first word, what else its owner has.
+    """
+    owner, _, name = repo.rpartition("/")
+    words = name.split("-")
     try:
         for count in range(len(words), 0, -1):
             found = api.list_models(search="-".join(words[:count]), sort="downloads", limit=NEAR)
             if names := [model.id for model in itertools.islice(found, NEAR)]:
                 return names
+        found = api.list_models(author=owner, sort="downloads", limit=NEAR) if owner else ()
+        return [model.id for model in itertools.islice(found, NEAR)]
     except Exception:  # what was asked has its answer; without this it is only less of a help
         return []
-    return []
 
 
 def why(error: Exception) -> str:

@@ -88,7 +88,7 @@ def test_every_error_of_the_daemon_keeps_its_class_words_and_exit_code(
         ),
         (["model", "ls", "--jsno"], "'flock model ls' has no option '--jsno'; did you mean --json?", None),
         (["usage", "--limit=x"], "invalid value for '--limit': 'x' is not a whole number", "flock usage --help"),
-        (["status", "x"], "got unexpected extra argument(s) (x)", "flock status --help"),
+        (["status", "x"], "'flock status' takes no further word, and there is 'x'", "flock status --help"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_the_nearest(

@@ -97,6 +97,8 @@ class Hub:
             return refused
         words = request.query.get("search", "").lower().split()
         names = sorted(f"{p.parent.name}/{p.name}" for p in self.root.glob("*/*") if p.is_dir())
+        author = request.query.get("author", "")
+        names = [name for name in names if not author or name.partition("/")[0] == author]
         found = [self.card(name) for name in names if all(word in name.lower() for word in words)]
         found.sort(key=lambda row: -row["downloads"])
         return web.json_response(found[: int(request.query.get("limit", "1000"))])

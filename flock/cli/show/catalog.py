@@ -99,7 +99,7 @@ def _info(info: ModelInfo) -> View:
         ("source", "quant", "size", "needs", "fits", "engine", "note"),
         tuple(_way(variant) for variant in info.variants),
         "no way to have it is known",
-        ("note", "quant"),
+        ("note", "quant", "needs"),
     )
     told = [Line(m.note, "warn", hang=1)] if m.note else []
     told += [Line(f"not confirmed: {words}", "dim", hang=1) for words in info.unsure]

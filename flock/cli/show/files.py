@@ -37,7 +37,7 @@ def _files(found: "list[CachedFile]", now: float, empty: str) -> View:
         (short(f.path), text.size(f.size_bytes), f.state, listed(f.models), since(f.used_at, now), or_none(f.source))
         for f in found
     ]
-    return table("path size state models used source", rows, empty, "source used models")
+    return table("path size state models used source", rows, empty, "source used models state")
 
 
 def _pruned(op: Op[Any], value: Pruned, now: float) -> View:

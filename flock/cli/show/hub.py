@@ -37,7 +37,7 @@ def ids(op: Op[Any], value: Any) -> list[str]:
 
 def _repository(found: HubRepository) -> View:
     terms = "to be accepted first" if found.gated else "none to accept"
-    pairs = Pairs((("repository", found.repo), ("license", found.license or NONE), ("terms", terms)))
+    pairs = Pairs((("repository", found.repo), ("licence", found.license or NONE), ("terms", terms)))
     variants: list[tuple[str, ...]] = [
         (
             v.quant or NONE,

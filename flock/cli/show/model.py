@@ -91,7 +91,7 @@ def _one(op: Op[Any], m: Model) -> View:
         # what became of its files is said by whoever removed them
         return View((Line(f"removed {m.id}; {m.note or 'its file stays where it is'}"),))
     if op.spec.name == "model.unload":
-        return View((Line(f"{m.id} is out of memory"),))
+        return View((Line(f"{m.id} is unloaded"),))
     if op.spec.name == "model.default":
         noted = (Line(m.note, "warn"),) if m.note else ()
         return View((Line(f"{m.id} answers requests that name no model", "good"),), noted)

@@ -19,10 +19,10 @@ def view(plan: AddPlan) -> View:
         ("size", _size(plan)),
         ("memory", _memory(plan)),
         ("window", _window(plan)),
-        ("fits", f"yes: {plan.verdict}" if plan.fits else f"no: {plan.verdict}"),
+        ("fits", _fits(plan)),
         ("disk", f"{text.size(plan.disk_free_bytes)} free"),
         ("time", _time(plan)),
-        ("license", _license(plan)),
+        ("licence", _license(plan)),
     ]
     rows += [("file" if i == 0 else "", _file(file)) for i, file in enumerate(plan.files[:_FILES_SHOWN])]
     if len(plan.files) > _FILES_SHOWN:
@@ -38,6 +38,12 @@ def _size(plan: AddPlan) -> str:
         return "not known before it is fetched"
     here = f", {text.size(plan.present_bytes)} of it are here" if plan.present_bytes else ""
     return f"{text.size(plan.size_bytes)}{here}"
+
+
+def _fits(plan: AddPlan) -> str:
+    if plan.needs_bytes is None and plan.fits:
+        return "not known before it is fetched"
+    return f"yes: {plan.verdict}" if plan.fits else f"no: {plan.verdict}"
 
 
 def _memory(plan: AddPlan) -> str:

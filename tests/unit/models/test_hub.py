@@ -51,7 +51,10 @@ async def test_a_repository_that_is_not_there_names_those_like_it(hub: FakeHub, 
     assert raised.value.details["nearest"][0] == REPO
     assert raised.value.hint == f"flock hub show {REPO}"
     with pytest.raises(NotFound) as raised:
-        await asker(hub, tmp_path).repository("ada/nothing")
+        await asker(hub, tmp_path).repository("bob/Tny-Chat")  # the slip is in the first word: what else bob has
+    assert raised.value.hint == "flock hub show bob/Tiny-Chat"
+    with pytest.raises(NotFound) as raised:
+        await asker(hub, tmp_path).repository("nobody/nothing")
     assert raised.value.details == {"nearest": []}
     assert raised.value.hint == "flock hub search nothing"
 
