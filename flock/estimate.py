@@ -27,6 +27,17 @@ PROCESS = {
 }
 PROCESS_OTHER = 60 * MIB
 LLAMA = ("embedded", "llamacpp")
+# Engines whose cache is made of pages that any request may have, and who compute what is there together: a request
+# takes no more of the cache than it is long, and who finds none left waits. 32 short ones go at once where two with a
+# whole window do. Their own defaults are 256 (vLLM on a processor) to thousands, for machines that serve nothing else.
+PAGED = ("vllm", "sglang")
+PAGED_SLOTS, PAGED_WINDOWS = 32, 2
+# llama.cpp divides its cache among the slots.
+SLOTS = 2
+# MLX-LM computes up to 32 together (server.py, --decode-concurrency), but each in a cache as long as the longest of
+# them (cache.py, BatchKVCache): as many whole windows as requests. A quantised cache or a draft model leaves one at a
+# time.
+MLX_SLOTS = (4, 2, 1)
 # A word of the vocabulary in the tables of the tokenizer: 190 to 230 bytes between 8,000 and 64,000 words.
 WORD_BYTES = 200
 # A window is made up to whole pages of the cache (llama_kv_cache's padding); a sliding one holds a batch beside it.
@@ -49,11 +60,11 @@ class Load:
     """A model and how it would be loaded.
 
     `weights_bytes` of its files; `kv_bytes_per_token` of its cache in f16, 0 when unknown; `context` tokens for each of
-    `slots`; `batch` tokens computed at once; `embedding`, `feed_forward`, `heads` and `vocabulary` are the model's
-    widths, 0 when unknown; `sliding_bytes_per_token` is what layers take that keep `sliding_window` tokens only.
-    `flash` is "off" where attention over a whole window is written out; `card`: it lies on a graphics card.
-    `extra_bytes` is what lies beside it: the image half, a draft model; `kept_bytes` bounds the prompts that are kept
-    after their requests.
+    `slots`, of which the cache holds `windows` whole ones at once, 0 for all; `batch` tokens computed at once;
+    `embedding`, `feed_forward`, `heads` and `vocabulary` are the model's widths, 0 when unknown;
+    `sliding_bytes_per_token` is what layers take that keep `sliding_window` tokens only. `flash` is "off" where
+    attention over a whole window is written out; `card`: it lies on a graphics card. `extra_bytes` is what lies beside
+    it: the image half, a draft model; `kept_bytes` bounds the prompts that are kept after their requests.
     """
 
     engine: str
@@ -73,6 +84,7 @@ class Load:
     flash: str = ""
     card: bool = False
     kept_bytes: int = 0
+    windows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +117,21 @@ def cache_bytes(load: Load) -> int:
     context = _padded(load.context)
     sliding = min(context, _padded(load.sliding_window + load.batch)) if load.sliding_window else 0
     a_slot = load.kv_bytes_per_token * context + load.sliding_bytes_per_token * sliding
-    return round(share * a_slot * load.slots)
+    return round(share * a_slot * (load.windows or load.slots))
+
+
+def shares(engine: str, slots: int = 0, *, alone: bool = False) -> list[tuple[int, int]]:
+    """Return how many requests at once an engine may be set to, and how many whole windows its cache holds then, best
+    first; `slots` where their number is settled, `alone` for an engine that can only do one at a time.
+    """
+    if engine in PAGED:
+        number = slots or PAGED_SLOTS
+        return [(number, windows) for windows in dict.fromkeys((min(number, PAGED_WINDOWS), 1))]
+    if slots:
+        return [(slots, slots)]
+    if engine == "mlx":
+        return [(number, number) for number in (MLX_SLOTS[-1:] if alone else MLX_SLOTS)]
+    return [(number, number) for number in (SLOTS, 1)]
 
 
 def _padded(tokens: int) -> int:

@@ -23,8 +23,9 @@ class LaunchSpec:
     embedding model makes one vector of a text where its file does not say. `kv_type` is f16, q8_0 or q4_0, `flash` on
     or off, "" for the engine's own choice; `gpu_layers` None for all there are; `draft` a small model that guesses
     `draft_tokens` ahead, 0 for the engine's own number; `template` a chat template's file; `projector` the image half;
-    `tool_parser` and `reasoning_parser` the engine's words, "" for none; `memory_bytes` what it may take, for engines
-    that take what they are given, 0 for no word about it.
+    `windows` is how many whole windows the cache holds, 0 for as many as slots, and `cache_bytes` what it takes in all,
+    0 when unknown; `tool_parser` and `reasoning_parser` the engine's words, "" for none; `memory_bytes` what it may
+    take, for engines that take what they are given, 0 for no word about it.
     """
 
     model_id: str
@@ -50,6 +51,8 @@ class LaunchSpec:
     reasoning_parser: str = ""
     trust_remote_code: bool = False
     memory_bytes: int = 0
+    windows: int = 0
+    cache_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from flock.engines.kin import Kin
 from flock.engines.own_model import OwnModel
 from flock.engines.window import Room, Window, choose_window, load_of
 from flock.errors import InvalidRequest, NotFound
-from flock.estimate import Load, estimate
+from flock.estimate import Load, cache_bytes, estimate
 from flock.plain import is_object
 
 # Files of a directory that are weights: vLLM's and MLX-LM's.
@@ -83,9 +83,12 @@ def plan(
         reasoning_parser=config.reasoning_parser,
         trust_remote_code=config.trust_remote_code,
         memory_bytes=need,
+        windows=window.windows,
+        cache_bytes=cache_bytes(load),
     )
     layers = "all" if spec.gpu_layers is None else spec.gpu_layers
-    shape = f"{window.slots}x{window.context} {spec.kv_type or 'f16'} {spec.flash or 'auto'} gpu {layers}"
+    many = f"{window.slots}/{window.windows}" if window.windows else window.slots
+    shape = f"{many}x{window.context} {spec.kv_type or 'f16'} {spec.flash or 'auto'} gpu {layers}"
     mark = f"{engine.kind} {shape} {header.size_bytes + extra}"
     return Loading(spec, header.size_bytes, need, mark, abilities.of(header, spec, engine.kind))
 

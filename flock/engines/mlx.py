@@ -64,8 +64,10 @@ class Mlx:
         }
         if bits := _KV_BITS.get(spec.kv_type):
             options["--kv-bits"] = bits
-        if spec.cache_mib:
-            options["--prompt-cache-bytes"] = spec.cache_mib * 2**20
+        if spec.cache_bytes:
+            # prompts are kept beside those that are computed, ten whole windows of them by default; what is computed
+            # counts in this, so that both together take what was planned (server.py, prompt_cache.trim_to)
+            options["--prompt-cache-bytes"] = spec.cache_bytes
         if spec.draft is not None:
             options["--draft-model"] = spec.draft
             options |= {"--num-draft-tokens": spec.draft_tokens} if spec.draft_tokens else {}

@@ -39,11 +39,11 @@ class Sglang:
         return self._look()[1]
 
     def argv(self, spec: LaunchSpec) -> list[str]:
-        """Return the command line; its cache holds as many tokens as all slots together."""
+        """Return the command line; its cache holds so many whole windows for all requests together."""
         argv = [self._look()[0] or "python3", "-m", "sglang.launch_server", "--model-path", str(spec.model_path)]
         argv += ["--served-model-name", spec.model_id, "--host", "127.0.0.1", "--port", str(spec.port)]
         argv += ["--context-length", str(spec.context), "--max-running-requests", str(spec.slots)]
-        argv += ["--max-total-tokens", str(spec.context * spec.slots)]
+        argv += ["--max-total-tokens", str(spec.context * (spec.windows or spec.slots))]
         if spec.kv_type in ("q8_0", "q4_0"):
             argv += ["--kv-cache-dtype", "fp8_e5m2"]
         if spec.kind == "embedding":

@@ -65,7 +65,8 @@ class Starter:
                 raise EngineFailed(f"{self._name} was stopped while it started")
             port = self._around.ports.take(port, self._engine.first_port)
             spec = replace(loading.spec, port=port, key=secrets.token_urlsafe(24))
-            chosen = told(spec.context, spec.slots, spec.kv_type, loading.need_bytes, self._around.ties.room().bytes)
+            room = self._around.ties.room().bytes
+            chosen = told(spec.context, spec.slots, spec.kv_type, loading.need_bytes, room, spec.windows)
             ears.tell(f"starting {self._engine.title} on port {port}: {chosen}")
             child = self._spawn(spec, None)
             ears.tell(f"loading {spec.model_path.name} ({size(loading.size_bytes)})")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from flock.contract.models import ModelConfig
 from flock.engines.gguf_header import GgufHeader
-from flock.estimate import LLAMA, MIB, Load, cache_bytes, estimate
+from flock.estimate import LLAMA, MIB, PAGED, PAGED_SLOTS, Load, cache_bytes, estimate, shares
 from flock.text import size
 
 # What the largest windows are cut to unasked: beyond it few chats go, and every token takes memory.
@@ -28,7 +28,6 @@ WINDOW_UNKNOWN = 4_096
 WINDOW_LEAST = 2_048
 # Windows are round numbers, so that people can tell them: whole pages of 1,024 tokens.
 _STEP = 1_024
-SLOTS = 2
 # llama.cpp's default of tokens computed at once, of which its buffers follow
 MICRO_BATCH = 512
 # An encoder takes a text in one piece, and its attention over that piece is held in memory all at once: what bge-m3 and
@@ -54,7 +53,8 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """`context` tokens for each of `slots` requests at once; `cache_mib` for prompts kept after their request; 0 for
+    """`context` tokens for each of `slots` requests at once, of which the cache holds `windows` whole ones, 0 for all;
+    `cache_mib` for prompts kept after their request; 0 for
     `threads`, `batch` and `micro_batch` (tokens computed at once) leaves them to the engine; `kv_type` f16, q8_0 or
     q4_0 and `flash` on or off, "" for the engine's own choice.
     """
@@ -67,6 +67,7 @@ class Window:
     micro_batch: int = 0
     kv_type: str = ""
     flash: str = ""
+    windows: int = 0
 
 
 def choose_window(
@@ -83,20 +84,24 @@ def choose_window(
     whatever runs just then. A model that embeds or reranks gets another one: see `_whole`.
     """
     config = config or ModelConfig()
+    if kind in PAGED and config.kv_type == "q4_0":  # 8 bits are the least they have
+        config = replace(config, kv_type="q8_0")
     if header.kind != "chat":
         chosen = _whole(header, free_bytes)
         context = min(config.context, header.context_length or config.context) if config.context else chosen.context
         return replace(
             chosen,
             context=context,
-            slots=config.slots or chosen.slots,
+            slots=config.slots or (PAGED_SLOTS if kind in PAGED else chosen.slots),
             threads=config.threads or 0,
             batch=context,
             micro_batch=context,
+            windows=chosen.slots if kind in PAGED else 0,
         )
-    context, slots, kv_type = _fitting(header, free_bytes, config, kind, card)
-    if kind not in LLAMA:  # they have no such types, and keep prompts within the cache
-        return Window(context, slots, 0, threads=config.threads or 0)
+    context, (slots, windows), kv_type = _fitting(header, free_bytes, config, kind, card)
+    if kind not in LLAMA:  # they keep prompts within the cache, whose type is theirs to say where none was set
+        windows = windows if windows < slots else 0
+        return Window(context, slots, 0, threads=config.threads or 0, kv_type=config.kv_type, windows=windows)
     # a quantised cache of values needs it; else llama.cpp takes it wherever it can
     flash = config.flash_attention or ("on" if kv_type not in ("", "f16") else "")
     chosen = Window(context, slots, 0, threads=config.threads or 0, kv_type=kv_type, flash=flash)
@@ -125,40 +130,47 @@ def load_of(header: GgufHeader, window: Window, kind: str, extra_bytes: int = 0,
         flash=window.flash,
         card=card,
         kept_bytes=0 if card else window.cache_mib * MIB,
+        windows=window.windows,
     )
 
 
-def told(context: int, slots: int, kv_type: str, need_bytes: int, room_bytes: int) -> str:
+def told(context: int, slots: int, kv_type: str, need_bytes: int, room_bytes: int, windows: int = 0) -> str:
     """Return what was chosen in words: "2 x 32,768 tokens, cache q8_0, 3.1 GB of 17.8 GB"."""
     cache = f", cache {kv_type}" if kv_type else ""
-    return f"{slots} x {context:,} tokens{cache}, {size(need_bytes)} of {size(room_bytes)}"
+    many = f"{windows} x {context:,} tokens for {slots} requests" if windows else f"{slots} x {context:,} tokens"
+    return f"{many}{cache}, {size(need_bytes)} of {size(room_bytes)}"
 
 
-def _fitting(header: GgufHeader, free: int, config: ModelConfig, kind: str, card: bool) -> tuple[int, int, str]:
-    """Return context, slots and the type of the cache, the first of these in which the window is large enough."""
-    slots = config.slots or SLOTS
+def _fitting(
+    header: GgufHeader, free: int, config: ModelConfig, kind: str, card: bool
+) -> tuple[int, tuple[int, int], str]:
+    """Return context, slots with their whole windows, and the type of the cache, the first of these in which the window
+    is large enough.
+    """
+    choices = shares(kind, config.slots or 0, alone=bool(config.draft or config.kv_type not in ("", "f16")))
+    first = choices[0]
     if not header.kv_bytes_per_token + header.sliding_bytes_per_token:
         # nothing is known of the cache, or there is none
         whole = min(header.context_length or WINDOW_UNKNOWN, WINDOW_LARGE)
-        return config.context or whole, slots, config.kv_type
+        return config.context or whole, first, config.kv_type
     kinds = [config.kv_type] if config.kv_type else _kinds(header, config, kind)
     whole = config.context or min(header.context_length or WINDOW_UNKNOWN, WINDOW_MAX)
     weights = estimate(load_of(header, Window(0, 0, 0), kind, card=card)).total
     left = max(free - weights, 0)
-    ample = cache_bytes(load_of(header, Window(whole, slots, 0), kind)) <= free // _AMPLE
+    ample = cache_bytes(load_of(header, Window(whole, first[1], 0), kind)) <= free // _AMPLE
     if ample and "f16" in kinds:
-        return whole, slots, "f16"
+        return whole, first, "f16"
     wanted = config.context or min(whole, WINDOW_LARGE)
     shared = left if config.context else min(left, free // _SHARED)
-    found = 0, config.slots or 1, kinds[-1]
-    for number in dict.fromkeys((slots, config.slots or 1)):
+    found = 0, choices[-1], kinds[-1]
+    for choice in choices:
         for kv_type in kinds[1:] or kinds:  # f16 was ample, or is no more: see above
-            context = _largest(header, whole, number, kv_type, left, shared)
+            context = _largest(header, whole, choice[1], kv_type, left, shared)
             if context >= wanted:
-                return context, number, kv_type
-            found = max(found, (context, number, kv_type), key=lambda choice: choice[0])
-    context, number, kv_type = found
-    return config.context or max(context, min(whole, WINDOW_LEAST)), number, kv_type
+                return context, choice, kv_type
+            found = max(found, (context, choice, kv_type), key=lambda tried: tried[0])
+    context, choice, kv_type = found
+    return config.context or max(context, min(whole, WINDOW_LEAST)), choice, kv_type
 
 
 def _kinds(header: GgufHeader, config: ModelConfig, kind: str) -> list[str]:
@@ -167,12 +179,12 @@ def _kinds(header: GgufHeader, config: ModelConfig, kind: str) -> list[str]:
     return ["f16"] if plain or config.flash_attention == "off" else ["f16", "q8_0", "q4_0"]
 
 
-def _largest(header: GgufHeader, whole: int, slots: int, kv_type: str, left: int, shared: int) -> int:
+def _largest(header: GgufHeader, whole: int, windows: int, kv_type: str, left: int, shared: int) -> int:
     """Return the largest window whose cache fits into what is left, and beyond WINDOW_LARGE into the shared part."""
 
     def fits(context: int) -> bool:
         room = left if context <= WINDOW_LARGE else shared
-        load = load_of(header, Window(context, slots, 0, kv_type=kv_type), "llamacpp")
+        load = load_of(header, Window(context, windows, 0, kv_type=kv_type), "llamacpp")
         return cache_bytes(load) + 2 * load.context * load.batch <= room
 
     if fits(whole):

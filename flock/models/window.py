@@ -4,7 +4,7 @@ Owns that promise: the rules of engines/window.py, which chooses once the files 
 what is known before. Refuses nothing. Pure. Called by choose.py.
 """
 
-from flock.estimate import KV_SHARE, LLAMA, Load, Need, estimate
+from flock.estimate import KV_SHARE, LLAMA, PAGED, Load, Need, estimate, shares
 from flock.hardware.seen import Seen
 from flock.models.candidate import Candidate, Way, Wish
 
@@ -19,7 +19,6 @@ _STEP = 1_024
 _AMPLE = 8
 # families that a smaller cache slows down (engines/window.py)
 _F16_ONLY = frozenset({"gpt-oss"})
-SLOTS = 2
 
 
 def need_least(candidate: Candidate, way: Way, engine: str, seen: Seen) -> Need | None:
@@ -61,26 +60,30 @@ def window_here(
         return whole if candidate.kind in ("embedding", "rerank") else None, 1, "", need
     bare = _need(candidate, way, engine, seen, (0, 1, ""))
     left = max(budget - bare.total, 0) if bare else budget
-    found = _fitting(candidate, engine, budget, left, wish)
-    return *found, _need(candidate, way, engine, seen, found)
+    context, (slots, windows), kv_type = _fitting(candidate, engine, budget, left, wish)
+    return context, slots, kv_type, _need(candidate, way, engine, seen, (context, windows, kv_type))
 
 
-def _fitting(candidate: Candidate, engine: str, budget: int, left: int, wish: Wish) -> tuple[int, int, str]:
-    """Return context, slots and type of the cache, as engines/window.py will choose once the files are here."""
+def _fitting(candidate: Candidate, engine: str, budget: int, left: int, wish: Wish) -> tuple[int, tuple[int, int], str]:
+    """Return context, slots with the whole windows for them, and type of the cache, as engines/window.py will choose
+    once the files are here.
+    """
     whole = wish.context or min(candidate.context or WINDOW_MODEST, WINDOW_MOST)
-    types = (wish.kv_type,) if wish.kv_type else _types(candidate, engine)
-    slots = wish.slots or (SLOTS if engine in LLAMA or engine == "vllm" else 1)
+    set_type = "q8_0" if engine in PAGED and wish.kv_type == "q4_0" else wish.kv_type
+    types = (set_type,) if set_type else _types(candidate, engine)
+    ours = engine in (*LLAMA, *PAGED, "mlx")  # the others, an Ollama, divide what they have themselves
+    choices = shares(engine, wish.slots or (0 if ours else 1), alone=wish.kv_type not in ("", "f16"))
     token = candidate.cache_per_token
-    best = (min(whole, WINDOW_MODEST), wish.slots or 1, types[-2:][0])
-    if token * whole * slots <= budget // _AMPLE:
-        return whole, slots, types[0]
-    for number in dict.fromkeys((slots, wish.slots or 1)):
+    best = (min(whole, WINDOW_MODEST), choices[-1], types[-2:][0])
+    if token * whole * choices[0][1] <= budget // _AMPLE:
+        return whole, choices[0], types[0]
+    for choice in choices:
         for kv_type in types[1:] or types:
-            rate = token * KV_SHARE.get(kv_type or "f16", 1.0) * number
+            rate = token * KV_SHARE.get(kv_type or "f16", 1.0) * choice[1]
             context = wish.context or _largest(whole, rate, left, min(left, budget // 2))
             if context >= min(whole, WINDOW_LARGE):
-                return context, number, kv_type
-            best = max(best, (context, number, kv_type), key=lambda window: window[0])
+                return context, choice, kv_type
+            best = max(best, (context, choice, kv_type), key=lambda window: window[0])
     return best
 
 

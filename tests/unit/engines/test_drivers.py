@@ -15,7 +15,7 @@ from flock.engines.embedded import Embedded
 from flock.engines.engine import Engine, EngineSettings, LaunchSpec
 from flock.engines.llamacpp import LlamaCpp, build_of
 from flock.engines.mlx import Mlx
-from flock.engines.ollama_server import CASK, OllamaServer, lacks_runner
+from flock.engines.ollama_server import CASK, OllamaServer, default_url, lacks_runner
 from flock.engines.piper import Piper
 from flock.engines.search import Search
 from flock.engines.sglang import Sglang
@@ -128,6 +128,7 @@ def test_mlx_gets_its_draft_its_template_and_a_small_cache() -> None:
         "4",
     )
     assert (value(argv, "--max-tokens"), value(argv, "--decode-concurrency")) == ("8192", "4")
+    assert value(Mlx().argv(replace(SPEC, cache_bytes=123)), "--prompt-cache-bytes") == "123"
     assert "--trust-remote-code" not in argv
     assert Mlx().argv(replace(SPEC, trust_remote_code=True))[-1] == "--trust-remote-code"
     assert Mlx().served(SPEC) == "default_model"
@@ -184,6 +185,8 @@ def test_sglang_command_line() -> None:
     assert argv[1:5] == ["-m", "sglang.launch_server", "--model-path", "/models/m"]
     assert (value(argv, "--context-length"), value(argv, "--max-running-requests")) == ("8192", "4")
     assert value(argv, "--max-total-tokens") == str(4 * 8192)
+    shared = Sglang().argv(replace(SPEC, slots=32, windows=2))
+    assert (value(shared, "--max-running-requests"), value(shared, "--max-total-tokens")) == ("32", str(2 * 8192))
     assert (value(argv, "--tool-call-parser"), value(argv, "--reasoning-parser")) == ("qwen25", "qwen3")
     assert (value(argv, "--chat-template"), value(argv, "--kv-cache-dtype")) == ("/t.jinja", "fp8_e5m2")
     assert "--api-key" not in argv
@@ -206,6 +209,36 @@ def test_an_ollama_of_flocks_own_listens_beside_the_users() -> None:
     assert (environment["OLLAMA_KV_CACHE_TYPE"], environment["OLLAMA_FLASH_ATTENTION"]) == ("q8_0", "1")
     assert "OLLAMA_MODELS" not in environment
     assert OllamaServer().served(tag) == "hf.co/ada/tiny:Q4_K_M"
+
+
+def test_an_ollama_for_all_its_models_is_left_its_choices() -> None:
+    anything = replace(SPEC, context=0, slots=0)
+    environment = OllamaServer(keep_seconds=300).environment(anything)
+    assert environment["OLLAMA_KEEP_ALIVE"] == "300s"
+    assert not {"OLLAMA_CONTEXT_LENGTH", "OLLAMA_NUM_PARALLEL"} & environment.keys()
+    assert OllamaServer().environment(anything)["OLLAMA_KEEP_ALIVE"] == "-1"
+
+
+@pytest.mark.parametrize(
+    ("said", "url"),
+    [
+        ("", "http://127.0.0.1:11434"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),
+        ("127.0.0.1:9000", "http://127.0.0.1:9000"),
+        (":9000", "http://127.0.0.1:9000"),
+        (" http://localhost:9000/ ", "http://127.0.0.1:9000"),
+        ("http://localhost", "http://127.0.0.1:80"),
+        ("[::1]:9000", "http://[::1]:9000"),
+        ("[::]", "http://[::1]:11434"),
+        ("gpu-box:11434", ""),
+        ("https://127.0.0.1", ""),
+        ("127.0.0.1:99999", ""),
+        ("127.0.0.1:x", ""),
+        ("a b:c:d", ""),
+    ],
+)
+def test_where_ollamas_own_variable_says_that_it_is(said: str, url: str) -> None:
+    assert default_url(said) == url
 
 
 def test_an_ollama_without_its_runner_is_known_by_its_words() -> None:

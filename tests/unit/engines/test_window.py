@@ -17,6 +17,10 @@ EIGHT = GgufHeader(
 SEVENTY = replace(EIGHT, size_bytes=42_500_000_000, kv_bytes_per_token=327680, embedding=8192)
 
 
+def cache_of_one(window: Window) -> int:
+    return need(EIGHT, replace(window, slots=1, windows=0)).cache
+
+
 def need(header: GgufHeader, window: Window, kind: str = "llamacpp") -> Need:
     return estimate(load_of(header, window, kind))
 
@@ -72,6 +76,32 @@ def test_other_engines_have_no_such_types() -> None:
     assert need(EIGHT, chosen, "vllm").total <= 22 * GIB
 
 
+@pytest.mark.parametrize("kind", ["vllm", "sglang"])
+def test_a_cache_of_pages_serves_many_short_requests_with_two_whole_windows(kind: str) -> None:
+    chosen = choose_window(EIGHT, 60 * GIB, kind=kind)
+    assert (chosen.slots, chosen.windows) == (32, 2)
+    assert need(EIGHT, chosen, kind).cache == 2 * 131072 * 100_096
+    one = choose_window(EIGHT, 12 * GIB, kind=kind)
+    assert (one.slots, one.windows) == (32, 1)
+    assert need(EIGHT, one, kind).total <= 12 * GIB
+    few = choose_window(EIGHT, 60 * GIB, ModelConfig(slots=1), kind)
+    assert (few.slots, few.windows) == (1, 0)
+    # 8 bits are the least they have, and what they are counted with
+    assert choose_window(EIGHT, 60 * GIB, ModelConfig(kv_type="q4_0"), kind).kv_type == "q8_0"
+    texts = choose_window(replace(EIGHT, kind="embedding"), 60 * GIB, kind=kind)
+    assert (texts.slots, texts.windows) == (32, 4)
+
+
+def test_mlx_answers_as_many_at_once_as_whole_windows_fit() -> None:
+    assert [choose_window(EIGHT, gib * GIB, kind="mlx").slots for gib in (10, 15, 60)] == [1, 2, 4]
+    chosen = choose_window(EIGHT, 60 * GIB, kind="mlx")
+    assert need(EIGHT, chosen, "mlx").cache == 4 * cache_of_one(chosen)
+    # one at a time with a quantised cache or a draft model
+    assert choose_window(EIGHT, 60 * GIB, ModelConfig(kv_type="q8_0"), "mlx").slots == 1
+    assert choose_window(EIGHT, 60 * GIB, ModelConfig(draft="small"), "mlx").slots == 1
+    assert choose_window(EIGHT, 60 * GIB, ModelConfig(kv_type="q8_0"), "mlx").kv_type == "q8_0"
+
+
 def test_kept_prompts_are_bounded_by_the_memory_the_cache_and_what_is_left() -> None:
     assert choose_window(EIGHT, 256 * GIB).cache_mib == 2048
     assert choose_window(EIGHT, 22 * GIB).cache_mib == 22 * 1024 // 16
@@ -108,6 +138,8 @@ def test_text_that_is_embedded_fits_into_one_batch(model: GgufHeader, memory: in
 def test_words_for_what_was_chosen() -> None:
     words = told(32768, 2, "q8_0", 3_100_000_000, 17_800_000_000)
     assert words == "2 x 32,768 tokens, cache q8_0, 3.1 GB of 17.8 GB"
+    many = told(32768, 32, "", 3_100_000_000, 17_800_000_000, 2)
+    assert many == "2 x 32,768 tokens for 32 requests, 3.1 GB of 17.8 GB"
     assert told(2048, 1, "", 5_000_000, 10**9) == "1 x 2,048 tokens, 5.0 MB of 1.0 GB"
 
 

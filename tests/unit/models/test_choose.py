@@ -177,8 +177,8 @@ def test_a_window_is_never_larger_than_the_model_s_own() -> None:
 
 def test_engines_that_choose_their_cache_themselves_are_counted_with_16_bits() -> None:
     vllm, mlx = chosen(64, "nvidia"), chosen(64, "apple")
-    assert (vllm.engine, vllm.kv_type, vllm.slots) == ("vllm", "", 2)
-    assert (mlx.engine, mlx.kv_type, mlx.slots) == ("mlx", "", 1)
+    assert (vllm.engine, vllm.kv_type, vllm.slots) == ("vllm", "", 32)
+    assert (mlx.engine, mlx.kv_type, mlx.slots) == ("mlx", "", 4)
 
 
 def test_what_the_user_set_stays_also_where_it_does_not_fit() -> None:
