@@ -79,7 +79,8 @@ class OwnOllama:
         await asyncio.wait({self._beginning}, timeout=START_SECONDS)
 
     async def need(self) -> None:
-        """Return once there is an Ollama to ask, adopted or started. Callers at the same time share one start.
+        """Return once there is an Ollama to ask, adopted or started. Callers at the same time share one start; what
+        failed before is forgiven, since somebody asks for it on purpose.
 
         Raises EngineUnreachable with the command that installs one, EngineFailed with its last lines, Draining.
         """
@@ -93,6 +94,8 @@ class OwnOllama:
                     raise _missing(found)
                 hosted = self._host()
         if hosted is not None:
+            if hosted.open is None:
+                self.process.forgive()
             await hosted.ensure()
 
     async def here(self) -> tuple[bool, str]:
@@ -125,6 +128,8 @@ class OwnOllama:
                     await self._adopt()
         except FlockError as error:
             log.warning("no Ollama: %s", error.sentence)
+            if needed and NAME not in self._attached.by_name:
+                self._host()  # a request for one of the models kept there tries again, and is told what is missing
 
     def _is_adopted(self) -> bool:
         return any(w.kind == NAME and w.server is None for w in self._attached.by_name.values())

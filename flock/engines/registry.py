@@ -155,7 +155,10 @@ class Registry(Roster):
         """
         own = self._own_model(id)
         if own is None:
-            await borrowing.load(self._adopted(id, "which loads its models itself"), self.around.session, pin=pin)
+            borrowed = self._adopted(id, "which loads its models itself")
+            if borrowed.engine.server is not None:
+                await self.ollama.need()
+            await borrowing.load(borrowed, self.around.session, pin=pin)
             return self._shown(id)
         await self._residence.load(own, swap=swap, pin=pin, priority=priority, tell=report)
         return self._row(own)

@@ -51,7 +51,10 @@ def only(program: OllamaProgram) -> psutil.Process:
 
 def test_two_additions_start_one_which_serves_and_ends_with_the_daemon(program: OllamaProgram, flock: Flock) -> None:
     assert row(flock) == {}
-    assert program.starts == []
+    planned = flock.json("model", "add", "ollama:small:1b", "--dry-run")
+    assert planned["plan"]["engine"] == "ollama"
+    assert "not installed" not in " ".join(planned["plan"]["warnings"])
+    assert program.starts == [], "a plan starts nothing"
     with begun(flock, "add", "ollama:small:1b") as first, begun(flock, "add", "ollama:pulled") as second:
         for adding in (first, second):
             _, told = adding.communicate(timeout=PATIENCE)
@@ -117,6 +120,22 @@ def test_what_ends_at_once_is_told_with_its_words_and_tried_again(program: Ollam
     assert "cheese" in said(flock).error["message"]
     program.break_(broken=False)
     flock.ok("engine", "restart", "ollama")
+    assert said(flock).status == 200
+
+
+def test_one_that_has_gone_says_so_to_requests_and_is_started_once_it_is_back(
+    program: OllamaProgram, flock: Flock
+) -> None:
+    flock.ok("model", "add", "ollama:small:1b")
+    flock.ok("down")
+    aside = program.path.rename(program.path.with_name("elsewhere"))
+    flock.ok("up")
+    told = said(flock)
+    assert told.status >= 500
+    assert "ollama" in told.error["message"].lower()
+    assert told.error["hint"]
+    aside.rename(program.path)
+    flock.ok("model", "load", "small-1b")
     assert said(flock).status == 200
 
 

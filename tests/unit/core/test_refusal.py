@@ -140,3 +140,12 @@ def test_a_prompt_that_is_too_long_is_told_with_both_numbers() -> None:
 )
 def test_when_to_come_again(header: str, seconds: int | None) -> None:
     assert seconds_of(header, 10.0) == seconds
+
+
+def test_an_ollama_without_its_runner_is_told_with_the_command_that_mends_it() -> None:
+    said = {"error": "error starting llama-server: llama-server binary not found (checked: /opt/x)"}
+    error = checked(500, said, dialect="ollama")
+    assert isinstance(error, UpstreamError)
+    assert "installed without its llama-server" in error.sentence
+    assert "--cask" in error.hint
+    assert error.details["broken"]

@@ -38,6 +38,17 @@ def test_what_others_take_is_not_there() -> None:
     assert memory(seen, memory_bytes=5 * GB).free_for(2 * GB) == 3 * GB
 
 
+def test_what_an_ollama_of_flocks_own_holds_is_not_there_for_others() -> None:
+    seen = simulated(24)
+    beside = memory(seen, memory_bytes=5 * GB)
+    beside.elsewhere = lambda: 2 * GB
+    assert beside.limit(0) == 3 * GB
+    assert beside.free_for(GB) == 2 * GB
+    assert beside.budget_bytes == 5 * GB
+    beside.elsewhere = lambda: 9 * GB
+    assert beside.limit(0) == beside.free_for(0) == 0
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not tell what a process shares")
 def test_what_our_processes_have_for_themselves() -> None:
     assert memory(simulated(24)).held(7, []) == 0
