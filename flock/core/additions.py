@@ -31,12 +31,15 @@ _DIRECTORIES = frozenset({"mlx", "safetensors"})
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """What is to be done; `files` are to be fetched, the one that engines are pointed at first."""
+    """What is to be done; `files` are to be fetched, the one that engines are pointed at first. `problem` says why the
+    engine cannot be used although it is here.
+    """
 
     plan: AddPlan
     origin: Origin
     choice: Choice
     files: tuple[Wanted, ...] = ()
+    problem: str = ""
 
     @property
     def tag(self) -> str:
@@ -100,6 +103,8 @@ def made(model_id: str, origin: Origin, choice: Choice, here: Here, files: Seque
         warnings.append("its size is a guess by the number of parameters; the hub says it when it is added")
     if choice.engine in ("llamacpp", "embedded", "vllm"):
         warnings += here.seen.notes
+    problem = next((engine.problem for engine in here.engines if engine.kind == choice.engine), "")
+    warnings += [problem] if problem else []
     plan = AddPlan(
         id=model_id,
         source=way.source if way is not None and (way.repo or way.tag) else origin.source,
@@ -124,7 +129,7 @@ def made(model_id: str, origin: Origin, choice: Choice, here: Here, files: Seque
         files=_planned(files, choice),
         warnings=tuple(warnings),
     )
-    return Addition(plan, origin, choice, tuple(files))
+    return Addition(plan, origin, choice, tuple(files), problem)
 
 
 def check(addition: Addition, op: AddModel) -> None:
@@ -146,9 +151,8 @@ def check(addition: Addition, op: AddModel) -> None:
                 details={"needs": plan.needs_bytes, "budget": plan.budget_bytes},
             )
         if not plan.engine_ready:
-            raise EngineFailed(
-                f"{plan.id} would be served by {plan.engine}, which is not installed", hint=plan.engine_hint
-            )
+            state = f"cannot be used: {addition.problem}" if addition.problem else "is not installed"
+            raise EngineFailed(f"{plan.id} would be served by {plan.engine}, which {state}", hint=plan.engine_hint)
     left = (plan.size_bytes or 0) - plan.present_bytes
     if addition.files and left + SPARE_BYTES > plan.disk_free_bytes:
         raise StorageFailed(

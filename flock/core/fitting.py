@@ -42,5 +42,6 @@ async def here(context: Context) -> Here:
 def engine_here(engine: Engine, found: Found | None) -> EngineHere:
     """Return an engine of flock's as choose.py takes it."""
     ready = found is not None and not found.problem
-    hint = found.hint if found is not None and found.problem else engine.missing_hint()
-    return EngineHere(engine.kind, ready, "" if ready else hint, engine.formats, engine.kinds)
+    problem = found.problem if found is not None else ""
+    hint = found.hint if found is not None and problem else engine.missing_hint()
+    return EngineHere(engine.kind, ready, "" if ready else hint, engine.formats, engine.kinds, problem)

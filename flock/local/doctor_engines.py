@@ -88,7 +88,8 @@ def engines(scene: Scene) -> Iterator[Check]:
     bad = [engine for engine in scene.status.engines if engine.state in ("failed", "unreachable")]
     for engine in bad:
         said = one_line(engine.error) or f"it is {engine.state}"
-        yield Check("engines", WARNING, f"{engine.name} at {engine.endpoint}: {said}", _start_command(scene, engine))
+        where = f" at {engine.endpoint}" if engine.endpoint else ""
+        yield Check("engines", WARNING, f"{engine.name}{where}: {said}", _start_command(scene, engine))
     if not bad:
         yield Check("engines", OK, f"{count(len(scene.status.engines), 'engine')}, none in trouble")
 

@@ -45,6 +45,7 @@ _PLAIN_WEIGHTS = ("", "bf16", "f16", "fp16")
 class EngineHere:
     """A kind of engine on this machine: whether it is `ready`, the command that brings it (`hint`) where it is not,
     what it loads (`formats`: gguf, mlx, safetensors, whisper, piper, ollama) and the `kinds` of models it serves.
+    `problem` says why one that is here cannot be used (too old), "" where it simply is not here.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class EngineHere:
     hint: str
     formats: frozenset[str]
     kinds: frozenset[str]
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

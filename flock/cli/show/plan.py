@@ -36,6 +36,8 @@ def view(plan: AddPlan) -> View:
 def _size(plan: AddPlan) -> str:
     if plan.size_bytes is None:
         return "not known before it is fetched"
+    if plan.present_bytes and plan.present_bytes >= plan.size_bytes:
+        return f"{text.size(plan.size_bytes)}, all of it is here"
     here = f", {text.size(plan.present_bytes)} of it are here" if plan.present_bytes else ""
     return f"{text.size(plan.size_bytes)}{here}"
 
@@ -60,6 +62,8 @@ def _window(plan: AddPlan) -> str:
 
 
 def _time(plan: AddPlan) -> str:
+    if plan.eta_seconds == 0:
+        return "nothing to fetch"
     return NONE if plan.eta_seconds is None else f"{text.duration(plan.eta_seconds)} at 50 MB/s"
 
 
