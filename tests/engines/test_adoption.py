@@ -3,10 +3,11 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,8 @@ import pytest
 
 from flock.engines.children import Children, reap_orphans
 from flock.engines.engine import EngineSettings
+from flock.engines.own_model import OwnModel
+from flock.engines.registry import Registry
 from flock.engines.supervisor import Supervised
 from flock.engines.surroundings import Surroundings
 from flock.engines.survivors import find, take_over
@@ -55,6 +58,27 @@ async def test_llama_server_is_gone_on_with_serves_at_once_and_ends_when_told(
     assert own.state == "stopped"
     assert gone(process)
     assert json.loads(home.children.read_text()) == {}
+
+
+@pytest.mark.engine("llama-server")
+async def test_what_is_gone_on_with_counts_in_the_budget_before_others_are_restored(
+    opened: Callable[..., Awaitable[Registry]], home: Home, models: dict[str, Path], tmp_path: Path
+) -> None:
+    settings, engine = EngineSettings(probe_seconds=0, exclusive=True), real_engine("llamacpp")
+    first = await opened(settings, available=[engine])
+    other = Path(shutil.copy(models["tiny-script"], tmp_path / "other.gguf"))
+    for name, path in (("tiny", models["tiny-script"]), ("other", other)):
+        await first.add(OwnModel(name, path, f"file:{path}", kind="chat"), load=False)
+    await first.stop()
+    process = survivor(home, "llamacpp", models)
+    registry = await opened(settings, available=[engine])
+    assert registry.inspection.show("llamacpp:tiny").pid == process.pid
+    there = registry.residents()
+    assert [model.id for model in there.models] == ["tiny"]
+    assert there.used_bytes == there.models[0].memory_bytes
+    await registry.restore("other")
+    assert {model.id: model.state for model in registry.models()} == {"tiny": "ready", "other": "stopped"}
+    assert not gone(process)
 
 
 @pytest.mark.engine("llama-server")
