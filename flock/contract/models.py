@@ -78,13 +78,16 @@ class Model:
 @dataclass(frozen=True, slots=True)
 class Residents:
     """What is in memory: `budget_bytes` is what models may take in all, `used_bytes` what the loaded and loading ones
-    take, `free_bytes` what is left for another; `models` are those of flock's own that are not stopped.
+    take at their fullest (every window in use, as many prompts kept as may be), `free_bytes` what is left for another;
+    `resident_bytes` is what their processes take just now, null where that is on graphics cards or not known yet;
+    `models` are those of flock's own that are not stopped.
     """
 
     budget_bytes: int
     used_bytes: int
     free_bytes: int
     models: tuple[Model, ...] = ()
+    resident_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

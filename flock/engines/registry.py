@@ -127,7 +127,9 @@ class Registry(Roster):
         """Return what is in memory of flock's own models, what it takes and what is free for others."""
         schedule, here = self._residence.schedule, [self._row(own) for own in self._own.all()]
         shown = tuple(row for row in here if row.state not in ("stopped", "failed", "crashloop", "queued"))
-        return Residents(schedule.budget, schedule.used, max(0, schedule.budget - schedule.used), shown)
+        seen = [own.memory_bytes for own in self._own.all() if own.memory_bytes is not None]
+        now = sum(seen) if seen and self.around.ties.in_memory() else None
+        return Residents(schedule.budget, schedule.used, max(0, schedule.budget - schedule.used), shown, now)
 
     def queue(self) -> Queue:
         """Return who waits for which model; users are core's to name."""

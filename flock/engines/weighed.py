@@ -17,6 +17,10 @@ from flock.engines.surroundings import whole_machine
 from flock.engines.window import Room
 from flock.errors import FlockError
 
+# Engines whose cache grows as it is used: what they took so far says nothing of what they take at their fullest.
+# llama.cpp, vLLM and SGLang take all of it when they load.
+_GROWS = frozenset({"mlx"})
+
 
 class Weighed:
     """A model and its engine; `find` gives the file of another model's id, `kin` what is known of its family, `room`
@@ -64,8 +68,11 @@ class Weighed:
 
     @property
     def measured(self) -> bool:
-        """Return whether what it takes was seen with the settings it has now."""
-        return self.loading is not None and self.model.peak_of == self.loading.mark and bool(self.model.peak_bytes)
+        """Return whether what it takes at its fullest was seen with the settings it has now."""
+        seen = self.model.peak_bytes
+        if self.loading is None or self.model.peak_of != self.loading.mark or not seen:
+            return False
+        return self.engine.kind not in _GROWS or seen >= self.loading.need_bytes
 
     @property
     def is_planned(self) -> bool:

@@ -58,7 +58,10 @@ LOADING = Job(
 
 QUEUE_CASES: dict[str, tuple[Op[Any], Any]] = {
     "model.load": (LoadModel(id="gemma4-12b", swap=True), LOADING),
-    "model.ps": (ListResidents(), Residents(22_000_000_000, 17_300_000_000, 4_700_000_000, (LOADED, COMING))),
+    "model.ps": (
+        ListResidents(),
+        Residents(22_000_000_000, 17_300_000_000, 4_700_000_000, (LOADED, COMING), 9_100_000_000),
+    ),
     "model.ps-none": (ListResidents(), Residents(22_000_000_000, 0, 22_000_000_000)),
     "model.unload": (UnloadModel(id="qwen3-8b"), LOADED),
     "queue.show": (ShowQueue(), WAITING),

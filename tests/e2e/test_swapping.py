@@ -96,6 +96,7 @@ def waited(told: Told) -> float:
     return float(told.headers.get("x-flock-queue-seconds", 0))
 
 
+@pytest.mark.alone  # a bound on waiting is the promise
 @BOTH
 def test_twelve_clients_with_three_models_in_turn_and_room_for_one(flock: Flock) -> None:
     up(flock, 1.5, bound_seconds=BOUND)

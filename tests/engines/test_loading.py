@@ -13,6 +13,7 @@ from flock.engines.loading import plan, rough_need
 from flock.engines.own_model import OwnModel
 from flock.engines.supervisor import Supervised
 from flock.engines.surroundings import Surroundings, Ties
+from flock.engines.weighed import Weighed
 from flock.errors import EngineFailed, FlockError, InvalidRequest, NotFound
 from tests.engines.parts import StandIn, until
 
@@ -130,6 +131,18 @@ async def test_what_an_engine_takes_is_measured_kept_and_replaces_the_estimate(e
     own.model = dataclasses.replace(own.model, config=ModelConfig(context=1024, slots=1))
     await own.plan()
     assert not own.measured
+
+
+async def test_what_an_engine_with_a_growing_cache_takes_replaces_the_estimate_only_beyond_it(tmp_path: Path) -> None:
+    class Growing(Directories):
+        kind = "mlx"
+
+    weighed = Weighed(OwnModel("m", directory(tmp_path), "file:x"), Growing("good"), nobody)
+    loading = await weighed.plan()
+    weighed.weigh(loading.need_bytes - 1, loading.spec)
+    assert (weighed.measured, weighed.need_bytes) == (False, loading.need_bytes)
+    weighed.weigh(loading.need_bytes + 1, loading.spec)
+    assert (weighed.measured, weighed.need_bytes) == (True, loading.need_bytes + 1)
 
 
 async def test_on_cards_of_their_own_nothing_is_measured(supervise: Make, around: Surroundings) -> None:

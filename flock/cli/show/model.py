@@ -132,6 +132,8 @@ def _residents(value: Residents, now: float) -> View:
         "slots engine queued",
     )
     room = f"{text.size(value.used_bytes)} of {text.size(value.budget_bytes)} taken, {text.size(value.free_bytes)} free"
+    if value.resident_bytes is not None:
+        room += f"; {text.size(value.resident_bytes)} in use just now"
     return View((*shown.blocks, Line(room)))
 
 
