@@ -125,6 +125,8 @@ class Registry(Roster):
 
     def residents(self) -> Residents:
         """Return what is in memory of flock's own models, what it takes and what is free for others."""
+        for own in self._own.all():
+            self._residence.know(own, guest=own is self._own.smoke)  # what was measured meanwhile
         schedule, here = self._residence.schedule, [self._row(own) for own in self._own.all()]
         shown = tuple(row for row in here if row.state not in ("stopped", "failed", "crashloop", "queued"))
         seen = [own.memory_bytes for own in self._own.all() if own.memory_bytes is not None]

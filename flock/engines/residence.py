@@ -279,6 +279,8 @@ class Residence:
     async def _look(self) -> None:
         try:
             await self.memory.look()
+            for own in self._own.values():
+                self.know(own)  # what was measured since counts from now on
             pids = [own.pid for own in self._own.values() if own.pid is not None]
             held = await asyncio.to_thread(self.memory.held, self.schedule.used, pids)
         finally:

@@ -171,6 +171,19 @@ async def test_an_engine_that_works_on_what_nobody_waits_for_is_in_use(stocked: 
     await until(lambda: state(registry, "a") == "stopped", "it was free, and idle")
 
 
+async def test_what_was_measured_counts_as_taken(stocked: Make) -> None:
+    registry = await stocked(Many())
+    registry.leave(await seat(registry, "a"), 0.1)
+
+    def measured() -> bool:
+        return next(row.measured for row in registry.models() if row.id == "a")
+
+    await until(measured, "its memory was looked at")
+    there = registry.residents()
+    assert there.used_bytes == there.models[0].memory_bytes
+    assert 0 < there.resident_bytes <= there.used_bytes
+
+
 async def test_a_changed_model_is_loaded_anew_once_it_is_idle(stocked: Make) -> None:
     engine = Many()
     registry = await stocked(engine)
