@@ -69,7 +69,7 @@ def room() -> int:
 
 def _lines(ids: list[str], rows: "tuple[tuple[str, ...], ...]") -> list[str]:
     """Return the rows in columns, each begun by its id, cut where the terminal ends."""
-    cells = [[one, *(cell for cell in row if cell != one)] for one, row in zip(ids, rows, strict=True)]
+    cells = [[one, *_without(one, row)] for one, row in zip(ids, rows, strict=True)]
     clean = [[out.clean(cell).replace("\n", " ").replace("\t", " ") for cell in row] for row in cells]
     widths = [max((len(row[i]) for row in clean if i < len(row)), default=0) for i in range(max(map(len, clean)))]
     most = room()
@@ -77,3 +77,11 @@ def _lines(ids: list[str], rows: "tuple[tuple[str, ...], ...]") -> list[str]:
     return [
         gap.join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()[:most] for row in clean
     ]
+
+
+def _without(one: str, row: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a row without the cell its id stands in; a model may be called as its kind is, so only the first goes."""
+    if one not in row:
+        return row
+    at = row.index(one)
+    return (*row[:at], *row[at + 1 :])

@@ -155,8 +155,9 @@ def check(addition: Addition, op: AddModel) -> None:
             raise EngineFailed(f"{plan.id} would be served by {plan.engine}, which {state}", hint=plan.engine_hint)
     left = (plan.size_bytes or 0) - plan.present_bytes
     if addition.files and left + SPARE_BYTES > plan.disk_free_bytes:
+        words = f"{plan.id} is" if plan.size_bytes is None else f"{size(left)} of {plan.id} are"
         raise StorageFailed(
-            f"{size(left)} of {plan.id} are to be fetched, and the disk has {size(plan.disk_free_bytes)} free "
+            f"{words} to be fetched, and the disk has {size(plan.disk_free_bytes)} free "
             f"({size(SPARE_BYTES)} stay free)",
             hint="flock cache prune",
             details={"needed": left, "free": plan.disk_free_bytes},
