@@ -151,7 +151,13 @@ def command(op: type[Op[Any]]) -> str:
 def in_order() -> list[type[Op[Any]]]:
     """Return every operation in the order of the help."""
     words = list(WORDS)
-    return sorted(ensure_declared().values(), key=lambda op: words.index(op.spec.verb[0]))
+
+    def place(op: type[Op[Any]]) -> tuple[int, int]:
+        # which noun's file was imported first hangs on who asks; within a file the order is that of the file
+        first, noun = op.spec.verb[0], op.__module__.rpartition(".")[2]
+        return words.index(first), WORDS[first].split().index(noun)
+
+    return sorted(ensure_declared().values(), key=place)
 
 
 def json_page() -> str:

@@ -87,6 +87,10 @@ def _taken(context: Context, model_id: str, again: str) -> Conflict | None:
     return None
 
 
+# what no --force helps over: an engine could not load it, or would never be done with it
+_FATAL = ("files", "header", "tokenizer", "endless")
+
+
 async def _planned(context: Context, model_id: str, origin: origins.Origin, op: AddModel) -> Addition:
     """Return the plan; what is to be fetched is looked at where it lies, but for a dry run of the catalog's."""
     machine = await here(context)
@@ -207,10 +211,13 @@ def _config(addition: Addition, op: AddModel) -> ModelConfig:
 
 
 async def _examined(context: Context, addition: Addition, model: OwnModel, op: AddModel, report: Report) -> None:
-    """Check what is to be kept: an error stops it unless it is forced, a warning is told with the plan."""
+    """Check what is to be kept: an error stops it unless it is forced, a warning is told with the plan.
+
+    A template without an end stops it always: llama-server renders it when it starts, and would compute for ever.
+    """
     findings = await validating.examine(context, model)
     wrong = [finding for finding in findings if finding.level == "error"]
-    fatal = [finding for finding in wrong if finding.check in ("files", "header", "tokenizer") or not op.force]
+    fatal = [finding for finding in wrong if finding.check in _FATAL or not op.force]
     if fatal:
         raise InvalidRequest(
             f"{model.id} cannot be added: {fatal[0].sentence}",
@@ -224,6 +231,8 @@ async def _examined(context: Context, addition: Addition, model: OwnModel, op: A
 
 def _mend(finding: Finding, addition: Addition) -> str:
     # a model that was not added has no configuration yet
+    if finding.check == "endless":
+        return "flock model search"
     if finding.check == "template":
         return f"flock model add {addition.origin.again} --force"
     return finding.fix or f"flock model add {addition.origin.again}"

@@ -161,7 +161,7 @@ def _ended(tried: Tried, mend: str) -> Finding | None:
     at = f"rendering {begun[-1]}" if begun else "reading it"
     if code in (-signal.SIGXCPU, -signal.SIGKILL, -signal.SIGTERM):
         return Finding(
-            "rendering",
+            "endless",
             "error",
             f"the template comes to no end: {at} took more than {tried.cpu_seconds:g} s of processor time",
             mend,

@@ -12,8 +12,9 @@ from flock.client.calls import Call, decode, encode
 from flock.contract.engines import AttachEngine, ListEngines
 from flock.contract.jobs import ShowJob
 from flock.contract.lifecycle import Down, ShowLogs, Stopped
-from flock.contract.models import AddModel, ListModels, Model, RemoveModel
+from flock.contract.models import ListModels, Model, RemoveModel
 from flock.contract.op import Op, ensure_declared
+from flock.contract.presets import RemovePreset, SavePreset
 from flock.contract.requests import ExplainRequest, ListRequests
 from flock.contract.settings import SetConfig, UnsetConfig
 from flock.contract.tokens import CreateToken, ListTokens
@@ -46,7 +47,8 @@ QWEN = Model("qwen/qwen3:8b", "ready", "e", "built-in", 4096, None, True)
         (ShowJob(id="j_1"), Call("GET", "/admin/v1/jobs/j_1", None)),
         (SetConfig(key="a.b", value="1"), Call("PUT", "/admin/v1/config/a.b", b'{"value": "1"}')),
         (CreateToken(), Call("POST", "/admin/v1/tokens", b'{"name": "default", "admin": false, "vendors": ""}')),
-        (AddModel(source="file:/ü"), Call("POST", "/admin/v1/models", '{"source": "file:/ü", "name": ""}'.encode())),
+        (RemovePreset(name="ü"), Call("DELETE", "/admin/v1/presets/%C3%BC", None)),
+        (SavePreset(name="ü", model=""), Call("POST", "/admin/v1/presets", '{"name": "ü", "model": ""}'.encode())),
         (Down(), Call("POST", "/admin/v1/shutdown", b'{"grace_seconds": 10.0}')),
     ],
 )

@@ -161,7 +161,7 @@ LOOP = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% end
     ("text", "at"), [(LOOP, "rendering a question"), (CHATML + "{% if tools %}" + LOOP + "{% endif %}", "tools")]
 )
 async def test_a_template_that_comes_to_no_end_is_ended(text: str, at: str) -> None:
-    seen = (await found(text, cpu_seconds=0.5))["rendering"]
+    seen = (await found(text, cpu_seconds=0.5))["endless"]
     assert seen.level == "error"
     assert "comes to no end" in seen.sentence
     assert at in seen.sentence
