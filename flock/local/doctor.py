@@ -11,7 +11,15 @@ from flock.client.presence import look
 from flock.contract.lifecycle import Check, Diagnosis, RunDoctor
 from flock.contract.status import ShowStatus
 from flock.errors import FlockError
-from flock.local import doctor_daemon, doctor_engines, doctor_names, doctor_network, doctor_places, doctor_secrets
+from flock.local import (
+    doctor_daemon,
+    doctor_engines,
+    doctor_models,
+    doctor_names,
+    doctor_network,
+    doctor_places,
+    doctor_secrets,
+)
 from flock.local.operations import Here, handles
 from flock.local.scene import SERIOUS, WARNING, Scene
 from flock.names import preferred_command
@@ -38,6 +46,9 @@ CHECKS: tuple[tuple[str, Examine], ...] = (
     ("engine", doctor_engines.programs),
     ("engines", doctor_engines.engines),
     ("models", doctor_engines.models),
+    ("hardware", doctor_models.hardware),
+    ("downloads", doctor_models.downloads),
+    ("waiting", doctor_models.waiting),
     ("unknown models", doctor_engines.unknown_models),
 )
 

@@ -16,18 +16,18 @@ import flock
 from flock.client.blocking import Client
 from flock.contract.engines import Engine
 from flock.contract.lifecycle import Check
-from flock.contract.models import Model
 from flock.contract.usage import RecentUsage
 from flock.engines.embedded import Embedded
 from flock.engines.llamacpp import LlamaCpp
 from flock.local.scene import NOTE, OK, SERIOUS, WARNING, Scene
-from flock.text import count, one_line, size
+from flock.text import count, one_line
 
 # Loading 40 MB of native code from a cold disk takes seconds; printing a version does not.
 _IMPORT_SECONDS, _VERSION_SECONDS = 30.0, 5.0
 # How far back unknown model ids are looked for, and how many are named.
 _ROWS, _NAMED = 500, 3
 _BUILT_IN = "built-in"
+_TROUBLE = ("failed", "crashloop", "unreachable")
 
 
 def programs(scene: Scene) -> Iterator[Check]:
@@ -85,7 +85,7 @@ def engines(scene: Scene) -> Iterator[Check]:
     """Say which engines of the running daemon do not answer, and what starts them."""
     if scene.status is None:
         return
-    bad = [engine for engine in scene.status.engines if engine.state in ("failed", "unreachable")]
+    bad = [engine for engine in scene.status.engines if engine.state in _TROUBLE or engine.error]
     for engine in bad:
         said = one_line(engine.error) or f"it is {engine.state}"
         where = f" at {engine.endpoint}" if engine.endpoint else ""
@@ -96,7 +96,7 @@ def engines(scene: Scene) -> Iterator[Check]:
 
 def _start_command(scene: Scene, engine: Engine) -> str:
     if engine.ownership == "own":
-        return scene.fix("flock logs")
+        return scene.fix(f"flock engine logs {shlex.quote(engine.name)}")
     from flock.catalog import load_profiles
     from flock.config import load
 
@@ -110,11 +110,10 @@ def models(scene: Scene) -> Iterator[Check]:
     if scene.status is None:
         return
     known = scene.status.models
-    failed = [model for model in known if model.state == "failed"]
+    failed = [model for model in known if model.state in ("failed", "crashloop")]
     for model in failed:
         state = SERIOUS if len(failed) == len(known) else WARNING
         yield Check("models", state, f"{model.id}: {one_line(model.error) or 'failed'}", scene.fix("flock logs"))
-    yield from (_too_large(scene, model) for model in known if _exceeds(model, scene.status.machine.memory_bytes))
     add = scene.fix("flock model picks")
     if not known:
         yield Check("models", SERIOUS, "no model answers", add)
@@ -122,17 +121,6 @@ def models(scene: Scene) -> Iterator[Check]:
         yield Check("models", NOTE, "only the built-in smoke model answers, and it knows nothing", add)
     elif not failed:
         yield Check("models", OK, count(len(known), "model"))
-
-
-def _exceeds(model: Model, memory: int) -> bool:
-    return model.source.startswith("file:") and (model.size_bytes or 0) > memory > 0
-
-
-def _too_large(scene: Scene, model: Model) -> Check:
-    assert scene.status is not None
-    memory = size(scene.status.machine.memory_bytes)
-    sentence = f"{model.id} has {size(model.size_bytes or 0)}, and this machine {memory} of memory"
-    return Check("models", WARNING, sentence, scene.fix(f"flock model remove {model.id}"))
 
 
 def unknown_models(scene: Scene) -> Iterator[Check]:
