@@ -40,6 +40,7 @@ def checks(
 ) -> list[Check]:
     """Return what a check says before a daemon that gives these answers."""
     scene = Scene(here.home, here.environ, RUNS, replace(status("1"), models=models), None, "flock")
+    here.home.socket.unlink(missing_ok=True)
     with Door(here.home.socket, lambda op: answers[type(op)]):
         return list(examine(scene))
 
