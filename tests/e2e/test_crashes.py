@@ -125,20 +125,26 @@ def test_killed_in_mid_stream(flock: Flock, victim: str) -> None:
 
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_killed_under_64_streams(flock: Flock, victim: str) -> None:
+    """Those that wait in flock when the engine dies are answered by the next one; those it had begun are told."""
+    # with an engine the rest is served afterwards, which takes its time
+    slow = {**SLOW, "max_tokens": 200} if victim == "engine" else SLOW
     with many(64, flock.port, flock.key) as clients:
         for client in clients:
-            client.send(body("endless", stream=True, **SLOW))
+            client.send(body("endless", stream=True, **slow))
         wait_for(lambda: running(flock) == 64, "64 streams run")
         wait_for(lambda: slots(flock, "endless").busy() > 1, "the engine works")
         old = kill(flock, victim)
         answers = [client.tell() for client in clients]
     for told in answers:
-        assert honest(told), told
-        if victim == "engine":
-            assert told.clean
-            assert told.error["code"] in ("upstream_error", "engine_unreachable")
-            assert told.status in (200, 502)
+        if victim != "engine":
+            assert honest(told), told
+            continue
+        assert told.clean
+        assert told.done or told.error["code"] in ("upstream_error", "engine_unreachable")
+        assert told.status in (200, 502)
     if victim == "engine":
+        assert any(told.error for told in answers)
+        assert any(told.done for told in answers)
         wait_for(lambda: running(flock) == 0, "every request has ended")
     serves_again(flock, old)
 
