@@ -30,11 +30,16 @@ def hardware(scene: Scene) -> Iterator[Check]:
 
 
 def _exceeds(model: Model, machine: Hardware) -> bool:
-    return model.config is not None and (model.memory_bytes or 0) > machine.budget_bytes > 0
+    return model.config is not None and _needs(model) > machine.budget_bytes > 0
+
+
+def _needs(model: Model) -> int:
+    # what it takes is known some seconds after a start; its weights are the least of it
+    return max(model.memory_bytes or 0, model.size_bytes or 0)
 
 
 def _too_large(scene: Scene, model: Model, machine: Hardware) -> Check:
-    needs, budget = size(model.memory_bytes or 0), size(machine.budget_bytes)
+    needs, budget = size(_needs(model)), size(machine.budget_bytes)
     shape = f" with {model.slots} x {model.context:,} tokens" if model.slots and model.context else ""
     sentence = f"{model.id} needs {needs}{shape}, and models may take {budget}"
     # a smaller window helps where the weights alone would fit

@@ -204,9 +204,9 @@ def test_a_model_larger_than_the_memory() -> None:
         with large.open("r+b") as file:  # grown while nothing has it loaded, and sparse: it takes no room
             file.truncate(psutil.virtual_memory().total + (1 << 30))
         flock.ok("up")
-        fix = finding(flock, "models", "of memory", "warning")
+        fix = finding(flock, "hardware", "large needs", "warning")
         assert as_printed(flock, f"{fix} --yes").returncode == 0
-        assert findings(flock, "models", "of memory") == []
+        assert findings(flock, "hardware", "large needs") == []
 
 
 def test_an_engine_that_cannot_start() -> None:

@@ -62,7 +62,7 @@ async def test_smoke_model_answers_while_there_is_nothing_else(
     (row,) = registry.models()
     assert (row.state, row.source) == ("stopped", "built-in")
     assert "one fixed sentence" in row.note
-    assert "flock model add file:" in row.note
+    assert "flock model picks" in row.note
     assert await chat(session, registry, facts.NAME) == facts.SENTENCE
     assert registry.table[facts.NAME][0].context == facts.CONTEXT
     changes: list[int] = []
