@@ -56,6 +56,7 @@ def flock(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
             flock.ok("model", "add", f"hf:{REPO}", "--name", "sees")
             flock.ok("model", "add", f"file:{models['tiny-embed']}", "--name", "embeds")
             wait_for(lambda: "sees" in route(flock, PICTURES[OPENAI])[0], "what the models can is known")
+            wait_for(lambda: all(m["context"] for m in flock.json("model", "ls")), "their windows are known")
             yield flock
             assert "Traceback" not in (flock.home / "logs/flock.log").read_text()
 
