@@ -56,7 +56,6 @@ def flock(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
             flock.ok("model", "add", f"hf:{REPO}", "--name", "sees")
             flock.ok("model", "add", f"file:{models['tiny-embed']}", "--name", "embeds")
             wait_for(lambda: "sees" in route(flock, PICTURES[OPENAI])[0], "what the models can is known")
-            wait_for(lambda: all(m["context"] for m in flock.json("model", "ls")), "their windows are known")
             yield flock
             assert "Traceback" not in (flock.home / "logs/flock.log").read_text()
 
@@ -130,7 +129,9 @@ def test_a_stream_and_an_effort(flock: Flock) -> None:
 
 def test_a_long_prompt_goes_where_it_fits_and_loads_it(flock: Flock) -> None:
     prompt = "0123456789" * 700  # these models have a token for every digit
-    model, why = route(flock, {"messages": [{"role": "user", "content": prompt}]})
+    fields = {"messages": [{"role": "user", "content": prompt}]}
+    wait_for(lambda: "a window of" in route(flock, fields)[1], "the windows are known")
+    model, why = route(flock, fields)
     assert model == "long"
     assert why.startswith("long, the only one that fits, a window of 65536 for about ")
     assert route(flock, {})[0] == "talks", "the default comes first of those in memory"
