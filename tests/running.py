@@ -55,6 +55,13 @@ def llama_server() -> str | None:
     return shutil.which("llama-server", path=LLAMA_PATH)
 
 
+def command_line(process: psutil.Process) -> list[str]:
+    """Return a process's command line, [] for one that has ended: a child nobody has reaped yet is a zombie."""
+    with contextlib.suppress(psutil.Error):
+        return process.cmdline()
+    return []
+
+
 def wait_for(state: Any, what: str, patience: float = PATIENCE) -> Any:
     """Call `state` until it returns something true, and return that; AssertionError when patience ends."""
     end = time.monotonic() + patience

@@ -13,7 +13,7 @@ import psutil
 from tests.e2e.parts import ask, body
 from tests.fakes.hub_process import FakeHub, fake_hub
 from tests.models.make import SENTENCE
-from tests.running import PATIENCE, Flock, flock_home, wait_for
+from tests.running import PATIENCE, Flock, command_line, flock_home, wait_for
 
 REPO, FILE = "ada/Tiny-Script-GGUF", "Tiny-Script-Q4_K_M.gguf"
 SOURCE = f"hf:{REPO}"
@@ -35,7 +35,7 @@ def stocked_hub(root: Path, models: dict[str, Path]) -> Iterator[FakeHub]:
 def end(hub: FakeHub) -> None:
     """Let nobody answer at a hub's URL any more."""
     for process in psutil.Process().children():
-        if str(hub.root) in process.cmdline():
+        if str(hub.root) in command_line(process):
             process.kill()
             process.wait(PATIENCE)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from tests.running import LLAMA_PATH, PATIENCE, Flock, wait_for
+from tests.running import LLAMA_PATH, PATIENCE, Flock, command_line, wait_for
 
 SECONDS = PATIENCE
 CHAT = "/v1/chat/completions"
@@ -222,7 +222,7 @@ class Slots:
 def slots(flock: Flock, model: str) -> Slots:
     """Return the engine of a model of flock's own, which must run."""
     for child in children(flock):
-        line = " ".join(child.cmdline()).replace("=", " ")
+        line = " ".join(command_line(child)).replace("=", " ")
         if f"--alias {model} " in line:
             port = line.split("--port ")[1].split()[0]
             environ = child.environ()

@@ -27,7 +27,7 @@ from tests.e2e.parts import (
     slots,
     usage,
 )
-from tests.running import Flock, fake_upstream, flock_home, wait_for
+from tests.running import Flock, command_line, fake_upstream, flock_home, wait_for
 
 # what a crash may cost: the rows of the last second (flock/store/writer.py)
 LOST_SECONDS = 1.0
@@ -73,7 +73,7 @@ def kill(flock: Flock, victim: str) -> list[psutil.Process]:
     old = [daemon, *children(flock)] if victim != "engine" else [engine]
     if victim == "daemon":
         # a llama-server outlives its daemon, and the next one goes on with it: tests/engines/test_adoption.py
-        old = [process for process in old if "llama-server" not in " ".join(process.cmdline())]
+        old = [process for process in old if "llama-server" not in " ".join(command_line(process))]
     for process in killed:
         os.kill(process.pid, signal.SIGKILL)
     wait_for(lambda: gone(killed), "the victims are dead")
@@ -86,7 +86,7 @@ def serves_again(flock: Flock, old: list[psutil.Process]) -> None:
     wait_for(lambda: gone(old), "nothing is left over")
     told = ask(flock.port, flock.key, body("endless", stream=True, max_tokens=3))
     assert (told.status, told.done, told.clean) == (200, True, True)
-    engines = [c for c in children(flock) if "endless" in " ".join(c.cmdline())]
+    engines = [c for c in children(flock) if "endless" in " ".join(command_line(c))]
     assert len(engines) == 1
     assert running(flock) == 0
 
@@ -196,7 +196,7 @@ def test_fifty_requests_start_one_engine(flock: Flock, seen: str) -> None:
     assert [told.status for told in answers] == [200] * 50
     assert all(told.clean and not told.error for told in answers)
     assert starts(flock, "endless") == before + 1
-    assert len([c for c in children(flock) if "endless" in " ".join(c.cmdline())]) == 1
+    assert len([c for c in children(flock) if "endless" in " ".join(command_line(c))]) == 1
 
 
 def spoilt(path: Path, how: str) -> None:
@@ -232,7 +232,7 @@ def test_fifty_requests_to_an_engine_that_cannot_start(
         assert "unknown model architecture: 'lhama'" in said[0]["message"]
     else:
         assert str(path) in said[0]["message"] or path.name in said[0]["message"]
-    assert not [c for c in children(flock) if name in " ".join(c.cmdline())]
+    assert not [c for c in children(flock) if name in " ".join(command_line(c))]
     # the file is whole again: once the back-off is over a request starts the engine
     path.write_bytes(good)
     wait_for(lambda: ask(flock.port, flock.key, body(name)).status == 200, "it serves again", 180)

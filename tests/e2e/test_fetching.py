@@ -14,7 +14,7 @@ import psutil
 
 from tests.fakes.hub_process import FakeHub, fake_hub
 from tests.models.make import ensure
-from tests.running import Flock, flock_home, wait_for
+from tests.running import Flock, command_line, flock_home, wait_for
 
 REPO, FILE = "ada/Tiny-GGUF", "Tiny-Q4_K_M.gguf"
 SIZE = 1_000_000
@@ -49,7 +49,7 @@ def begun(flock: Flock, hub: FakeHub) -> tuple[subprocess.Popen[str], Path]:
 
 
 def fetching(flock: Flock) -> list[psutil.Process]:
-    return [p for p in flock.processes() if "flock.models.fetch_child" in p.cmdline()]
+    return [p for p in flock.processes() if "flock.models.fetch_child" in command_line(p)]
 
 
 def ended(command: subprocess.Popen[str]) -> tuple[int, list[dict[str, Any]], str]:
@@ -193,7 +193,7 @@ def test_models_may_lie_elsewhere(tmp_path: Path) -> None:
 def test_a_token_is_in_no_log_and_no_process_list(tmp_path: Path) -> None:
     with hub_and_flock(tmp_path, HF_TOKEN="hf_good") as (hub, flock):
         command, _ = begun(flock, hub)
-        assert all("hf_good" not in " ".join(process.cmdline()) for process in flock.processes())
+        assert all("hf_good" not in " ".join(command_line(process)) for process in flock.processes())
         hub.release()
         assert ended(command)[0] == 0
         assert any(row["token"] for row in hub.seen("/resolve/"))

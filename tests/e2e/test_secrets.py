@@ -18,7 +18,7 @@ import pytest
 
 from tests.e2e.disks import flock_on_disk
 from tests.e2e.parts import ask, body
-from tests.running import Flock, fake_upstream, flock_home, wait_for
+from tests.running import Flock, command_line, fake_upstream, flock_home, wait_for
 
 KEY = "fk-hunter2-hunter2"
 PHRASE = "correct horse battery"
@@ -45,7 +45,7 @@ class Watched:
             assert hidden not in said
             for process in psutil.process_iter():
                 try:
-                    line = " ".join(process.cmdline())
+                    line = " ".join(command_line(process))
                 except psutil.Error:
                     continue
                 assert hidden not in line or "tests.fakes.upstream" in line  # the fake is told which key it wants

@@ -29,7 +29,7 @@ from flock.engines.whisper import Whisper
 from flock.paths import Home
 from tests.engines.real import MLX_PYTHON, PIPER_PYTHON, SLOW_START, START_SECONDS, VLLM, WHISPER
 from tests.models import hf, voice, whisper
-from tests.running import LLAMA_PATH, free_port
+from tests.running import LLAMA_PATH, command_line, free_port
 
 KEY = "the-key-of-this-test"
 VENVS = {"mlx": MLX_PYTHON.with_name("mlx_lm.server"), "vllm": VLLM, "piper": PIPER_PYTHON, "whisper": WHISPER}
@@ -150,7 +150,7 @@ async def test_it_is_found_started_generates_and_leaves_nothing(
     heard = await ask(session, url(wanted), KEY, engine.canary(wanted), 60.0)
     assert heard.state == "ok", heard
     everyone = family(snapshot.pid)
-    assert not [process for process in everyone if KEY in " ".join(process.cmdline())]
+    assert not [process for process in everyone if KEY in " ".join(command_line(process))]
     if KEY in engine.environment(wanted).values():
         async with session.get(url(wanted) + engine.ready_path) as answer:
             assert answer.status == 401

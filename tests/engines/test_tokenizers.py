@@ -21,6 +21,7 @@ from flock.engines.tokenizers import Tokenizers, find_tokenizer, hub_directory, 
 from flock.profile import Profile
 from flock.upstream import Upstream
 from tests.engines.parts import HandClock, until
+from tests.running import command_line
 
 needs_package = pytest.mark.skipif(not is_installed(), reason="the package `tokenizers` (an extra) is not installed")
 TEXT = "a tiny real model never changes, 你好\n"
@@ -100,7 +101,7 @@ def children() -> list[psutil.Process]:
     found: list[psutil.Process] = []
     for process in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
-            if any("tokenizer_child" in word for word in process.cmdline()):
+            if any("tokenizer_child" in word for word in command_line(process)):
                 found.append(process)
     return found
 
@@ -177,8 +178,8 @@ async def test_the_child_is_not_there_for_strangers(
     write(tmp_path / "tokenizer.json")
     await tokenizers.count(str(tmp_path), "r")
     (child,) = children()
-    port = next(word.removeprefix("--port=") for word in child.cmdline() if word.startswith("--port="))
+    port = next(word.removeprefix("--port=") for word in command_line(child) if word.startswith("--port="))
     ask = {"file": str(tmp_path / "tokenizer.json"), "text": "r"}
     async with around.session.post(f"http://127.0.0.1:{port}/", json=ask) as answer:
         assert (answer.status, await answer.json()) == (401, {})
-    assert not any("Bearer" in word or "key" in word for word in child.cmdline())
+    assert not any("Bearer" in word or "key" in word for word in command_line(child))

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from tests.running import ROOT
+from tests.running import ROOT, command_line
 
 _PROGRAM = """#!{python}
 import json, os, sys
@@ -53,7 +53,7 @@ class OllamaProgram:
         for path in self.directory.glob("start-*.json"):
             try:
                 process = psutil.Process(int(path.stem.partition("-")[2]))
-                if process.status() != psutil.STATUS_ZOMBIE and "tests.fakes.ollama" in process.cmdline():
+                if process.status() != psutil.STATUS_ZOMBIE and "tests.fakes.ollama" in command_line(process):
                     found.append(process)
             except psutil.Error:
                 continue

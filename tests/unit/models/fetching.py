@@ -16,6 +16,7 @@ from flock.models.fetch import Fetcher, Patience
 from flock.models.repository import Repository
 from flock.models.wanted import Wanted, of_hub
 from tests.fakes.hub_process import FakeHub
+from tests.running import command_line
 
 REPO, FILE = "ada/Tiny-GGUF", "Tiny-Q4_K_M.gguf"
 SIZE = 600_000
@@ -72,7 +73,7 @@ async def until(state: Callable[[], Any], what: str) -> Any:
 
 def children() -> list[psutil.Process]:
     """Return the fetching's own processes that this one has started."""
-    return [p for p in psutil.Process().children() if "flock.models.fetch_child" in p.cmdline()]
+    return [p for p in psutil.Process().children() if "flock.models.fetch_child" in command_line(p)]
 
 
 def left(place: Path) -> set[str]:
