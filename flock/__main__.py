@@ -26,8 +26,9 @@ import os
 import sys
 
 VERBS = (
-    *("up", "down", "status", "model", "engine", "hub", "vendor", "token", "secret", "usage", "request", "explain"),
-    *("queue", "top", "events", "job", "cache", "fetch", "hardware", "audit", "config", "service", "logs", "doctor"),
+    *("up", "down", "status", "model", "engine", "hub", "vendor", "connect", "disconnect", "invite", "token", "me"),
+    *("secret", "usage", "price", "savings", "limit", "request", "explain", "queue", "top", "events", "job", "cache"),
+    *("fetch", "hardware", "audit", "history", "undo", "config", "expose", "backup", "service", "logs", "doctor"),
     *("version", "completion", "help"),
 )
 
@@ -35,12 +36,13 @@ VERBS = (
 # handing `flock modle rm NAME` over would delete a file.
 _NOUNS = (
     *("config", "token", "secret", "model", "engine", "hub", "vendor", "usage", "audit", "request", "job", "cache"),
-    "service",
+    *("service", "connect", "price", "limit", "backup"),
 )
 _ACTIONS = (
     *("ls", "list", "show", "get", "set", "unset", "edit", "path", "add", "create", "remove", "rm", "revoke"),
     *("attach", "detach", "explain", "watch", "cancel", "test", "install", "search", "info", "ps", "load", "unload"),
     *("default", "scan", "preset", "validate", "restart", "check", "logs", "status", "prune"),
+    *("edit", "renew", "expire", "rotate", "summary", "breakdown", "verify", "update", "simulate", "restore"),
 )
 _SHELLS = ("bash", "zsh", "fish")
 

@@ -15,8 +15,21 @@ from pydantic.fields import FieldInfo
 
 from flock import configfile
 from flock.configlayers import Layer, Layers, Problem, Spec, Value, refusal, unknown, wrong
-from flock.configsections import Auth, Directory, Engines, Gateway, Loading, Router, Section, Translation, Url, declare
-from flock.configvalues import Listen, from_words, parse_listen, parse_size
+from flock.configsections import (
+    Auth,
+    Directory,
+    Engines,
+    Gateway,
+    Loading,
+    Prices,
+    Records,
+    Router,
+    Section,
+    Translation,
+    Url,
+    declare,
+)
+from flock.configvalues import Listen, from_words, parse_listen, parse_size, parse_switch
 from flock.contract.settings import Setting, SettingChanged
 from flock.paths import Home, private_dir, short
 from flock.yamltext import entries
@@ -63,12 +76,22 @@ class Config(Section):
         "FLOCK_MAX_BODY_BYTES",
         example="64MiB",
     )
+    trust_proxy_headers: Annotated[bool, PlainValidator(parse_switch)] = declare(
+        False,
+        "whether X-Forwarded-For says who calls; only where every connection comes from a proxy of your own",
+        "true or false",
+        "FLOCK_TRUST_PROXY_HEADERS",
+        example="true",
+        kind="switch",
+    )
     auth: Auth = Auth()
     router: Router = Router()
     engine: Engines = Engines()
     loading: Loading = Loading()
     gateway: Gateway = Gateway()
     translation: Translation = Translation()
+    records: Records = Records()
+    prices: Prices = Prices()
 
     _home: Home = PrivateAttr()
     _environ: Mapping[str, str] = PrivateAttr()

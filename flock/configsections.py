@@ -13,6 +13,7 @@ from flock.configvalues import (
     parse_aliases,
     parse_count,
     parse_directory,
+    parse_limit,
     parse_memory,
     parse_name,
     parse_origins,
@@ -51,6 +52,51 @@ class Auth(Section):
         "FLOCK_REQUIRE_KEYS",
         example="true",
         kind="switch",
+    )
+    bad_keys_per_minute: Annotated[int, PlainValidator(parse_limit)] = declare(
+        60,
+        "how many wrong keys an address may show in a minute before it has to wait; right keys are let in all the "
+        "same; 0: no limit",
+        "a whole number from 0 to a million",
+        example="60",
+        kind="count",
+    )
+
+
+class Records(Section):
+    """How long records are kept."""
+
+    usage_days: Annotated[int, PlainValidator(parse_limit)] = declare(
+        0,
+        "after how many days single requests are forgotten; their sums by the hour stay; 0: never",
+        "a whole number from 0 to a million",
+        example="400",
+        kind="count",
+    )
+    audit_days: Annotated[int, PlainValidator(parse_limit)] = declare(
+        0,
+        "after how many days acts of administration are forgotten; 0: never",
+        "a whole number from 0 to a million",
+        example="0",
+        kind="count",
+    )
+
+
+class Prices(Section):
+    """What requests cost."""
+
+    tables: Annotated[bool, PlainValidator(parse_switch)] = declare(
+        True,
+        "whether public tables of prices, which came with flock, are asked for what is not set",
+        "true or false",
+        example="true",
+        kind="switch",
+    )
+    compare_with: Name = declare(
+        "",
+        "the vendor's model that `flock savings` compares with",
+        "VENDOR/MODEL (one line)",
+        example="anthropic/claude-sonnet-4-5",
     )
 
 

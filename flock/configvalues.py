@@ -119,6 +119,11 @@ def parse_count(words: object) -> int:
     return words
 
 
+def parse_limit(words: object) -> int:
+    """Read a whole number from 0, which stands for no limit, to a million. Raises ValueError."""
+    return 0 if words == 0 and not isinstance(words, bool) else parse_count(words)
+
+
 def _bytes(words: str) -> int:
     found = _SIZE.fullmatch(words.strip())
     if found is None:
@@ -239,7 +244,6 @@ def from_words(words: str, kind: str) -> Any:
 
 # settings of the predecessor and of features to come → the feature they belong to; a name that ends in "." is a section
 FUTURE: dict[str, str] = {
-    "trust_proxy_headers": "reverse proxies in front of flock",
     "block_private_targets": "address rules for outbound calls",
     "storage.": "shared databases",
     "auth.admin_token": "keys from the configuration",

@@ -95,6 +95,12 @@ class NotAllowed(FlockError):
     code, status, exit_code = "forbidden", 403, 4
 
 
+class ModelNotAllowed(FlockError):
+    """The key may not ask for this model; details hold `models`, the globs it may ask for."""
+
+    code, status, exit_code = "model_not_allowed", 403, 4
+
+
 class NotFound(FlockError):
     """No such thing (token, engine, request, job, path)."""
 
@@ -203,6 +209,36 @@ class EngineOverloaded(FlockError):
     """The engine says that it is overloaded; details hold `retry_after` in seconds where it says."""
 
     code, status, exit_code = "engine_overloaded", 503, 75
+
+
+class RateLimited(FlockError):
+    """The key's requests or tokens of this minute are used up; details hold `limit` and `retry_after` in seconds."""
+
+    code, status, exit_code = "rate_limited", 429, 75
+
+
+class QuotaExceeded(FlockError):
+    """The key's tokens of today are used up; details hold `limit`, `used` and `retry_after` in seconds."""
+
+    code, status, exit_code = "quota_exceeded", 429, 75
+
+
+class BudgetExceeded(FlockError):
+    """The key's dollars of the day, week or month are used up; details hold `window`, `limit` and `used`."""
+
+    code, status, exit_code = "budget_exceeded", 429, 75
+
+
+class RequestOverLimit(FlockError):
+    """The request by itself is larger than a limit of the key, so that no waiting helps; details hold both."""
+
+    code, status, exit_code = "request_over_limit", 400, 2
+
+
+class TooManyAttempts(FlockError):
+    """Too many wrong keys came from this address; details hold `retry_after` in seconds."""
+
+    code, status, exit_code = "too_many_attempts", 429, 75
 
 
 class WrongKind(FlockError):

@@ -192,8 +192,9 @@ def _option_argv(name: str, value: Any) -> list[str]:
 
 
 NOUNS = (
-    *("audit", "cache", "catalog", "engines", "events", "files", "hardware", "hub", "jobs", "lifecycle", "models"),
-    *("presets", "queue", "requests", "secrets", "services", "settings", "status", "tokens", "usage", "vendors"),
+    *("audit", "cache", "catalog", "connect", "engines", "events", "exposing", "files", "hardware", "hub", "jobs"),
+    *("lifecycle", "limits", "models", "presets", "prices", "queue", "requests", "secrets", "services", "settings"),
+    *("status", "tokens", "usage", "vendors"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Usage: one row per request, for ever."""
+"""Usage: one row per request, for ever; and what they come to."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,9 @@ class UsageRow:
     """What one request cost. `at` RFC 3339 UTC; latencies in milliseconds; `ttft_ms` null when nothing was streamed.
 
     `outcome` is ok, error, cancelled or partial; `estimated` says that the engine gave no count and flock counted.
-    `vendor` is the paid vendor that was asked, "" for none; `cost_usd` dollars as a decimal string, null when unknown.
+    `input_tokens` is the whole prompt, of which `cached_tokens` were read from a cache and `written_tokens` were
+    written to one; `reasoning_tokens` are part of `output_tokens`. `vendor` is the paid vendor that was asked, "" for
+    none; `cost_usd` dollars as a decimal string, as reckoned when the request ended, null when unknown.
     """
 
     request_id: str
@@ -30,11 +32,124 @@ class UsageRow:
     stream: bool
     vendor: str = ""
     cost_usd: str | None = None
+    cached_tokens: int = 0
+    written_tokens: int = 0
+    reasoning_tokens: int = 0
 
 
-@operation("usage.recent", "usage", "GET /admin/v1/usage/recent", examples=("usage", "usage --user alice --json"))
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Milliseconds that 50, 95 and 99 of a hundred requests did not exceed; null where there were none."""
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one user, model or vendor comes to. `cost_usd` null where nothing had a known price."""
+
+    name: str
+    requests: int
+    tokens: int
+    cost_usd: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSummary:
+    """What the requests from `since` to `until` (RFC 3339 UTC) come to.
+
+    `unpriced` counts requests of paid vendors whose price nobody knew: they are in no sum of dollars. `error_rate` is
+    0 to 1 and leaves out cancelled ones. `sparkline` are requests in 24 equal parts of the time, oldest first.
+    """
+
+    since: str
+    until: str
+    requests: int
+    errors: int
+    cancelled: int
+    error_rate: float
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    cost_usd: str | None
+    unpriced: int
+    latency_ms: Percentiles
+    ttft_ms: Percentiles
+    top_models: tuple[Share, ...]
+    top_users: tuple[Share, ...]
+    sparkline: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UsagePart:
+    """One group of a breakdown. `start` is the begin of its hour, day or month (RFC 3339 UTC), null without buckets;
+    `user`, `model`, `vendor`, `key_id` and `tag` are null where the breakdown does not go by them.
+    """
+
+    start: str | None
+    user: str | None
+    model: str | None
+    vendor: str | None
+    key_id: str | None
+    requests: int
+    errors: int
+    cancelled: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    cost_usd: str | None
+    unpriced: int
+    latency_ms: Percentiles
+    ttft_ms: Percentiles
+
+
+@operation(
+    "usage.recent",
+    "usage",
+    "GET /admin/v1/usage/recent",
+    examples=("usage", "usage --user alice --since 7d --json", "usage --limit 10000 --csv"),
+)
 class RecentUsage(Op[list[UsageRow]]):
-    """List recent requests with their tokens, newest first."""
+    """List recent requests with their tokens and what they cost, newest first."""
 
     limit: int = flag("how many rows", default=50)
     user: str = flag("only this user's", default="")
+    model: str = flag("only this model's", default="")
+    since: str = flag("only from then on: 2026-11-01, 2026-11-01T08:00:00Z, today, month, or 7d ago as 7d", default="")
+    until: str = flag("only before then", default="")
+
+
+@operation(
+    "usage.summary",
+    "usage summary",
+    "GET /admin/v1/usage/summary",
+    aliases=("usage --summary",),
+    examples=("usage summary", "usage summary --since month --json"),
+)
+class SummarizeUsage(Op[UsageSummary]):
+    """Sum up requests: tokens, dollars, errors, latencies, and who and what they were for."""
+
+    since: str = flag("from then on: 2026-11-01, 2026-11-01T08:00:00Z, today, week, month, or 7d", default="7d")
+    until: str = flag("before then; empty: now", default="")
+    user: str = flag("only this user's", default="")
+    model: str = flag("only this model's", default="")
+
+
+@operation(
+    "usage.breakdown",
+    "usage breakdown",
+    "GET /admin/v1/usage/breakdown",
+    aliases=("usage --by",),
+    examples=("usage breakdown --by user --since month", "usage breakdown --by user,model --bucket day --csv"),
+)
+class BreakDownUsage(Op[list[UsagePart]]):
+    """Break usage down by user, model, vendor or key, in hours, days or months; hours and days are UTC's."""
+
+    by: str = flag("user, model, vendor, key, or several between commas", default="user")
+    bucket: str = flag("hour, day or month; empty: all of the time at once", default="")
+    since: str = flag("from then on: 2026-11-01, 2026-11-01T08:00:00Z, today, week, month, or 7d", default="30d")
+    until: str = flag("before then; empty: now", default="")
+    user: str = flag("only this user's", default="")
+    model: str = flag("only this model's", default="")

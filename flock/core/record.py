@@ -158,7 +158,7 @@ class Record:
         return (
             self.id,
             self.at,
-            self.key.name,
+            self.key.user,
             self.key.id,
             self.model or self.requested,
             self.endpoint,
@@ -174,6 +174,9 @@ class Record:
             self.stream,
             self.vendor,
             self.cost_usd,
+            usage.cache_write,
+            usage.reasoning,
+            (self.ended - self.sent) * 1000 if self.sent else 0.0,
         )
 
     @property

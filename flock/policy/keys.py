@@ -25,6 +25,10 @@ SECRET_BYTES = 24
 class Key:
     """A live key. `used_at` is the last request's epoch time; the store hears of it in batches. `vendors` are globs of
     the vendors it may use; an admin's key may use all of them, a request without a key none.
+
+    `models` are globs of the models it may ask for, () for all; `expires_at` is epoch seconds; `rpm`, `tpm`, `quota`,
+    `budgets` (dollars, window) are its limits, 0 and () for none; `share` is its weight where requests wait; `user`
+    is whose usage its requests are.
     """
 
     id: str
@@ -33,6 +37,19 @@ class Key:
     digest: bytes
     used_at: float = 0.0
     vendors: tuple[str, ...] = ()
+    owner: str = ""
+    models: tuple[str, ...] = ()
+    expires_at: float | None = None
+    rpm: int = 0
+    tpm: int = 0
+    quota: int = 0
+    budgets: tuple[tuple[str, str], ...] = ()
+    share: int = 1
+
+    @property
+    def user(self) -> str:
+        """Whose usage its requests are."""
+        return self.owner or self.name
 
     def may_use(self, vendor: str) -> bool:
         """Return whether requests of this key may go to a vendor, which costs money."""
@@ -93,7 +110,21 @@ class Keys:
         if entry.revoked_at is None:
             scope = Scope(entry.scope)
             vendors = ("*",) if scope is Scope.ADMIN else globs(entry.vendors)
-            self._by_digest[entry.digest] = Key(entry.id, entry.name, scope, entry.digest, vendors=vendors)
+            self._by_digest[entry.digest] = Key(
+                entry.id,
+                entry.name,
+                scope,
+                entry.digest,
+                vendors=vendors,
+                owner=entry.owner,
+                models=globs(entry.models),
+                expires_at=entry.expires_at,
+                rpm=entry.rpm,
+                tpm=entry.tpm,
+                quota=entry.quota,
+                budgets=entry.budgets,
+                share=entry.share,
+            )
 
     def revoke(self, key_id: str) -> None:
         """Forget a key; the next request with it is refused, running ones are told. Raises NotFound."""

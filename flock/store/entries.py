@@ -9,8 +9,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class KeyEntry:
-    """An API key as kept: `digest` is the sha256 of the secret, `hint` its last four characters, `vendors` globs of
-    the vendors it may use, between commas.
+    """An API key as kept: `digest` is the sha256 of the secret, `hint` its last four characters, `vendors` and `models`
+    globs of the vendors it may use and the models it may ask for, between commas.
+
+    `owner` is whose usage its requests are, "" for `name`. `rpm`, `tpm`, `quota` are requests and tokens a minute and
+    tokens a day, 0 for no limit; `budgets` are (dollars as a decimal string, window); `share` is its weight in queues.
+    `old_digest` is that of the secret before the last rotation, good until `old_until`.
     """
 
     id: str
@@ -22,6 +26,18 @@ class KeyEntry:
     last_used_at: float | None
     revoked_at: float | None
     vendors: str = ""
+    owner: str = ""
+    note: str = ""
+    expires_at: float | None = None
+    models: str = ""
+    rpm: int = 0
+    tpm: int = 0
+    quota: int = 0
+    budgets: tuple[tuple[str, str], ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    share: int = 1
+    old_digest: bytes | None = None
+    old_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

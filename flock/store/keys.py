@@ -1,6 +1,9 @@
 """API keys as stored: sha256 only, revoked ones kept for the record. Called by core/tokens.py and the writer."""
 
+import dataclasses
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
@@ -20,24 +23,21 @@ class Keys:
         """Return every key, revoked ones too, oldest first. Raises StorageFailed."""
         async with self._database.reading() as connection:
             rows = await connection.execute(select(KEYS).order_by(KEYS.c.created_at, KEYS.c.id))
-            return [KeyEntry(*row) for row in rows]
+            return [_entry(row) for row in rows.mappings()]
 
     async def insert(self, entry: KeyEntry) -> None:
         """Add a key. Raises Conflict when its id or digest is there, StorageFailed."""
         async with self._database.writing() as connection:
-            await connection.execute(
-                KEYS.insert().values(
-                    id=entry.id,
-                    name=entry.name,
-                    scope=entry.scope,
-                    digest=entry.digest,
-                    hint=entry.hint,
-                    created_at=entry.created_at,
-                    last_used_at=entry.last_used_at,
-                    revoked_at=entry.revoked_at,
-                    vendors=entry.vendors,
-                )
-            )
+            await connection.execute(KEYS.insert().values(**_columns(entry)))
+
+    async def update(self, entry: KeyEntry) -> None:
+        """Write every field of a key that is there anew. Raises NotFound, StorageFailed."""
+        values = _columns(entry)
+        del values["id"], values["last_used_at"]  # the writer notes uses meanwhile
+        async with self._database.writing() as connection:
+            done = await connection.execute(update(KEYS).where(KEYS.c.id == entry.id).values(**values))
+        if done.rowcount == 0:
+            raise NotFound(f"there is no key {entry.id!r}", hint="flock token ls")
 
     async def revoke(self, key_id: str, at: float) -> None:
         """Mark a key as revoked. Raises NotFound when no live key has this id, StorageFailed."""
@@ -58,3 +58,15 @@ class Keys:
 def touch_sql(database: Database) -> str:
     """Return the UPDATE that takes (last_used_at, id) tuples."""
     return database.sql(update(KEYS).where(KEYS.c.id == bindparam("key")).values(last_used_at=bindparam("at")))
+
+
+def _columns(entry: KeyEntry) -> dict[str, Any]:
+    values = {f.name: getattr(entry, f.name) for f in dataclasses.fields(entry)}
+    return values | {"budgets": json.dumps(entry.budgets), "tags": json.dumps(dict(entry.tags))}
+
+
+def _entry(row: Mapping[Any, Any]) -> KeyEntry:
+    values: dict[str, Any] = dict(row)
+    values["budgets"] = tuple((str(usd), str(window)) for usd, window in json.loads(row["budgets"]))
+    values["tags"] = json.loads(row["tags"])
+    return KeyEntry(**values)

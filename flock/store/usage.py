@@ -43,6 +43,9 @@ class Usage:
                 stream=bool(row["stream"]),
                 vendor=row["vendor"],
                 cost_usd=row["cost_usd"],
+                cached_tokens=row["cached_tokens"],
+                written_tokens=row["written_tokens"],
+                reasoning_tokens=row["reasoning_tokens"],
             )
             for row in rows
         ]

@@ -123,7 +123,7 @@ class Writer:
     def audit(self, actor: str, action: str, target: str, outcome: str, details: Mapping[str, Any]) -> None:
         """Take an act; `outcome` is "ok" or an error code, `details` JSON values without secrets."""
         words = json.dumps(dict(details), ensure_ascii=True, default=str)
-        self._audit.rows.append((self._clock.now(), actor, action, target, outcome, words))
+        self._audit.rows.append((self._clock.now(), actor, action, target, outcome, words, "", ""))
         self._wake.set()
 
     # -- anybody who can wait

@@ -87,6 +87,7 @@ def test_every_variable_of_the_documentation_is_there() -> None:
         *("FLOCK_ENGINE_MEMORY", "FLOCK_ENGINE_HEADROOM", "FLOCK_MODELS_DIR", "FLOCK_JIT", "FLOCK_EXCLUSIVE"),
         "HF_ENDPOINT",
         *("FLOCK_REQUIRE_KEYS", "FLOCK_DEFAULT_MODEL", "FLOCK_CATALOG_DIR", "FLOCK_MAX_BODY_BYTES"),
+        "FLOCK_TRUST_PROXY_HEADERS",
     }
 
 
@@ -238,7 +239,7 @@ def test_any_free_port_is_for_the_program_itself(home: Home) -> None:
 @pytest.mark.parametrize(
     "key",
     [
-        *("storage.type", "storage.dsn", "storage.models_dir", "trust_proxy_headers", "mesh.backend", "mesh.auth_key"),
+        *("storage.type", "storage.dsn", "storage.models_dir", "mesh.backend", "mesh.auth_key"),
         *("router.fallback.bedrock_region", "router.sticky_sessions", "router.latency_fallback_p95_seconds"),
         *("observability.otlp_endpoint", "observability.callbacks", "placement.exclusive"),
         *("mesh", "storage", "auth.join_token", "observability.response_cache.enabled"),

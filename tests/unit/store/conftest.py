@@ -21,7 +21,7 @@ class Request:
         return (
             *(self.id, self.at, self.user, "k_1", self.model, "chat.completions", "llamacpp"),
             *(12, 3, 45, 0, 1234.5, 56.7, 200, "ok", 1),
-            *("", None),
+            *("", None, 0, 0, 0.0),
         )
 
     def decision(self) -> tuple[str, float, bytes]:
