@@ -57,6 +57,16 @@ class Home:
         return self.logs / "flock.log"
 
     @property
+    def connections(self) -> Path:
+        """What flock wrote into other tools' files, 0600."""
+        return self.data / "connect.json"
+
+    @property
+    def connect_backups(self) -> Path:
+        """Other tools' files as they were before flock wrote into them."""
+        return self.data / "backups" / "connect"
+
+    @property
     def models(self) -> Path:
         """What flock fetched, where the configuration names no other place."""
         return self.data / "models"
