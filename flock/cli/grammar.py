@@ -67,10 +67,15 @@ ITSELF = "-"
 
 
 class Both(Group):
-    """A word that is a command and has commands (`doctor`, `doctor cache`): options alone are for the word itself."""
+    """A word that is a command and has commands (`doctor`, `doctor cache`): options alone are for the word itself, and
+    so is a word that is none of the commands where it takes arguments (`connect claude-code`, `connect ls`).
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, [ITSELF, *args] if not args or args[0].startswith("-") else args)
+        itself = self.get_command(ctx, ITSELF)
+        takes = itself is not None and any(p.param_type_name == "argument" for p in itself.params)
+        own = not args or args[0].startswith("-") or (takes and self.get_command(ctx, args[0]) is None)
+        return super().parse_args(ctx, [ITSELF, *args] if own else args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [name for name in super().list_commands(ctx) if name != ITSELF]

@@ -31,13 +31,15 @@ Path = tuple[str, ...]
 class Given:
     """What a command line says beside its operation.
 
-    `json`: print the answer's JSON; `quiet`: print ids only; `yes`: ask nothing; `copy`: the new key to the clipboard.
+    `json`: print the answer's JSON; `quiet`: print ids only; `yes`: ask nothing; `copy`: the new key to the clipboard;
+    `csv`: print the rows as CSV.
     """
 
     json: bool = False
     quiet: bool = False
     yes: bool = False
     copy: bool = False
+    csv: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,9 +70,11 @@ def parse(words: list[str], program: str = "flock") -> Line | None:
     Raises UsageError with the nearest words when they mean nothing.
     """
     found: list[Line] = []
+    _declare(*words[:2])
+    words = _respelled(words)
     app = get_command(build(words[0] if words else "", found.append, words[1] if len(words) > 1 else ""))
     try:
-        app.main(args=list(words), prog_name=program, standalone_mode=False, complete_var="_FLOCK_NO_TYPER_COMPLETION")
+        app.main(args=words, prog_name=program, standalone_mode=False, complete_var="_FLOCK_NO_TYPER_COMPLETION")
     except TyperException as error:
         raise usage_error(error) from None
     return found[0] if found else None
@@ -83,11 +87,7 @@ def build(word: str, meant: Callable[[Line], None], second: str = "") -> typer.T
     The command that is called hands its Line to `meant`.
     """
     words = (word,) if word in WORDS else tuple(WORDS)
-    if word in WORDS:
-        for noun in PARTS.get(word, {}).get(second, WORDS[word]).split():
-            importlib.import_module(f"flock.contract.{noun}")
-    else:
-        ensure_declared()
+    _declare(word, second)
     app = _typer(help=TITLE, epilog=examples(EPILOG))
     app.callback()(_root)
     verbs = {verb: op for op in OPERATIONS.values() for verb in _verbs(op)}
@@ -97,6 +97,47 @@ def build(word: str, meant: Callable[[Line], None], second: str = "") -> typer.T
     for first in words:
         _grow(app, (first,), {verb: op for verb, op in verbs.items() if verb[0] == first}, meant)
     return app
+
+
+def _declare(word: str = "", second: str = "") -> None:
+    """Import the nouns of the commands that start with `word` and go on with `second`; all when there are none."""
+    if word not in WORDS:
+        ensure_declared()
+        return
+    for noun in PARTS.get(word, {}).get(second, WORDS[word]).split():
+        importlib.import_module(f"flock.contract.{noun}")
+
+
+def _respelled(words: list[str]) -> list[str]:
+    """Return the words with a flag that stands for a command (`usage --summary`) turned into that command.
+
+    The flag may stand anywhere behind the first word; it stays where it is an option of that command too (`usage --by
+    user`). Words that name a command, and what stands behind `--`, are left alone.
+    """
+    head, end = words[:1], words.index("--") if "--" in words else len(words)
+    if any(words[:2] == list(verb[:2]) for op in OPERATIONS.values() for verb in _verbs(op) if len(verb) > 1):
+        return list(words)
+    for flag, op in _flags(*head).items():
+        for at, word in enumerate(words[1:end], start=1):
+            if word not in (flag, f"{flag}=true") and not (_takes(op, flag) and word.startswith(f"{flag}=")):
+                continue
+            kept = words[1:] if _takes(op, flag) else [*words[1:at], *words[at + 1 :]]
+            return [*op.spec.verb, *kept]
+    return list(words)
+
+
+def _flags(word: str = "") -> dict[str, type[Op[Any]]]:
+    """Return the flags that stand for another command behind `word`, and its operation."""
+    return {a[1]: op for op in OPERATIONS.values() for a in op.spec.aliases if a[0] == word and a[1:2] and _is_flag(a)}
+
+
+def _is_flag(alias: Path) -> bool:
+    return any(word.startswith("--") for word in alias[1:2])
+
+
+def _takes(op: type[Op[Any]], name: str) -> bool:
+    """Say whether `name` is an option of the operation."""
+    return any(option_name(f) == name for f in dataclasses.fields(op) if f.metadata["kind"] == "flag")  # pyright: ignore[reportArgumentType]
 
 
 def _grow(app: typer.Typer, path: Path, verbs: dict[Path, type[Op[Any]]], meant: Callable[[Line], None]) -> None:
@@ -136,6 +177,8 @@ def _listed(made: Any, path: Path, names: dict[Path, type[Op[Any]]]) -> list[Com
         return [c for name, m in inside.items() for c in _listed(m, path if name == ITSELF else (*path, name), names)]
     options = {name: not p.is_flag for p in made.params if p.param_type_name == "option" for name in names_of(p)}
     options |= {"--help": False, "-h": False}
+    if len(path) == 1:
+        options |= {flag: _takes(op, flag) for flag, op in _flags(*path).items()}
     arguments = tuple(p.name for p in made.params if p.param_type_name == "argument")
     op = names[path]
     return [Command(path, op.spec.name, _help(op).partition("\n")[0], arguments, options)]
@@ -169,7 +212,7 @@ def _root(version: bool = _VERSION) -> None:
 
 
 def _verbs(op: type[Op[Any]]) -> tuple[tuple[str, ...], ...]:
-    return (op.spec.verb, *op.spec.aliases)
+    return (op.spec.verb, *(alias for alias in op.spec.aliases if not _is_flag(alias)))
 
 
 def _help(op: type[Op[Any]]) -> str:
@@ -237,4 +280,6 @@ def _switches(op: type[Op[Any]]) -> dict[str, Any]:
         found["yes"] = typer.Option(False, "--yes", "-y", help="do not ask")
     if op.spec.name == "token.create":
         found["copy"] = typer.Option(False, "--copy", help="also put the key on this terminal's clipboard")
+    if op.spec.name in ("usage.recent", "usage.breakdown"):
+        found["csv"] = typer.Option(False, "--csv", help="print the rows as CSV, for spreadsheets")
     return found
