@@ -8,7 +8,7 @@ by entry.py.
 from collections.abc import Mapping
 from typing import Any
 
-from flock.models.fields import (
+from flock.fields import (
     Declared,
     Fields,
     amount,

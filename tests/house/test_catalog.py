@@ -115,7 +115,7 @@ def test_no_tag_of_ollama_s_cloud_is_listed() -> None:
 
 
 def valid(schema: dict[str, Any], value: Any) -> bool:
-    """Say whether a value is what a schema of ours allows; it knows the keywords that flock/models/fields.py writes."""
+    """Say whether a value is what a schema of ours allows; it knows the keywords that flock/fields.py writes."""
     if "enum" in schema:
         return value in schema["enum"]
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]

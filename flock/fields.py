@@ -1,8 +1,8 @@
 """What a field of a catalog entry may hold: its check, and the same as JSON Schema.
 
-Owns the declarations from which entry.py builds both, so that the two cannot say different things. The checks follow
-flock/catalog.py: each takes a value's name and the value, returns it as the entry has it, and raises ConfigInvalid
-naming the field. Pure. Called by entry.py.
+Owns the declarations from which models/sheet.py and connect/sheet.py build both, so that the two cannot say different
+things. The checks follow flock/catalog.py: each takes a value's name and the value, returns it as the entry has it, and
+raises ConfigInvalid naming the field. Pure.
 """
 
 import datetime
