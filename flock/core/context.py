@@ -4,6 +4,7 @@ handler of an operation.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 
@@ -30,10 +31,14 @@ from flock.vendors.registry import Vendors
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who performs an operation: a key's name or the local user, and the scope they act with."""
+    """Who performs an operation: a key's name or the local user, and the scope they act with.
+
+    `before` is filled by the handler of an act that can be undone, and goes into the audit row: see core/undoing.py.
+    """
 
     name: str
     scope: Scope
+    before: dict[str, Any] = field(default_factory=dict[str, Any], compare=False)
 
 
 @dataclass(slots=True)

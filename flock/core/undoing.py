@@ -1,0 +1,83 @@
+"""What an act leaves behind so that it can be taken back, and which kinds of things can be set to what they were.
+
+Owns the form of the note in an audit row's `before`: {"kind": …, "id": …, "was": {field: value}, "now": {field: value}},
+JSON values without secrets. `was` are the fields before the act and `now` the same fields after it: undoing writes `was`
+where the thing still has `now`, so that undoing is an act of the same form. Refuses to know any kind: each enters itself
+with `undoes` (undo_kinds.py). Handlers call `note`, history.py the rest.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from flock.core.context import Actor, Context
+from flock.plain import is_object
+
+Fields = dict[str, Any]
+
+# acts that change something and cannot be taken back, and why; "*" stands for every other act without a note
+NEVER = {
+    "token.rotate": "the secret before was handed out and is gone: flock never had more than its hash",
+    "history.undo": "it is of an older release, or took nothing back",
+    "audit.pruned": "what retention forgot is gone",
+    "*": "flock keeps nothing that would take an act of this kind back",
+}
+
+
+class Kind(Protocol):
+    """Things of one kind, such as keys: how their fields are read and written."""
+
+    async def read(self, context: Context, id: str) -> Fields:
+        """Return the fields as they are now. Raises NotFound where the thing is gone."""
+        ...
+
+    async def write(self, context: Context, id: str, fields: Fields) -> None:
+        """Set fields to what they were, by the rules of whoever sets them otherwise. Raises what those refuse."""
+        ...
+
+    def words(self, id: str, was: Fields, now: Fields) -> str:
+        """Return what undoing an act would do, as an imperative ("set listen to 127.0.0.1:8080 again")."""
+        ...
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def undoes(name: str, kind: Kind) -> None:
+    """Enter a kind of things. Raises ValueError when its name is taken."""
+    if name in KINDS:
+        raise ValueError(f"two kinds are called {name}")
+    KINDS[name] = kind
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What an act changed: of which thing, its fields before and after."""
+
+    kind: str
+    id: str
+    was: Fields
+    now: Fields
+
+
+def note(actor: Actor, kind: str, id: str, was: Fields, now: Fields) -> None:
+    """Note in the act's audit row what undoing it needs: the fields that changed, before and after; nothing where none
+    did.
+
+    For keys (kind "token") the fields are those of store/entries.KeyEntry that `flock token edit` and `renew` can set,
+    and "active": False before a creation and after a revocation.
+    """
+    changed = [field for field in now if was.get(field) != now[field]]
+    if changed:
+        actor.before.update(
+            kind=kind, id=id, was={f: was.get(f) for f in changed}, now={f: now[f] for f in changed}
+        )
+
+
+def noted(before: object) -> Note | None:
+    """Return the note of an act as its audit row has it; None where there is none that this release can read."""
+    if not is_object(before):
+        return None
+    kind, id, was, now = (cast("Any", before.get(name)) for name in ("kind", "id", "was", "now"))
+    if not (isinstance(kind, str) and kind in KINDS and isinstance(id, str) and is_object(was) and is_object(now)):
+        return None
+    return Note(kind, id, dict(was), dict(now)) if was.keys() == now.keys() else None
