@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flock.contract.op import Op, Risk, Where, arg, flag, operation
+from flock.contract.op import Op, Risk, Where, arg, flag, inner, operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,9 @@ class Exposed:
 class Backup:
     """A copy of flock's state: the database, the configuration and the user's catalog, never secrets of vendors.
 
-    `revision` is the database's; `at` RFC 3339 UTC; `version` is the flock that made it.
+    `sha256` is the file's, "" in a list; `revision` is the database's; `at` RFC 3339 UTC; `version` is the flock that
+    made it. `problem` says why a file of the list cannot be restored, "" for nothing; `notes` are sentences about what
+    was done.
     """
 
     file: str
@@ -33,6 +35,8 @@ class Backup:
     sha256: str
     revision: str
     version: str
+    problem: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @operation(
@@ -65,6 +69,7 @@ class CreateBackup(Op[Backup]):
 
     to: str = flag("the directory; empty: `backups` in the data directory", default="")
     keep: int = flag("delete all but the newest so many afterwards; 0: none", default=0)
+    wait_seconds: float = inner(3600.0)
 
 
 @operation("backup.ls", "backup ls", where=Where.LOCAL, examples=("backup ls", "backup ls --json"))

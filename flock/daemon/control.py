@@ -18,6 +18,7 @@ from flock.contract.op import OPERATIONS, Op, ensure_declared, hints
 from flock.core import (
     accounts,
     adding,
+    backups,
     catalog,
     configuring,
     daemon,
@@ -50,6 +51,7 @@ log = logging.getLogger(__name__)
 HANDLED = (
     accounts,
     adding,
+    backups,
     catalog,
     configuring,
     daemon,

@@ -61,10 +61,10 @@ def unset_config(op: UnsetConfig, here: Here) -> SettingChanged:
 @handles(ShowPlaces)
 def show_places(op: ShowPlaces, here: Here) -> Places:
     """Return where things lie; the data directory follows the configuration, where that can be read."""
-    return places(_moved(here))
+    return places(moved(here))
 
 
-def _moved(here: Here) -> Home:
+def moved(here: Here) -> Home:
     """Return the home with the data directory that the configuration names; without one that is valid, the usual."""
     from flock.config import load
 
@@ -116,7 +116,7 @@ def edit_config(op: EditConfig, here: Here) -> Places:
             hint="flock config edit",
             details=error.details,
         ) from None
-    return places(_moved(here))
+    return places(moved(here))
 
 
 def editor(here: Here) -> list[str]:

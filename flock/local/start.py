@@ -54,20 +54,27 @@ def up(op: Up, here: Here) -> Ready:
     return start(here, [sys.executable, "-P", "-m", "flock", "up", "--foreground"])
 
 
-def start(here: Here, command: Sequence[str], limit: float = START_SECONDS, ground: Ground | None = None) -> Ready:
+def start(
+    here: Here,
+    command: Sequence[str],
+    limit: float = START_SECONDS,
+    ground: Ground | None = None,
+    *,
+    anew: bool = False,
+) -> Ready:
     """Do what `up` does with `command` as the daemon; `limit` in seconds bounds the wait for its first word.
 
-    `ground` is what may have flock as a service; this machine unless given.
+    `ground` is what may have flock as a service; this machine unless given. `anew` restarts one that runs.
     """
     home = here.home
     check_owner(home)
     private_dir(home.run)
-    with _turn(home, limit):
+    with turn(home, limit):
         found = _settled(home, limit)
         action, first_key = "running", False
         if found.state == "foreign":
             raise StartFailed(found.sentence, hint=found.hint)
-        older = found.state == "other_version" or (found.state == "running" and _code_is_newer(home))
+        older = found.state == "other_version" or (found.state == "running" and (anew or _code_is_newer(home)))
         if older:
             _stop(home, found)
         if older or found.state != "running":
@@ -82,8 +89,8 @@ def start(here: Here, command: Sequence[str], limit: float = START_SECONDS, grou
 
 
 @contextmanager
-def _turn(home: Home, limit: float) -> Generator[None]:
-    """Let one `flock up` at a time decide: the second finds the daemon that the first started."""
+def turn(home: Home, limit: float) -> Generator[None]:
+    """Let one `flock up` at a time decide: the second finds what the first started. Waits `limit` seconds at most."""
     until = time.monotonic() + limit
     try:
         descriptor = os.open(home.run / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -53,6 +53,7 @@ from flock.contract.usage import RecentUsage, UsageRow
 from tests.cli.catalog_values import CATALOG_CASES
 from tests.cli.engine_values import ENGINE_CASES
 from tests.cli.events_values import EVENTS_CASES
+from tests.cli.exposing_values import EXPOSING_CASES
 from tests.cli.files_values import FILES_CASES
 from tests.cli.hardware_values import HARDWARE_CASES
 from tests.cli.hub_values import HUB_CASES
@@ -336,6 +337,7 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     **CATALOG_CASES,
     **ENGINE_CASES,
     **EVENTS_CASES,
+    **EXPOSING_CASES,
     **FILES_CASES,
     **HARDWARE_CASES,
     **HUB_CASES,
