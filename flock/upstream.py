@@ -91,10 +91,24 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a million tokens cost, in US dollars."""
+    """What a million tokens cost, in US dollars as decimal strings; None where nobody says, which is never 0.
 
-    input: str
-    output: str
+    `cached` are tokens read from the vendor's cache, `written` those written to it, `kept` those written to it for an
+    hour (Anthropic's longer of two), `reasoning` those of an answer that are thought: None costs what all others of the
+    prompt, the written ones, or the answer do. `call` is what every request costs beside its tokens. `tiers` are
+    (tokens, price), ascending: what counts for the whole request once its prompt has more tokens than that. `source`
+    is set, vendor (its list or rate card), or the name and version of public tables.
+    """
+
+    input: str | None
+    output: str | None
+    cached: str | None = None
+    written: str | None = None
+    tiers: "tuple[tuple[int, Price], ...]" = ()
+    source: str = "vendor"
+    reasoning: str | None = None
+    kept: str | None = None
+    call: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +148,10 @@ class Placement:
 class Waiting:
     """A request on its way to an engine of ours: who asks, what it is told while it waits, and where it stands.
 
-    `key` is what fairness goes by; `progress` hears what the wait is for; `position` counts from 1 among those who wait
-    for the same model, 0 while it does not wait; `eta` is in seconds, None when unknown; `since` monotonic seconds.
-    `first_position` and `first_eta` are those of its arrival; `load_at` is when the load began that it waited for
-    (monotonic seconds), 0.0 for none.
+    `key` is what fairness goes by, `share` its weight; `progress` hears what the wait is for; `position` counts from 1
+    among those who wait for the same model, 0 while it does not wait; `eta` is in seconds, None when unknown; `since`
+    monotonic seconds. `first_position` and `first_eta` are those of its arrival; `load_at` is when the load began that
+    it waited for (monotonic seconds), 0.0 for none.
     """
 
     request_id: str
@@ -150,3 +164,4 @@ class Waiting:
     first_position: int = 0
     first_eta: float | None = None
     load_at: float = 0.0
+    share: int = 1

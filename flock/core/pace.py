@@ -68,6 +68,7 @@ def _price(place: Placement) -> float:
     """Return dollars per million tokens in and out; an engine of the team's costs nothing per token."""
     if not place.vendor:
         return 0.0
-    if place.price is None:
+    price = place.price
+    if price is None or price.input is None or price.output is None:
         return float("inf")
-    return float(Decimal(place.price.input) + Decimal(place.price.output))
+    return float(Decimal(price.input) + Decimal(price.output))

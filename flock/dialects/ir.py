@@ -243,7 +243,8 @@ class Request:
 @dataclass(slots=True)
 class Usage:
     """Token counts. `input` is the whole prompt: `cached` (read) and `cache_write` are inside it; `reasoning` is inside
-    `output`. The times are the engine's own, in milliseconds.
+    `output`. The times are the engine's own, in milliseconds. `cache_kept` is the part of `cache_write` that is kept
+    for an hour, which Anthropic sells dearer; no dialect but its own tells it.
     """
 
     input: int = 0
@@ -253,6 +254,7 @@ class Usage:
     decode_ms: float | None = None
     cache_write: int = 0
     reasoning: int = 0
+    cache_kept: int = 0
 
 
 NO_USAGE = Usage()

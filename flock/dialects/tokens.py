@@ -86,6 +86,7 @@ def scale(ask: Ask, context: int | None, switches: Switches) -> Callable[[Usage]
             output=round(usage.output * factor),
             cache_write=round(usage.cache_write * factor),
             reasoning=round(usage.reasoning * factor),
+            cache_kept=round(usage.cache_kept * factor),
         )
 
     return scaled

@@ -66,17 +66,26 @@ def _price(entry: dict[str, Any], prices: str) -> Price | None:
     if not prices or not is_object(pricing):
         return None
     scale = _MILLION if prices == "token" else Decimal(1)
-    amounts: list[str] = []
-    for fields in (("prompt", "input"), ("completion", "output")):
-        value: Any = next((pricing[field] for field in fields if field in pricing), None)
-        try:
-            amount = Decimal(str(value)) * scale
-        except InvalidOperation:
-            return None
-        if isinstance(value, bool) or not amount.is_finite() or amount < 0:
-            return None
-        amounts.append(_plain(amount))
-    return Price(*amounts)
+    told, answer = (_amount(pricing, fields, scale) for fields in (("prompt", "input"), ("completion", "output")))
+    if told is None or answer is None:
+        return None
+    # a zero here is how lists write that they say nothing of it: a cache that costs nothing would be news
+    cached, written = (_amount(pricing, (field,), scale) for field in ("input_cache_read", "input_cache_write"))
+    call = _amount(pricing, ("request",), Decimal(1))
+    return Price(_plain(told), _plain(answer), _told(cached), _told(written), call=_told(call))
+
+
+def _amount(pricing: dict[str, Any], fields: tuple[str, ...], scale: Decimal) -> Decimal | None:
+    value: Any = next((pricing[field] for field in fields if field in pricing), None)
+    try:
+        amount = Decimal(str(value)) * scale
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and amount >= 0 and not isinstance(value, bool) else None
+
+
+def _told(amount: Decimal | None) -> str | None:
+    return _plain(amount) if amount else None
 
 
 def _plain(amount: Decimal) -> str:

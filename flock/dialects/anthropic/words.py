@@ -108,12 +108,14 @@ def read_usage(counts: Any) -> Usage | None:
     cached = _whole(counts.get("cache_read_input_tokens"))
     written = _whole(counts.get("cache_creation_input_tokens"))
     details = counts.get("output_tokens_details")
+    by_time = counts.get("cache_creation")
     return Usage(
         input=_whole(counts.get("input_tokens")) + cached + written,
         cached=cached,
         output=_whole(counts.get("output_tokens")),
         cache_write=written,
         reasoning=_whole(details.get("thinking_tokens")) if is_object(details) else 0,
+        cache_kept=min(_whole(by_time.get("ephemeral_1h_input_tokens")), written) if is_object(by_time) else 0,
     )
 
 
@@ -127,6 +129,8 @@ def write_usage(usage: Usage) -> dict[str, Any]:
         "cache_read_input_tokens": cached,
         "output_tokens": usage.output,
     }
+    if kept := min(usage.cache_kept, written):
+        counts["cache_creation"] = {"ephemeral_5m_input_tokens": written - kept, "ephemeral_1h_input_tokens": kept}
     if usage.reasoning:
         counts["output_tokens_details"] = {"thinking_tokens": min(usage.reasoning, usage.output)}
     return counts

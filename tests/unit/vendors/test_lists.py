@@ -44,6 +44,16 @@ SHAPES: list[tuple[Any, str, list[Found]]] = [
                 {"id": "free", "pricing": {"prompt": "0", "completion": "0"}},
                 {"id": "auto", "pricing": {"prompt": "-1", "completion": "-1"}},
                 {"id": "dear", "pricing": {"prompt": "0.00001", "completion": "0.00003"}},
+                {
+                    "id": "cached",
+                    "pricing": {
+                        "prompt": "0.000003",
+                        "completion": "0.000015",
+                        "request": "0.005",
+                        "input_cache_read": "0.0000003",
+                        "input_cache_write": "0",
+                    },
+                },
             ]
         },
         "token",
@@ -52,6 +62,7 @@ SHAPES: list[tuple[Any, str, list[Found]]] = [
             Found("free", None, Price("0", "0")),
             Found("auto"),
             Found("dear", None, Price("10", "30")),
+            Found("cached", None, Price("3", "15", "0.3", call="0.005")),
         ],
     ),
     # Together: a bare array, dollars for a million
