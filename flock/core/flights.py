@@ -77,7 +77,8 @@ class Flights:
     async def _wait(self, record: Record, placement: Placement) -> Upstream:
         waiting = record.waiting
         if waiting is None:
-            waiting = record.waiting = Waiting(record.id, record.key.id or record.key.name, record.hear)
+            key = record.key
+            waiting = record.waiting = Waiting(record.id, key.id or key.name, record.hear, share=key.share)
             waiting.since = self._clock.monotonic()
         # nothing has been sent, or what was sent is lost: no limit on an engine's silence counts
         record.sent = 0.0
@@ -96,4 +97,5 @@ class Flights:
                 place = (
                     f", {count(waiting.first_position - 1, 'request')} before it" if waiting.first_position > 1 else ""
                 )
-                record.notes.append(f"waited {duration(now - began)}: {waiting.why}{place}{outcome}")
+                share = f" (its key has a share of {waiting.share})" if waiting.share != 1 else ""
+                record.notes.append(f"waited {duration(now - began)}: {waiting.why}{place}{outcome}{share}")

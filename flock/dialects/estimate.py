@@ -165,7 +165,7 @@ def _part(part: ir.Part, texts: list[str]) -> tuple[int, int]:
         case ir.Image():
             return 2, image_tokens(part)
         case ir.Audio():
-            return 2, len(part.data) * 3 // 4 // (_MP3_BYTES if part.format == "mp3" else _WAV_BYTES)
+            return 2, sound_tokens(len(part.data) * 3 // 4, wav=part.format != "mp3")
         case ir.File():
             return 2, _file(part, texts)
         case ir.Opaque():
@@ -188,6 +188,11 @@ def image_tokens(image: ir.Image) -> int:
     if size is None:
         return _PICTURE
     return min(max(size[0] * size[1] // _PIXELS, _PICTURE_LEAST), _PICTURE_MOST)
+
+
+def sound_tokens(count: int, *, wav: bool) -> int:
+    """Return about how many tokens sound of so many bytes is: 16-bit mono at 16 kHz (`wav`), or compressed."""
+    return count // (_WAV_BYTES if wav else _MP3_BYTES)
 
 
 def _file(file: ir.File, texts: list[str]) -> int:

@@ -139,7 +139,7 @@ class Residence:
                 await self._prepare(own)
                 if (upstream := self.enter(name)) is not None:
                     return upstream
-            await self._wait(Ticket(name, waiting.key, waiting.since, waiting.request_id), waiting)
+            await self._wait(Ticket.of(name, waiting), waiting)
             own = self._own.get(name)
             if own is not None and own.upstream is not None:
                 self._note_load(name, waiting)
