@@ -1,9 +1,9 @@
 """What an act leaves behind so that it can be taken back, and which kinds of things can be set to what they were.
 
-Owns the form of the note in an audit row's `before`: {"kind": …, "id": …, "was": {field: value}, "now": {field: value}},
-JSON values without secrets. `was` are the fields before the act and `now` the same fields after it: undoing writes `was`
-where the thing still has `now`, so that undoing is an act of the same form. Refuses to know any kind: each enters itself
-with `undoes` (undo_kinds.py). Handlers call `note`, history.py the rest.
+Owns the form of the note in an audit row's `before`: {"kind": …, "id": …, "was": {field: value}, "now": {…}}, JSON
+values without secrets. `was` are the fields before the act and `now` the same fields after it: undoing writes `was`
+where the thing still has `now`, so that undoing is an act of the same form. Refuses to know any kind: each enters
+itself with `undoes` (undo_kinds.py). Handlers call `note`, history.py the rest.
 """
 
 from dataclasses import dataclass
@@ -68,9 +68,7 @@ def note(actor: Actor, kind: str, id: str, was: Fields, now: Fields) -> None:
     """
     changed = [field for field in now if was.get(field) != now[field]]
     if changed:
-        actor.before.update(
-            kind=kind, id=id, was={f: was.get(f) for f in changed}, now={f: now[f] for f in changed}
-        )
+        actor.before.update(kind=kind, id=id, was={f: was.get(f) for f in changed}, now={f: now[f] for f in changed})
 
 
 def noted(before: object) -> Note | None:

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flock.clock import Clock
 from flock.errors import StorageFailed
+from flock.store.chain import Chain
 from flock.store.database import Database
 from flock.store.keys import touch_sql
 from flock.store.schema import AUDIT, DECISIONS, USAGE
@@ -56,25 +57,29 @@ class Settled(Protocol):
 
 
 class _Waiting:
-    """Rows on their way to one table, with the statement for one row and, for INSERTs, for a hundred."""
+    """Rows on their way to one table, with the statement for one row and, for INSERTs, for a hundred; those of a
+    chain get their hashes on the way.
+    """
 
-    __slots__ = ("bound", "rows", "sql", "table", "wide")
+    __slots__ = ("bound", "chain", "rows", "sql", "table", "wide")
 
-    def __init__(self, table: str, sql: str, bound: int) -> None:
-        self.table, self.sql, self.bound = table, sql, bound
+    def __init__(self, table: str, sql: str, bound: int, chain: Chain | None = None) -> None:
+        self.table, self.sql, self.bound, self.chain = table, sql, bound, chain
         self.rows: list[tuple[Any, ...]] = []
         head, _, values = sql.partition(" VALUES ")
         self.wide = f"{head} VALUES {', '.join([values] * ROWS_A_STATEMENT)}" if values else ""
 
     async def write(self, connection: AsyncConnection, count: int) -> None:
         """Send the first `count` rows."""
-        done = 0
+        rows, done = self.rows, 0
+        if self.chain is not None:
+            rows = await self.chain.link(connection, rows[:count])
         while self.wide and count - done >= ROWS_A_STATEMENT:
-            part = self.rows[done : done + ROWS_A_STATEMENT]
+            part = rows[done : done + ROWS_A_STATEMENT]
             await connection.exec_driver_sql(self.wide, tuple(chain.from_iterable(part)))
             done += ROWS_A_STATEMENT
         if done < count:
-            await connection.exec_driver_sql(self.sql, self.rows[done:count])
+            await connection.exec_driver_sql(self.sql, rows[done:count])
 
 
 class Writer:
@@ -95,7 +100,8 @@ class Writer:
         self._interval, self._retry, self._decisions_kept = interval, retry, decisions_kept
         self._usage = _Waiting("usage", _insert(database, USAGE), ROWS_KEPT)
         self._decisions = _Waiting("decisions", _insert(database, DECISIONS), DECISIONS_WAITING)
-        self._audit = _Waiting("audit", _insert(database, AUDIT), ROWS_KEPT)
+        self.chain = Chain()
+        self._audit = _Waiting("audit", _insert(database, AUDIT), ROWS_KEPT, self.chain)
         self._touches = _Waiting("keys", touch_sql(database), ROWS_KEPT)
         self._unpruned, self._prune_at = 0, 0.0
         self._wake, self._hurry, self._closing = asyncio.Event(), asyncio.Event(), False
@@ -103,6 +109,8 @@ class Writer:
         self.failing = ""
         self.dropped = 0
         self.touched: Callable[[], Mapping[str, float]] = dict
+        # acts older than that are forgotten, 0 for none; set by whoever knows the configuration
+        self.audit_days = 0
         self._task = asyncio.get_running_loop().create_task(self._run(), name="store writer")
 
     # -- the request path: never waits, never raises
@@ -120,10 +128,20 @@ class Writer:
                 self._give_up(waiting.table)
         self._wake.set()
 
-    def audit(self, actor: str, action: str, target: str, outcome: str, details: Mapping[str, Any]) -> None:
-        """Take an act; `outcome` is "ok" or an error code, `details` JSON values without secrets."""
-        words = json.dumps(dict(details), ensure_ascii=True, default=str)
-        self._audit.rows.append((self._clock.now(), actor, action, target, outcome, words, "", ""))
+    def audit(
+        self,
+        actor: str,
+        action: str,
+        target: str,
+        outcome: str,
+        details: Mapping[str, Any],
+        before: Mapping[str, Any] = {},
+    ) -> None:
+        """Take an act; `outcome` is "ok" or an error code, `details` and `before` (what undoing it needs) JSON values
+        without secrets.
+        """
+        words, undo = (json.dumps(dict(m), ensure_ascii=True, default=str) if m else "" for m in (details, before))
+        self._audit.rows.append((self._clock.now(), actor, action, target, outcome, words or "{}", undo, ""))
         self._wake.set()
 
     # -- anybody who can wait
@@ -198,11 +216,14 @@ class Writer:
                 for waiting, count in batch:
                     await waiting.write(connection, count)
         except StorageFailed:
+            self.chain.lost()
             raise
         except Exception:
+            self.chain.lost()
             for waiting, count in batch:
                 await self._commit_by_halves(waiting, count)
             return
+        self.chain.committed()
         for waiting, count in batch:
             self._done(waiting, count)
 
@@ -214,9 +235,12 @@ class Writer:
             try:
                 async with self._database.writing() as connection:
                     await waiting.write(connection, size)
+                self.chain.committed()
             except StorageFailed:
+                self.chain.lost()
                 raise
             except Exception:
+                self.chain.lost()
                 if size > 1:
                     size //= 2
                     continue
@@ -240,12 +264,19 @@ class Writer:
             "step": max(2 * PRUNE_STEP, 2 * self._unpruned),
             "oldest": self._clock.now() - DECISIONS_AGE_SECONDS,
         }
-        with suppress(StorageFailed):  # nothing is lost; the next batch will say it
+        try:
             async with self._database.writing() as connection:
                 await connection.execute(_PRUNE_MANY, bounds)
                 if now >= self._prune_at:
                     await connection.execute(_PRUNE_OLD, bounds)
+                    if self.audit_days:
+                        await self.chain.prune(connection, self._clock.now(), self.audit_days)
                     self._prune_at = now + PRUNE_SECONDS
+            self.chain.committed()
+        except Exception as error:
+            self.chain.lost()
+            if not isinstance(error, StorageFailed):  # those lose nothing; the next batch will say it
+                raise
         self._unpruned = 0
 
     def _keep_for_later(self, error: StorageFailed) -> None:
