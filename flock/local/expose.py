@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from flock import text
 from flock.client.blocking import Client
 from flock.client.presence import look
 from flock.contract.exposing import Expose, Exposed
+from flock.contract.settings import SetConfig, UnsetConfig
 from flock.errors import ConfigInvalid, FlockError, InvalidRequest
 from flock.local import firewall, start
-from flock.local.operations import Here, handles
+from flock.local.operations import Here, handles, run
 from flock.local.settings import moved
 from flock.paths import Home
 
@@ -111,27 +113,27 @@ def _own_address(where: "Listen") -> str:
 
 def _write(here: Here, config: "Config", listen: str, url: str) -> None:
     """Write both settings, or neither."""
-    from flock.config import set_setting, unset_setting
-
-    set_setting(here.home, here.environ, "listen", listen)
+    _set(here, "listen", listen)
     try:
-        if url:
-            set_setting(here.home, here.environ, "external_url", url)
-        elif config.origins["external_url"].name == "file":
-            unset_setting(here.home, here.environ, "external_url")
+        if url or config.origins["external_url"].name == "file":
+            _set(here, "external_url", url)
     except FlockError:
         _undo(here, config)
         raise
 
 
 def _undo(here: Here, config: "Config") -> None:
-    from flock.config import set_setting, unset_setting
-
     for key, value in (("listen", config.listen.text), ("external_url", config.external_url)):
-        if config.origins[key].name == "file":
-            set_setting(here.home, here.environ, key, value)
-        else:
-            unset_setting(here.home, here.environ, key)
+        _set(here, key, value if config.origins[key].name == "file" else "")
+
+
+def _set(here: Here, key: str, value: str) -> None:
+    """Set a value, or take an empty one out of the file: by the daemon, which writes down who did it, if it runs."""
+    act = SetConfig(key=key, value=value) if value else UnsetConfig(key=key)
+    if look(here.home).state == "running":
+        Client(here.home.socket).call(act)
+    else:
+        run(act, here)
 
 
 def _restart(here: Here, before: "Config") -> str:
@@ -174,20 +176,20 @@ def _keys(home: Home) -> Iterator[str]:
 
     tokens, _ = Client(home.socket).call(ListTokens())
     admins = sum(token.scope == "admin" for token in tokens)
-    yield f"{len(tokens)} keys let people in, {admins} of them administer flock: flock token ls"
+    yield f"{text.count(len(tokens), 'key')} let people in, {admins} of them administer flock: flock token ls"
 
 
 def reach(home: Home, host: str, port: int) -> tuple[bool, str]:
     """Return whether this very flock answers at an address of this machine, and that in words."""
-    text = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         _, body = Client(home.socket).fetch("GET", "/healthz")
         status, said = _get(host, port, "/healthz")
         ours = status == 200 and json.loads(said).get("pid") == json.loads(body).get("pid")
     except (OSError, http.client.HTTPException, ValueError, FlockError) as error:
         words = error.sentence if isinstance(error, FlockError) else str(error)
-        return False, f"{text} does not answer this machine itself: {words}"
-    return ours, f"{text} answers" if ours else f"what answers at {text} is not this flock"
+        return False, f"{place} does not answer this machine itself: {words}"
+    return ours, f"{place} answers" if ours else f"what answers at {place} is not this flock"
 
 
 def _shut(host: str, port: int) -> str:
