@@ -41,6 +41,23 @@ class KeyEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldEntry:
+    """Dollars that a running request of a key holds until its usage row: `at` is when it arrived, `tokens` and
+    `nano_usd` (billionths) the most it may use.
+    """
+
+    request_id: str
+    at: float
+    user: str
+    key_id: str
+    model: str
+    endpoint: str
+    vendor: str
+    tokens: int
+    nano_usd: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelEntry:
     """A model the user added; `path` is the absolute path of its file or directory, "" for one an Ollama keeps.
 
