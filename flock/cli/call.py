@@ -4,6 +4,7 @@ Owns the choice, and the question before anything is removed. Refuses to draw. C
 that do more than show one answer; tests hand in a recorder in its place.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 from flock import __version__
 from flock.client.blocking import ABSENT, TIMEOUT_SECONDS, Client
 from flock.contract.op import Op, Risk, Where, to_argv
-from flock.errors import DaemonUnreachable
-from flock.paths import find_home, system_socket
+from flock.errors import DaemonUnreachable, InvalidKey
+from flock.paths import find_home, short, system_socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ def follow(op: Op[Any]) -> Iterator[bytes]:
 
 def _remote(op: Op[Any]) -> Answer:
     waits = getattr(op, "wait_seconds", 0.0) + getattr(op, "grace_seconds", 0.0)
-    client = Client(find_home().socket, TIMEOUT_SECONDS + waits)
+    key, source = _own_key() if op.spec.name == "me.show" else ("", "")
+    client = Client(find_home().socket, TIMEOUT_SECONDS + waits, key)
     try:
         value, body = client.call(op)
     except DaemonUnreachable as error:
@@ -71,13 +73,30 @@ def _remote(op: Op[Any]) -> Answer:
         shared = system_socket()
         if error.details.get("state") not in ABSENT or shared is None or not shared.exists():
             raise
-        client = Client(shared, TIMEOUT_SECONDS + waits)
+        client = Client(shared, TIMEOUT_SECONDS + waits, key)
         value, body = client.call(op)
+    except InvalidKey as error:
+        if not source:
+            raise
+        raise InvalidKey(f"{error.sentence}; it is from {source}", hint=error.hint) from None
     if client.version and client.version != __version__:
         from flock.cli import out
 
         out.say(f"note: the daemon is flock {client.version} and this command is {__version__}; `flock up` restarts it")
     return Answer(value, body)
+
+
+def _own_key() -> tuple[str, str]:
+    """Return the key of whoever types, and where it is from: FLOCK_TOKEN, else the file of this machine's admin key."""
+    if said := os.environ.get("FLOCK_TOKEN", "").strip():
+        if not said.isprintable():
+            raise InvalidKey("FLOCK_TOKEN is no API key: it has characters that no key has", hint="unset FLOCK_TOKEN")
+        return said, "FLOCK_TOKEN"
+    path = find_home().admin_key
+    try:
+        return path.read_text("utf-8").strip(), short(path)
+    except (OSError, UnicodeDecodeError):
+        return "", ""  # the daemon says what is missing
 
 
 def _local(op: Op[Any]) -> Answer:

@@ -21,7 +21,8 @@ _NOUN_FILES = {"daemon": "lifecycle", "service": "services"}
 # Verbs that do more than show one answer, each with a `run(op, given, perform) -> int` in its noun's file
 _OWN_WAY = (
     *("engine.check", "engine.logs"),
-    *("catalog.search", "token.create", "engine.attach", "model.add", "model.scan", "model.config", "model.validate"),
+    *("catalog.search", "engine.attach", "model.add", "model.scan", "model.config", "model.validate"),
+    *("token.create", "token.rotate"),
     *("events.follow", "top.show"),
     *("daemon.up", "daemon.stop", "daemon.logs", "daemon.doctor"),
     *("secret.lock", "secret.unlock", "vendor.add", "vendor.test"),

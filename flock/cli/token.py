@@ -1,4 +1,4 @@
-"""`flock token create`: a key is shown once, so it must reach the right place the first time.
+"""`flock token create` and `rotate`: a key is shown once, so it must reach the right place the first time.
 
 Owns where the new key goes: to the screen in words, to a pipe alone, to the clipboard on request. Called by
 `deliver.py`.
@@ -11,14 +11,17 @@ from flock.cli.call import Perform
 from flock.cli.deliver import present
 from flock.cli.show import token as show
 from flock.cli.tree import Given
-from flock.contract.tokens import CreateToken, TokenCreated
+from flock.contract.tokens import CreateToken, RotateToken, TokenCreated
 from flock.errors import UsageError
 
 
-def run(op: CreateToken, given: Given, perform: Perform) -> int:
-    """Create a key and show it. Raises UsageError, before anything is created, when `--copy` has no terminal."""
+def run(op: CreateToken | RotateToken, given: Given, perform: Perform) -> int:
+    """Create a key or a key's new secret and show it. Raises UsageError, before anything is created, when `--copy` has
+    no terminal.
+    """
     if given.copy and not out.can_copy():
-        raise UsageError("--copy needs a terminal, and there is none here", hint="KEY=$(flock token create NAME)")
+        line = "create NAME" if isinstance(op, CreateToken) else f"rotate {op.id}"
+        raise UsageError("--copy needs a terminal, and there is none here", hint=f"KEY=$(flock token {line})")
     answer = perform(op, given.yes)
     created: TokenCreated = answer.value
     if given.json or given.quiet:

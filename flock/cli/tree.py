@@ -278,7 +278,7 @@ def _switches(op: type[Op[Any]]) -> dict[str, Any]:
     }
     if op.spec.risk is Risk.REMOVE:
         found["yes"] = typer.Option(False, "--yes", "-y", help="do not ask")
-    if op.spec.name == "token.create":
+    if op.spec.name in ("token.create", "token.rotate"):
         found["copy"] = typer.Option(False, "--copy", help="also put the key on this terminal's clipboard")
     if op.spec.name in ("usage.recent", "usage.breakdown"):
         found["csv"] = typer.Option(False, "--csv", help="print the rows as CSV, for spreadsheets")

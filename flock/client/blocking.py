@@ -26,11 +26,14 @@ ABSENT = ("absent", "stale")
 
 
 class Client:
-    """Calls of one daemon. `version` is what the daemon last said it was, empty before the first answer."""
+    """Calls of one daemon. `version` is what the daemon last said it was, empty before the first answer. `key` is sent
+    along as the API key that a call is about; the private door needs none.
+    """
 
-    def __init__(self, socket_path: Path, timeout: float = TIMEOUT_SECONDS) -> None:
+    def __init__(self, socket_path: Path, timeout: float = TIMEOUT_SECONDS, key: str = "") -> None:
         self.socket_path = socket_path
         self.timeout = timeout
+        self._key = key
         self.version = ""
 
     def call(self, op: Op[Out]) -> tuple[Out, bytes]:
@@ -47,7 +50,9 @@ class Client:
         """Send one HTTP request and return status and body. Raises DaemonUnreachable, NotAllowed, InternalError."""
         check_socket(self.socket_path)
         connection = _UnixConnection(self.socket_path, self.timeout)
-        headers = {"Content-Type": "application/json"} if body is not None else dict[str, str]()
+        headers: dict[str, str | bytes] = {"Content-Type": "application/json"} if body is not None else {}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}".encode("utf-8", "surrogateescape")
         try:
             connection.request(method, path, body=body, headers=headers)
             answer = connection.getresponse()

@@ -31,7 +31,7 @@ def encode(op: Op[Any]) -> Call:
     """Return the HTTP call of an operation that has a route.
 
     Fields named in the path are percent-encoded whole, since a model's id may hold "/" and ":". Of the others GET and
-    DELETE send those that differ from their default as a query, POST and PUT send all as one JSON object.
+    DELETE send those that differ from their default as a query, PATCH sends them as one JSON object, POST and PUT all.
     Raises ValueError for an operation without a route.
     """
     spec = op.spec
@@ -45,7 +45,7 @@ def encode(op: Op[Any]) -> Call:
             path = path.replace(mark, quote(str(codec.to_plain(value)), safe=""))
         elif spec.method in ("POST", "PUT") or value != item.default:
             rest[item.name] = value
-    if spec.method in ("POST", "PUT"):
+    if spec.method in ("POST", "PUT", "PATCH"):
         return Call(spec.method, path, codec.dumps(rest))
     query = urlencode({name: _words(value) for name, value in rest.items()}, doseq=True)
     return Call(spec.method, f"{path}?{query}" if query else path, None)

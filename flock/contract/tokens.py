@@ -36,7 +36,8 @@ class Token:
     `state` is active, expired or revoked. `vendors` are globs of the paid vendors it may use, `models` globs of the
     models it may ask for, empty for all of them; an admin's key may use all vendors. `rpm` and `tpm` are requests and
     tokens a minute, `quota` tokens a day, null for no limit. `share` is its weight where requests wait for an engine
-    (1 to 100). `old_until` is when the secret before the last rotation ends.
+    (1 to 100). `old_until` is when the secret before the last rotation ends. What it used since midnight (UTC) stands
+    in the answers to `ls` and `show`, null in others; `cost_today_usd` is null where nothing with a price was asked.
     """
 
     id: str
@@ -59,6 +60,17 @@ class Token:
     tags: tuple[str, ...] = ()
     share: int = 1
     old_until: str | None = None
+    requests_today: int | None = None
+    tokens_today: int | None = None
+    cost_today_usd: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEdited:
+    """A key as it is now. `warnings` are sentences: of globs that fit nothing there is, for example."""
+
+    token: Token
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +158,7 @@ class ListTokens(Op[list[Token]]):
 class ShowToken(Op[TokenDetails]):
     """Show one API key, its limits and how much of them is used."""
 
-    id: str = arg("the key's id, or a name that only one active key has")
+    id: str = arg("the key's id or a name that only one active key has, from `flock token ls`")
 
 
 @operation(
@@ -160,10 +172,10 @@ class ShowToken(Op[TokenDetails]):
         "token edit k_3f9c2a71b2c4 --budget none",
     ),
 )
-class EditToken(Op[Token]):
+class EditToken(Op[TokenEdited]):
     """Change what an API key may do and how much; what is not named stays. Running requests are not touched."""
 
-    id: str = arg("the key's id, or a name that only one active key has")
+    id: str = arg("the key's id or a name that only one active key has, from `flock token ls`")
     name: str | None = flag("another name", default=None)
     owner: str | None = flag("who it belongs to; empty: its name", default=None)
     note: str | None = flag("what it is for", default=None)
@@ -189,7 +201,7 @@ class EditToken(Op[Token]):
 class RenewToken(Op[Token]):
     """Let an API key be good for longer, from now on; an expired one works again."""
 
-    id: str = arg("the key's id, or a name that only one key has")
+    id: str = arg("the key's id or a name that only one key has, from `flock token ls --all`")
     ttl: str = flag("for how long from now, such as 12h or 30d; never: for ever")
 
 
@@ -203,7 +215,7 @@ class RenewToken(Op[Token]):
 class ExpireToken(Op[Token]):
     """Let an API key end, now or after a while; `flock token renew` takes that back."""
 
-    id: str = arg("the key's id, or a name that only one active key has")
+    id: str = arg("the key's id or a name that only one active key has, from `flock token ls`")
     after: str = flag("after how long, such as 2h; empty: now", default="")
 
 
@@ -217,7 +229,7 @@ class ExpireToken(Op[Token]):
 class RotateToken(Op[TokenCreated]):
     """Give an API key a new secret, shown once; the old one goes on for the grace. Limits and records stay."""
 
-    id: str = arg("the key's id, or a name that only one active key has")
+    id: str = arg("the key's id or a name that only one active key has, from `flock token ls`")
     grace: str = flag("how long the old secret still works, such as 1h; 0: not at all", default="1h")
 
 
@@ -231,7 +243,7 @@ class RotateToken(Op[TokenCreated]):
 class RevokeToken(Op[Token]):
     """Revoke an API key; its running streams end within a second. The last admin's key stays."""
 
-    id: str = arg("the key's id, from `flock token ls`")
+    id: str = arg("the key's id or a name that only one active key has, from `flock token ls`")
 
 
 @operation("me.show", "me", "GET /admin/v1/me", scope=Scope.USER, examples=("me", "me --json"))

@@ -23,7 +23,7 @@ from flock.models.hub import Hub
 from flock.models.shelf import Shelf
 from flock.outbound.pool import Pools
 from flock.paths import Home
-from flock.policy.keys import Keys
+from flock.policy.keys import Key, Keys
 from flock.secrets.vault import Vault
 from flock.store.store import Store
 from flock.vendors.registry import Vendors
@@ -33,11 +33,13 @@ from flock.vendors.registry import Vendors
 class Actor:
     """Who performs an operation: a key's name or the local user, and the scope they act with.
 
+    `key` is the key itself, None for the local user (but for `flock me`, which sends one along on the private door).
     `before` is filled by the handler of an act that can be undone, and goes into the audit row: see core/undoing.py.
     """
 
     name: str
     scope: Scope
+    key: Key | None = None
     before: dict[str, Any] = field(default_factory=dict[str, Any], compare=False)
 
 

@@ -14,6 +14,7 @@ from aiohttp import web
 from flock import __version__
 from flock.contract import codec
 from flock.contract.op import Scope
+from flock.contract.tokens import ShowMe
 from flock.core.context import Actor, Context
 from flock.daemon import control, cors, faults, gateway
 from flock.daemon.headers import SERVER
@@ -43,7 +44,7 @@ def private(context: Context) -> web.Application:
     """Return the application behind the Unix socket."""
     app = web.Application(client_max_size=control.BODY_BYTES)
     _health(app, context)
-    _admin(app, context, _peer_actor)
+    _admin(app, context, lambda request: _peer_actor(context, request))
     _elsewhere(app)
     return app
 
@@ -68,11 +69,12 @@ def _admin(app: web.Application, context: Context, authenticate: control.Authent
 
 def _key_actor(context: Context, request: web.Request) -> Actor:
     key = context.keys.authenticate(gateway.secret_of(request))
-    return Actor(key.name, key.scope)
+    return Actor(key.name, key.scope, key)
 
 
-def _peer_actor(request: web.Request) -> Actor:
-    """Return the local user behind a connection to the socket.
+def _peer_actor(context: Context, request: web.Request) -> Actor:
+    """Return the local user behind a connection to the socket; `flock me` sends the key along that it is about, which
+    gives no rights here and takes none.
 
     Raises NotAllowed for another user, and for a browser: a page must not reach the socket through any relay.
     """
@@ -83,7 +85,8 @@ def _peer_actor(request: web.Request) -> Actor:
         raise NotAllowed(
             f"this flock belongs to {user_name()}, and you are {user_name(uid)}", hint=f"run it as {user_name()}"
         )
-    return Actor(user_name(uid), Scope.ADMIN)
+    about = gateway.secret_of(request) if request.path == ShowMe.spec.path else None
+    return Actor(user_name(uid), Scope.ADMIN, context.keys.authenticate(about) if about else None)
 
 
 def _is_shared(request: web.Request) -> bool:

@@ -9,6 +9,7 @@ from flock.store.audit import Audit
 from flock.store.database import Database
 from flock.store.decisions import Decisions
 from flock.store.engines import Engines
+from flock.store.key_usage import KeyUsage
 from flock.store.keys import Keys
 from flock.store.migrate import prepare
 from flock.store.models import Models, Presets
@@ -29,6 +30,7 @@ class Store:
         self.engines = Engines(database)
         self.vendors = Vendors(database)
         self.usage = Usage(database)
+        self.key_usage = KeyUsage(database)
         self.audit = Audit(database)
         self.decisions = Decisions(database)
         self.writer = Writer(database, clock)

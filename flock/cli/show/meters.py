@@ -1,0 +1,66 @@
+"""How the limits of a key look: in a few words, and as bars of what is used. Drawn by `token` and `me`."""
+
+from calendar import timegm
+from time import strptime
+
+from flock import text
+from flock.cli.show.top import bar
+from flock.cli.show.view import NONE, Table, or_none
+from flock.contract.tokens import Meter, Token
+
+# what a meter counts, by its name
+_COUNTS = {"rpm": "requests/min", "tpm": "tokens/min", "quota": "tokens/day"}
+
+
+def limits(token: Token) -> str:
+    """Return a key's limits in a few words ("60 requests/min, $5/day"), NONE for none."""
+    counts = (("requests/min", token.rpm), ("tokens/min", token.tpm), ("tokens/day", token.quota))
+    words = [f"{number:,} {name}" for name, number in counts if number]
+    return or_none(", ".join([*words, *(f"${budget.usd}/{budget.window}" for budget in token.budgets)]))
+
+
+def used(requests: int | None, tokens: int | None, cost_usd: str | None) -> str:
+    """Return what was used in a few words ("12 requests, 3,400 tokens, $0.12"), NONE for nothing."""
+    if not requests:
+        return NONE
+    words = [text.count(requests, "request"), text.count(tokens or 0, "token")]
+    return ", ".join(words if cost_usd is None else [*words, f"${cost_usd}"])
+
+
+def meters(found: tuple[Meter, ...], now: float) -> Table:
+    """Return a line for each limit: how full it is, and when it is empty again."""
+    rows = tuple(
+        (
+            _name(m.name),
+            bar(float(m.used) + float(m.reserved), float(m.limit)),
+            _amount(m.name, m.used),
+            _amount(m.name, m.limit),
+            NONE if float(m.reserved) == 0 else _amount(m.name, m.reserved),
+            until(m.resets_at, now),
+        )
+        for m in found
+    )
+    return Table(("limit", "full", "used", "of", "held", "resets"), rows, "it has no limits", ("held", "full"))
+
+
+def until(at: str | None, now: float) -> str:
+    """Return an RFC 3339 UTC time as "in 3 h 10 m", "ended 2 d 3 h ago" for one that has passed, NONE for none."""
+    if not at:
+        return NONE
+    try:
+        seconds = timegm(strptime(at[:19], "%Y-%m-%dT%H:%M:%S")) - now
+    except ValueError:
+        return at
+    return f"in {text.duration(seconds)}" if seconds > 0 else f"ended {text.ago(-seconds)}"
+
+
+def _name(name: str) -> str:
+    kind, _, window = name.partition("/")
+    return f"dollars/{window}" if kind == "budget" else _COUNTS.get(name, name)
+
+
+def _amount(name: str, amount: str) -> str:
+    if name.startswith("budget/"):
+        return f"${amount}"
+    whole, dot, rest = amount.partition(".")
+    return f"{int(whole):,}{dot}{rest}" if whole.isdigit() else amount
