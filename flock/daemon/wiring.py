@@ -58,6 +58,8 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
     clock = SystemClock()
     async with contextlib.AsyncExitStack() as stack:
         store = await Store.open(home.database, clock)
+        store.writer.audit_days = config.records.audit_days
+        store.writer.hours.usage_days = config.records.usage_days
         stack.push_async_callback(store.close)
         session = await stack.enter_async_context(open_session())
         instance_id = secrets.token_hex(8)

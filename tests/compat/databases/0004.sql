@@ -57,6 +57,12 @@ CREATE TABLE keys (
 );
 INSERT INTO "keys" VALUES('k_aaaaaaaaaaaa','first-admin','admin',X'000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F','wxyz',1763690000.0,1763690100.5,NULL,'','alice','laptop',4000000000.0,'qwen3-8b,gemma*',60,100000,2000000,'[["5", "day"], ["100", "month"]]','{"team": "web"}',2,X'01',1795262500.0);
 INSERT INTO "keys" VALUES('k_bbbbbbbbbbbb','alice','user',X'202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F','abcd',1763690001.0,NULL,1763690200.0,'groq,open*','alice','laptop',4000000000.0,'qwen3-8b,gemma*',60,100000,2000000,'[["5", "day"], ["100", "month"]]','{"team": "web"}',2,X'01',1795262500.0);
+CREATE TABLE marks (
+	name TEXT NOT NULL, 
+	value INTEGER NOT NULL, 
+	PRIMARY KEY (name)
+);
+INSERT INTO "marks" VALUES('unsummed',0);
 CREATE TABLE meters (
 	key_id TEXT NOT NULL, 
 	name TEXT NOT NULL, 
@@ -140,7 +146,7 @@ CREATE TABLE usage_hours (
 	ttft BLOB NOT NULL, 
 	PRIMARY KEY (hour, user, key_id, model, vendor)
 );
-INSERT INTO "usage_hours" VALUES(1111111,'alice','k_1','qwen3-8b','groq',1,0,0,12,3,45,120000,1,0,1200.5,X'00',X'00');
+INSERT INTO "usage_hours" VALUES(1111111,'alice','k_1','qwen3-8b','groq',1,0,0,12,3,45,120000,1,0,1200.5,X'012B01',X'01DD00');
 CREATE TABLE vendors (
 	name TEXT NOT NULL, 
 	settings TEXT NOT NULL, 

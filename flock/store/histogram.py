@@ -1,0 +1,146 @@
+"""Histograms of milliseconds that can be added up: what percentiles over any time and any group are read from.
+
+Buckets grow by 4 %, so that a percentile is at most 2 % from the value of that rank (tests/unit/store/test_histogram.py),
+from 0.01 ms on. Owns the buckets and their two encodings, told apart by the first byte. Refuses to keep single values.
+Called by sums.py and reckoning.py.
+
+A histogram in memory is a dict from bucket to count; stored it is b"" when empty, else the shorter of
+
+- 1: for each observation its bucket, 16 bits, little-endian, ascending;
+- 2, 3, 4: the first bucket, 16 bits, then the counts from there on, one after the other, of 8, 16 or 32 bits.
+"""
+
+import struct
+from collections import Counter
+from math import ceil, log
+
+# a bucket ends 4 % above its begin: its middle is (1.04 - 1) / (1.04 + 1) = 1.96 % from either end
+GROWTH = 1.04
+# what is shorter counts as this: no answer of a network takes less
+LEAST_MS = 0.01
+# what is longer counts as this, thirty years: the clocks went wrong
+MOST_MS = 1e12
+
+_PER_LOG = 1 / log(GROWTH)
+_SHIFT = -log(LEAST_MS) * _PER_LOG
+_LISTED = 1
+# by width in bytes: the first byte, and the letter of struct
+_WIDTHS = {1: (2, "B"), 2: (3, "H"), 4: (4, "I")}
+_OF_KIND = {kind: width for width, (kind, _) in _WIDTHS.items()}
+# while histograms are added as whole numbers a bucket is so many bytes wider, which hold this many of them
+_MORE_BYTES = 2
+_ADDED = 1 << 8 * _MORE_BYTES
+# observations of the first kind that are gathered before they are counted: 2 MB
+_GATHERED = 1_000_000
+
+Buckets = dict[int, int]
+
+
+def bucket(ms: float) -> int:
+    """Return the bucket of a duration; what is no number is 0."""
+    if not ms > LEAST_MS:
+        return 0
+    return ceil(log(ms if ms < MOST_MS else MOST_MS) * _PER_LOG + _SHIFT)
+
+
+def middle(index: int) -> float:
+    """Return the duration in milliseconds that stands for a bucket: at most 2 % from all that are in it."""
+    return LEAST_MS if index <= 0 else 2 * LEAST_MS * GROWTH**index / (GROWTH + 1)
+
+
+def percentile(counts: Buckets, share: float) -> float | None:
+    """Return the milliseconds that `share` (0 to 1) of the observations did not exceed, None where there are none."""
+    total = sum(counts.values())
+    if not total:
+        return None
+    left = max(1, ceil(share * total))
+    for index in sorted(counts):
+        left -= counts[index]
+        if left <= 0:
+            return middle(index)
+    return None
+
+
+def encode(counts: Buckets) -> bytes:
+    """Return the stored form."""
+    if not counts:
+        return b""
+    first, total = min(counts), sum(counts.values())
+    span, most = max(counts) - first + 1, max(counts.values())
+    width = 1 if most < 1 << 8 else 2 if most < 1 << 16 else 4
+    if 2 * total <= 2 + span * width:
+        listed = [index for index in sorted(counts) for _ in range(counts[index])]
+        return struct.pack(f"<B{total}H", _LISTED, *listed)
+    dense = [0] * span
+    for index, count in counts.items():
+        dense[index - first] = count
+    kind, letter = _WIDTHS[width]
+    return struct.pack(f"<BH{span}{letter}", kind, first, *dense)
+
+
+def decode(stored: bytes) -> Buckets:
+    """Return the histogram of its stored form. Raises ValueError for what is none."""
+    adding = Adding()
+    adding.add(stored)
+    return adding.counts()
+
+
+class Adding:
+    """Stored histograms being added up: about a microsecond for each, since a summary may need 100,000 of them.
+
+    Counts of 8 to 32 bits are spread and then added as one whole number, which no loop over buckets beats.
+    """
+
+    __slots__ = ("_counted", "_listed", "_numbers", "_spread", "_waiting")
+
+    def __init__(self) -> None:
+        self._listed: list[bytes] = []
+        self._waiting = 0
+        self._counted: Counter[int] = Counter()
+        # by kind and first bucket, which are the stored form's first three bytes
+        self._numbers: dict[bytes, int] = {}
+        self._spread = 0
+
+    def add(self, stored: bytes) -> None:
+        """Add one. Raises ValueError for what is no histogram."""
+        if not stored:
+            return
+        kind, size = stored[0], len(stored)
+        if kind == _LISTED and size % 2:
+            self._listed.append(stored[1:])
+            self._waiting += size // 2
+            if self._waiting > _GATHERED:
+                self._count()
+            return
+        width = _OF_KIND.get(kind)
+        if width is None or size < 4 or (size - 3) % width:
+            raise ValueError(f"these bytes are no histogram: {stored[:16].hex()}")
+        lane = width + _MORE_BYTES
+        spread = bytearray((size - 3) // width * lane)
+        for byte in range(width):
+            spread[byte::lane] = stored[3 + byte :: width]
+        head = stored[:3]
+        self._numbers[head] = self._numbers.get(head, 0) + int.from_bytes(spread, "little")
+        self._spread += 1
+        if self._spread >= _ADDED:
+            self._fold()
+
+    def counts(self) -> Buckets:
+        """Return the sum so far."""
+        self._count()
+        self._fold()
+        return dict(self._counted)
+
+    def _count(self) -> None:
+        data = b"".join(self._listed)
+        self._counted.update(struct.unpack(f"<{len(data) // 2}H", data))
+        self._listed, self._waiting = [], 0
+
+    def _fold(self) -> None:
+        for head, number in self._numbers.items():
+            lane, first = _OF_KIND[head[0]] + _MORE_BYTES, head[1] | head[2] << 8
+            data = number.to_bytes(number.bit_length() // 8 + lane, "little")
+            for at in range(0, len(data), lane):
+                if count := int.from_bytes(data[at : at + lane], "little"):
+                    self._counted[first + at // lane] += count
+        self._numbers, self._spread = {}, 0

@@ -1,0 +1,113 @@
+"""What rows of usage come to: the one place that says how a row counts.
+
+Owns the sums and what is an error, a price that is not known, a duration that counts. Pure: no database. Called by
+hours.py, which keeps sums by the hour, and reckoning.py, which adds rows where an hour is asked for in part; so both are
+the same to the last digit.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal, DecimalException
+from typing import Any
+
+from flock.store.histogram import Buckets, bucket
+
+# the columns of `usage` that count, in the order `Sums.count` takes them behind the group's
+COUNTED = (
+    *("outcome", "input_tokens", "cached_tokens", "output_tokens", "cost_usd", "latency_ms", "ttft_ms"),
+    "engine_ms",
+)
+# the columns of `usage_hours` that are plain sums, in the order of `Sums.plain`
+PLAIN = (
+    *("requests", "errors", "cancelled", "input_tokens", "cached_tokens", "output_tokens"),
+    *("nano_usd", "priced", "unpriced", "engine_ms"),
+)
+# what a database's integer holds; a row with more is given up by itself before that
+_LARGEST = 2**63 - 1
+
+
+class Sums:
+    """Sums of rows. `latency` are the milliseconds of requests that ended well, `ttft` those to the first token of
+    every stream that had one; `errors` are requests that ended in an error, before or in the middle of their answer.
+    `priced` counts rows whose cost is known, `unpriced` those that took a vendor's tokens at a price nobody knows.
+    """
+
+    __slots__ = (*PLAIN, "latency", "ttft")
+    requests: int
+    errors: int
+    cancelled: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    nano_usd: int
+    priced: int
+    unpriced: int
+    engine_ms: float
+
+    def __init__(self, plain: Iterable[Any] = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0)) -> None:
+        for name, value in zip(PLAIN, plain, strict=True):
+            setattr(self, name, value)
+        self.latency: Buckets = {}
+        self.ttft: Buckets = {}
+
+    def count(
+        self,
+        vendor: str,
+        outcome: str,
+        input_tokens: int,
+        cached_tokens: int,
+        output_tokens: int,
+        cost_usd: str | None,
+        latency_ms: float,
+        ttft_ms: float | None,
+        engine_ms: float,
+    ) -> None:
+        """Add one row."""
+        self.requests += 1
+        self.input_tokens += input_tokens
+        self.cached_tokens += cached_tokens
+        self.output_tokens += output_tokens
+        self.engine_ms += engine_ms
+        if outcome == "ok":
+            index = bucket(latency_ms)
+            self.latency[index] = self.latency.get(index, 0) + 1
+        elif outcome == "cancelled":
+            self.cancelled += 1
+        else:
+            self.errors += 1
+        if ttft_ms is not None:
+            index = bucket(ttft_ms)
+            self.ttft[index] = self.ttft.get(index, 0) + 1
+        nano = None if cost_usd is None else _nano(cost_usd)
+        if nano is not None:
+            self.nano_usd += nano
+            self.priced += 1
+        elif vendor and (input_tokens or output_tokens):
+            self.unpriced += 1
+
+    def plain(self) -> tuple[Any, ...]:
+        """Return the plain sums in the order of PLAIN."""
+        return (
+            *(self.requests, self.errors, self.cancelled, self.input_tokens, self.cached_tokens, self.output_tokens),
+            *(self.nano_usd, self.priced, self.unpriced, self.engine_ms),
+        )
+
+    def add(self, plain: Iterable[Any]) -> None:
+        """Add plain sums in the order of PLAIN."""
+        for name, value in zip(PLAIN, plain, strict=True):
+            setattr(self, name, getattr(self, name) + value)
+
+    def add_all(self, other: "Sums") -> None:
+        """Add other sums, histograms too."""
+        self.add(other.plain())
+        for mine, others in ((self.latency, other.latency), (self.ttft, other.ttft)):
+            for index, count in others.items():
+                mine[index] = mine.get(index, 0) + count
+
+
+def _nano(dollars: str) -> int | None:
+    """Return billionths of a dollar; None for words that no release of flock wrote, which are a price not known."""
+    try:
+        found = int(Decimal(dollars).scaleb(9).to_integral_value())
+    except (DecimalException, ValueError, OverflowError):
+        return None
+    return found if abs(found) <= _LARGEST else None
