@@ -21,6 +21,8 @@ from flock.clock import Clock
 from flock.errors import StorageFailed
 from flock.store.chain import Chain
 from flock.store.database import Database
+from flock.store.hours import Hours
+from flock.store.journal import Journal, Riding
 from flock.store.keys import touch_sql
 from flock.store.schema import AUDIT, DECISIONS, USAGE
 
@@ -42,6 +44,8 @@ DECISIONS_KEPT = 50_000
 DECISIONS_AGE_SECONDS = 30 * 86400.0
 PRUNE_STEP = 500
 PRUNE_SECONDS = 600.0
+# small transactions between two batches for rows of usage from long ago: 20,000 rows a second at most
+STEPS_A_TURN = 4
 
 
 class Settled(Protocol):
@@ -58,13 +62,15 @@ class Settled(Protocol):
 
 class _Waiting:
     """Rows on their way to one table, with the statement for one row and, for INSERTs, for a hundred; those of a
-    chain get their hashes on the way.
+    chain get their hashes on the way, and those with sums by the hour are added to them.
     """
 
-    __slots__ = ("bound", "chain", "rows", "sql", "table", "wide")
+    __slots__ = ("bound", "chain", "hours", "rows", "sql", "table", "wide")
 
-    def __init__(self, table: str, sql: str, bound: int, chain: Chain | None = None) -> None:
-        self.table, self.sql, self.bound, self.chain = table, sql, bound, chain
+    def __init__(
+        self, table: str, sql: str, bound: int, chain: Chain | None = None, hours: Hours | None = None
+    ) -> None:
+        self.table, self.sql, self.bound, self.chain, self.hours = table, sql, bound, chain, hours
         self.rows: list[tuple[Any, ...]] = []
         head, _, values = sql.partition(" VALUES ")
         self.wide = f"{head} VALUES {', '.join([values] * ROWS_A_STATEMENT)}" if values else ""
@@ -80,6 +86,8 @@ class _Waiting:
             done += ROWS_A_STATEMENT
         if done < count:
             await connection.exec_driver_sql(self.sql, rows[done:count])
+        if self.hours is not None:
+            await self.hours.write(connection, rows[:count])
 
 
 class Writer:
@@ -98,13 +106,16 @@ class Writer:
     ) -> None:
         self._database, self._clock = database, clock
         self._interval, self._retry, self._decisions_kept = interval, retry, decisions_kept
-        self._usage = _Waiting("usage", _insert(database, USAGE), ROWS_KEPT)
+        self.hours = Hours(database, clock)
+        self._usage = _Waiting("usage", _insert(database, USAGE), ROWS_KEPT, hours=self.hours)
         self._decisions = _Waiting("decisions", _insert(database, DECISIONS), DECISIONS_WAITING)
         self.chain = Chain()
         self._audit = _Waiting("audit", _insert(database, AUDIT), ROWS_KEPT, self.chain)
         self._touches = _Waiting("keys", touch_sql(database), ROWS_KEPT)
         self._unpruned, self._prune_at = 0, 0.0
         self._wake, self._hurry, self._closing = asyncio.Event(), asyncio.Event(), False
+        # reserves of dollars and minutes of keys, which ride along with each batch
+        self.journal = Journal(database, self._at_once)
         self._asked: list[asyncio.Future[None]] = []
         self.failing = ""
         self.dropped = 0
@@ -152,16 +163,18 @@ class Writer:
             return
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._asked.append(done)
-        self._wake.set()
-        self._hurry.set()
+        self._at_once()
         await done
 
     async def close(self) -> None:
         """Commit what is there and end the task; rows that cannot be committed are lost, and the log says how many."""
         self._closing = True
+        self._at_once()
+        await self._task
+
+    def _at_once(self) -> None:
         self._wake.set()
         self._hurry.set()
-        await self._task
 
     # -- the task
 
@@ -180,6 +193,8 @@ class Writer:
                     done.set_result(None)
             if closing:
                 break
+            await self._tend()
+        self.journal.close()
         if left := sum(len(w.rows) for w in self._tables()):
             log.error("%d rows could not be written before the end: %s", left, self.failing)
 
@@ -196,7 +211,7 @@ class Writer:
 
     async def _batch(self) -> None:
         self._touches.rows += [(at, key) for key, at in self.touched().items()]
-        if not any(w.rows for w in self._tables()):
+        if not any(w.rows for w in self._tables()) and not self.journal.waiting:
             return
         try:
             await self._commit()
@@ -211,19 +226,25 @@ class Writer:
     async def _commit(self) -> None:
         """Write all waiting rows in one transaction; a row that does not fit is found and given up."""
         batch = [(w, len(w.rows)) for w in self._tables() if w.rows]
+        with self.journal.riding() as riding:
+            await self._commit_together(batch, riding)
+
+    async def _commit_together(self, batch: list[tuple[_Waiting, int]], riding: Riding) -> None:
         try:
             async with self._database.writing() as connection:
                 for waiting, count in batch:
                     await waiting.write(connection, count)
+                await riding.write(connection)
         except StorageFailed:
-            self.chain.lost()
+            self._lost()
             raise
         except Exception:
-            self.chain.lost()
+            self._lost()
             for waiting, count in batch:
                 await self._commit_by_halves(waiting, count)
+            await self._commit_alone(riding)
             return
-        self.chain.committed()
+        self._committed()
         for waiting, count in batch:
             self._done(waiting, count)
 
@@ -235,12 +256,12 @@ class Writer:
             try:
                 async with self._database.writing() as connection:
                     await waiting.write(connection, size)
-                self.chain.committed()
+                self._committed()
             except StorageFailed:
-                self.chain.lost()
+                self._lost()
                 raise
             except Exception:
-                self.chain.lost()
+                self._lost()
                 if size > 1:
                     size //= 2
                     continue
@@ -249,10 +270,38 @@ class Writer:
             count -= size
             size *= 2
 
+    async def _commit_alone(self, riding: Riding) -> None:
+        """Write the reserves after the rows, where one of both does not fit; a start finds a reserve with a row."""
+        try:
+            async with self._database.writing() as connection:
+                await riding.write(connection)
+        except StorageFailed:
+            raise
+        except Exception as error:
+            self._give_up("holds")
+            riding.give_up(error)
+
+    def _committed(self) -> None:
+        self.chain.committed()
+        self.hours.committed()
+
+    def _lost(self) -> None:
+        self.chain.lost()
+        self.hours.lost()
+
     def _done(self, waiting: _Waiting, count: int) -> None:
         del waiting.rows[:count]
         if waiting is self._decisions:
             self._unpruned += count
+
+    async def _tend(self) -> None:
+        """Sum up or forget a bounded number of old rows, and come back soon where there are more."""
+        if self.failing:
+            return
+        for _ in range(STEPS_A_TURN):
+            if self._closing or self._asked or not await self.hours.tend():
+                return
+        self._wake.set()
 
     async def _prune(self) -> None:
         """Delete old decision records, a bounded number at a time."""
