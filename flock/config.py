@@ -32,7 +32,7 @@ from flock.configsections import (
 from flock.configvalues import Listen, from_words, parse_listen, parse_size, parse_switch
 from flock.contract.settings import Setting, SettingChanged
 from flock.paths import Home, private_dir, short
-from flock.yamltext import entries
+from flock.yamltext import Scalar, entries
 
 
 class Config(Section):
@@ -143,6 +143,23 @@ class Config(Section):
     def set_in_file(self, key: str, words: str) -> SettingChanged:
         """Write a value into this configuration's file; the values in force stay as they are."""
         return set_setting(self._home, self._environ, key, words)
+
+    def in_file(self, key: str) -> Scalar | None:
+        """Return what this configuration's file says of a key; None for nothing, and for what is no single value."""
+        path = self._home.config_file
+        found = entries(configfile.read(path), short(path)).get(key)
+        return found.value if found is not None and isinstance(found.value, Scalar) else None
+
+    def put_in_file(self, key: str, value: Scalar | None) -> None:
+        """Write what `in_file` returned into this configuration's file again; None takes the key out.
+
+        Raises ConfigInvalid when the file would be wrong then, StorageFailed; it is then as it was.
+        """
+        path, check = self._home.config_file, _no_worse(self._home)
+        if value is not None:
+            configfile.set_value(path, key, value, check)
+        elif path.exists():
+            configfile.unset_value(path, key, check)
 
     def unset_in_file(self, key: str) -> SettingChanged:
         """Remove a value from this configuration's file; the values in force stay as they are."""

@@ -46,15 +46,18 @@ class AuditSummary:
 
 @dataclass(frozen=True, slots=True)
 class AuditChain:
-    """What the check of the chain found. `state` is whole or broken; `rows` were looked at, `unchained` of them are
-    older than the chain or were pruned before; `broken_at` is the id of the first row that does not fit, null for none.
+    """What the check of the chain found. `state` is whole, broken, or unchained: every row is older than the chain.
 
-    `head` is the hash of the newest row: who notes it elsewhere can tell later whether rows were cut off.
+    `rows` were looked at; `unchained` of them are of releases without a chain, and the first row of the chain covers
+    them; `pruned` were taken by retention before. `broken_at` is the id of the first row that does not fit, null where
+    none is; `problem` says what is wrong. `head` is the hash of the newest row, "" where the chain is broken: who notes
+    it elsewhere can tell later whether rows were cut off.
     """
 
     state: str
     rows: int
     unchained: int
+    pruned: int
     broken_at: int | None
     problem: str
     head: str
@@ -62,8 +65,9 @@ class AuditChain:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One act of administration that was carried out. `undo` is what would take it back in words, "" where nothing
-    can; `undone_by` is the number of the act that did, null while none has.
+    """One act of administration that was carried out. `undo` is what undoing it would do in words, "" where nothing
+    can take it back, and `reason` says why; `undone_by` is the number of the act that took it back, null while none has
+    or where that was itself undone.
     """
 
     id: int
@@ -74,6 +78,7 @@ class Act:
     details: dict[str, Any]
     undo: str
     undone_by: int | None
+    reason: str = ""
 
 
 @operation(
@@ -86,7 +91,7 @@ class RecentAudit(Op[list[AuditRow]]):
     """List recent acts of administration, and what was refused, newest first."""
 
     limit: int = flag("how many rows", default=50)
-    actor: str = flag("only this actor's", default="")
+    actor: str = flag("only this actor's; * stands for any letters", default="")
     action: str = flag("only this action, such as token.create or token.*", default="")
     since: str = flag("only from then on: 2026-11-01, 2026-11-01T08:00:00Z, today, month, or 7d", default="")
     until: str = flag("only before then", default="")
@@ -104,11 +109,18 @@ class SummarizeAudit(Op[AuditSummary]):
 
     since: str = flag("from then on: 2026-11-01, 2026-11-01T08:00:00Z, today, week, month, or 7d", default="30d")
     until: str = flag("before then; empty: now", default="")
-    actor: str = flag("only this actor's", default="")
+    actor: str = flag("only this actor's; * stands for any letters", default="")
 
 
 @operation(
-    "audit.verify", "audit verify", "GET /admin/v1/audit/verify", examples=("audit verify", "audit verify --json")
+    "audit.verify",
+    "audit verify",
+    "GET /admin/v1/audit/verify",
+    examples=(
+        "audit verify",
+        "audit verify --json",
+        "audit verify --head 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    ),
 )
 class VerifyAudit(Op[AuditChain]):
     """Check that no row of the audit was changed, taken out or put in; the exit code is 1 where one was."""
@@ -131,6 +143,10 @@ class ListHistory(Op[list[Act]]):
     examples=("undo 42",),
 )
 class UndoAct(Op[Act]):
-    """Take an act back: of a key's limits, names and times, or of a setting. That is an act too, and can be undone."""
+    """Take an act back: of a key, a setting, a price or the default model. That is an act too, and can be undone.
+
+    It is refused where the same thing was changed since in the same respect, and where nothing is kept of what was
+    before: `flock history` says so of each act.
+    """
 
     id: int = arg("the act's number, from `flock history`")

@@ -1,8 +1,7 @@
-"""Reading what was recorded: usage, audit, requests and their explanations."""
+"""Reading what was recorded: usage, requests and their explanations."""
 
 import difflib
 
-from flock.contract.audit import AuditRow, RecentAudit
 from flock.contract.requests import (
     CancelRequest,
     ExplainRequest,
@@ -32,14 +31,6 @@ async def recent_usage(context: Context, op: RecentUsage, _actor: Actor) -> list
     limit = _limit(op.limit)
     await context.store.writer.flush()
     return await context.store.usage.recent(limit, op.user)
-
-
-@handles(RecentAudit)
-async def recent_audit(context: Context, op: RecentAudit, _actor: Actor) -> list[AuditRow]:
-    """Return the newest rows, those still in the writer's buffer included."""
-    limit = _limit(op.limit)
-    await context.store.writer.flush()
-    return await context.store.audit.recent(limit, op.actor)
 
 
 @handles(ListRequests)

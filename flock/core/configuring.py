@@ -12,10 +12,10 @@ from flock.core import model_words, presets, validating
 from flock.core.context import Actor, Context
 from flock.core.listing import listed
 from flock.core.operations import handles
+from flock.core.undo_kinds import DEFAULT, DEFAULT_KEY, around
+from flock.core.undoing import note
 from flock.engines.own_model import OwnModel
 from flock.errors import Conflict, InvalidRequest, ModelNotFound
-
-_DEFAULT_KEY = "router.default_model"
 
 
 @handles(ConfigureModel)
@@ -40,7 +40,7 @@ async def configure_model(context: Context, op: ConfigureModel, _actor: Actor) -
 
 
 @handles(SetDefaultModel)
-async def set_default(context: Context, op: SetDefaultModel, _actor: Actor) -> Model:
+async def set_default(context: Context, op: SetDefaultModel, actor: Actor) -> Model:
     """Let a model answer requests that name none, from now on and after the next start."""
     found = next((row for row in listed(context) if row.id == op.id), None)
     if found is None:
@@ -51,12 +51,16 @@ async def set_default(context: Context, op: SetDefaultModel, _actor: Actor) -> M
             f"{op.id} does not chat (its kind is {found.kind}), and requests that name no model are for chats",
             hint="flock model ls",
         )
-    changed = await asyncio.to_thread(context.config.set_in_file, _DEFAULT_KEY, op.id)
-    context.inference.names.default_model = op.id
-    note = ""
+    names, config = context.inference.names, context.config
+    was, changed, now = await asyncio.to_thread(
+        around, config, DEFAULT_KEY, lambda: config.set_in_file(DEFAULT_KEY, op.id)
+    )
+    note(actor, DEFAULT, DEFAULT_KEY, {"value": was, "model": names.default_model}, {"value": now, "model": op.id})
+    names.default_model = op.id
+    said = ""
     if changed.hidden_by:
-        note = f"until the next start only: {changed.hidden_by} is set in the daemon's environment and counts more"
-    return replace(found, default=True, note=note)
+        said = f"until the next start only: {changed.hidden_by} is set in the daemon's environment and counts more"
+    return replace(found, default=True, note=said)
 
 
 async def _check_template(context: Context, model: OwnModel) -> None:

@@ -16,6 +16,7 @@ from flock.core import cache
 from flock.core.context import Actor, Context
 from flock.core.listing import listed
 from flock.core.operations import handles
+from flock.core.undo_kinds import change_setting
 from flock.errors import InvalidRequest
 from flock.hardware.seen import look
 from flock.text import size
@@ -95,15 +96,15 @@ async def get_config(context: Context, op: GetConfig, _actor: Actor) -> Setting:
 
 
 @handles(SetConfig)
-async def set_config(context: Context, op: SetConfig, _actor: Actor) -> SettingChanged:
+async def set_config(context: Context, op: SetConfig, actor: Actor) -> SettingChanged:
     """Write one value into the file; it holds from the next start on."""
-    return await asyncio.to_thread(context.config.set_in_file, op.key, op.value)  # waits for the disk
+    return await change_setting(context, actor, op.key, lambda: context.config.set_in_file(op.key, op.value))
 
 
 @handles(UnsetConfig)
-async def unset_config(context: Context, op: UnsetConfig, _actor: Actor) -> SettingChanged:
+async def unset_config(context: Context, op: UnsetConfig, actor: Actor) -> SettingChanged:
     """Remove one value from the file; the default holds from the next start on."""
-    return await asyncio.to_thread(context.config.unset_in_file, op.key)
+    return await change_setting(context, actor, op.key, lambda: context.config.unset_in_file(op.key))
 
 
 @handles(ExamineCache)

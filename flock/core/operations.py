@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 Out = TypeVar("Out")
 HANDLERS: dict[type[Op[Any]], Callable[[Context, Any, Actor], Awaitable[Any]]] = {}
+# what completes an answer once the act's audit row is put: an answer that names the row
+COMPLETING: dict[type[Op[Any]], Callable[[Context, Any], Awaitable[Any]]] = {}
 
 
 def handles(
@@ -32,6 +34,18 @@ def handles(
             raise ValueError(f"{kind.__name__} has two handlers")
         HANDLERS[kind] = handler
         return handler
+
+    return register
+
+
+def completes(
+    kind: type[Op[Out]],
+) -> Callable[[Callable[[Context, Out], Awaitable[Out]]], Callable[[Context, Out], Awaitable[Out]]]:
+    """Register what completes the answer of an operation when its audit row is put."""
+
+    def register(step: Callable[[Context, Out], Awaitable[Out]]) -> Callable[[Context, Out], Awaitable[Out]]:
+        COMPLETING[kind] = step
+        return step
 
     return register
 
@@ -57,7 +71,8 @@ async def perform(context: Context, op: Op[Out], actor: Actor) -> Out:
     if spec.risk is not Risk.READ:
         _audit(context, op, actor, "ok")
         log.info("%s: %s %s", actor.name, spec.name, _target(op))
-    return answer
+    completing = COMPLETING.get(type(op))
+    return answer if completing is None else await completing(context, answer)
 
 
 def permit(context: Context, op: Op[Any], actor: Actor) -> None:
@@ -70,7 +85,9 @@ def permit(context: Context, op: Op[Any], actor: Actor) -> None:
 
 
 def _audit(context: Context, op: Op[Any], actor: Actor, outcome: str) -> None:
-    context.store.writer.audit(actor.name, op.spec.name, _target(op), outcome, _details(op))
+    # what a refused act would have changed is as it was
+    before = actor.before if outcome == "ok" else {}
+    context.store.writer.audit(actor.name, op.spec.name, _target(op), outcome, _details(op), before)
 
 
 def _fields(op: Op[Any]) -> "tuple[dataclasses.Field[Any], ...]":

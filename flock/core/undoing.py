@@ -23,19 +23,29 @@ NEVER = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What an act changed: of which thing, its fields before and after."""
+
+    kind: str
+    id: str
+    was: Fields
+    now: Fields
+
+
 class Kind(Protocol):
-    """Things of one kind, such as keys: how their fields are read and written."""
+    """Things of one kind, such as keys: how what an act changed is set to what it was."""
 
-    async def read(self, context: Context, id: str) -> Fields:
-        """Return the fields as they are now. Raises NotFound where the thing is gone."""
+    async def restore(self, context: Context, made: Note) -> None:
+        """Set the fields of a note to what they were, by the rules of whoever sets them otherwise.
+
+        Raises Conflict where one of them is no longer as the act left it, NotFound where the thing is gone, and what
+        those rules refuse.
+        """
         ...
 
-    async def write(self, context: Context, id: str, fields: Fields) -> None:
-        """Set fields to what they were, by the rules of whoever sets them otherwise. Raises what those refuse."""
-        ...
-
-    def words(self, id: str, was: Fields, now: Fields) -> str:
-        """Return what undoing an act would do, as an imperative ("set listen to 127.0.0.1:8080 again")."""
+    def words(self, made: Note) -> str:
+        """Return what `restore` would do, as an imperative ("set listen back to 127.0.0.1:8080")."""
         ...
 
 
@@ -47,16 +57,6 @@ def undoes(name: str, kind: Kind) -> None:
     if name in KINDS:
         raise ValueError(f"two kinds are called {name}")
     KINDS[name] = kind
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What an act changed: of which thing, its fields before and after."""
-
-    kind: str
-    id: str
-    was: Fields
-    now: Fields
 
 
 def note(actor: Actor, kind: str, id: str, was: Fields, now: Fields) -> None:

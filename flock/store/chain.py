@@ -34,6 +34,8 @@ HASHED = tuple(column for column in AUDIT.columns if column.name != "hash")
 DAY_SECONDS = 86400.0
 
 Row = Sequence[Any]
+# SQLite's smallest number of a row
+_BELOW_ALL = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ async def _hash_before(connection: AsyncConnection, id: int) -> str:
 
 async def _reckoned(connection: AsyncConnection, last: int) -> str:
     """Return the hash that the row `last`, of a release without a chain, would have: reckoned from the oldest on."""
-    running, at = (await start(connection)).hash, 0
+    running, at = (await start(connection)).hash, _BELOW_ALL
     while rows := (await connection.execute(after(at, HASHED).where(AUDIT.c.id <= last))).all():
         running, at = fold(running, rows), rows[-1].id
     return running
@@ -163,13 +165,14 @@ def after(id: int, columns: Sequence[Any], rows: int = CHUNK) -> Any:
 class Walk:
     """A check of the chain, row by row; pure. `broken_at` is the number of the first row that does not fit.
 
-    `noted` is a hash that must come by, "" for none; `known` a head that the writer has in memory.
+    `noted` is a hash that must come by, "" for none; `known` a head that the writer has in memory. `at` is the number
+    behind which the next rows are read: at first one that none is below.
     """
 
     def __init__(self, begin: Head, noted: str = "", known: Head | None = None) -> None:
         self.head, self._noted, self._known = begin, noted, known
         self.rows = self.unchained = 0
-        self.pruned = begin.id
+        self.at, self.pruned = _BELOW_ALL, begin.id
         self.broken_at: int | None = None
         self.problem = ""
         self._found = noted in ("", begin.hash)
@@ -179,7 +182,7 @@ class Walk:
         return all(self._fits(plain, found) for *plain, found in rows)
 
     def _fits(self, plain: Row, found: object) -> bool:
-        id = plain[0]
+        self.at = id = plain[0]
         first, chained = self.rows == 0, self.rows > self.unchained
         self.rows += 1
         if id != self.head.id + 1 and (chained or found):  # without a chain nobody knows what was taken out
