@@ -17,9 +17,11 @@ from flock.contract.op import Scope
 from flock.contract.tokens import ShowMe
 from flock.core.context import Actor, Context
 from flock.daemon import control, cors, faults, gateway
+from flock.daemon.entrance import Entrance, secret_of
 from flock.daemon.headers import SERVER
 from flock.errors import FlockError, NotAllowed
 from flock.paths import system_socket, user_name
+from flock.policy.attempts import Attempts
 
 # Codex sends a kilobyte of metadata in one header, proxies add theirs; aiohttp's default is 8190.
 HEADER_BYTES = 32 * 1024
@@ -31,11 +33,12 @@ def public(context: Context) -> web.Application:
     if context.config.gateway.cors_origins:
         app.middlewares.append(cors.allow(context.config.gateway.cors_origins))
         app.on_response_prepare.append(cors.grant)
-    doors = gateway.Gateway(context)
-    _health(app, context)
+    entrance = _entrance(context)
+    doors = gateway.Gateway(context, entrance)
+    _health(app, context, entrance)
     for method, path, handle in doors.routes():
         app.router.add_route(method, path, handle)
-    _admin(app, context, lambda request: _key_actor(context, request))
+    _admin(app, context, lambda request: _key_actor(entrance, request))
     _elsewhere(app)
     return app
 
@@ -67,8 +70,18 @@ def _admin(app: web.Application, context: Context, authenticate: control.Authent
         app.router.add_route(method, path, control.handler(context, op, authenticate))
 
 
-def _key_actor(context: Context, request: web.Request) -> Actor:
-    key = context.keys.authenticate(gateway.secret_of(request))
+def _entrance(context: Context) -> Entrance:
+    """Return what lets requests in at the public door; who shows too many wrong keys goes on record."""
+    attempts = Attempts(context.clock, context.config.auth.bad_keys_per_minute)
+
+    def note(address: str, outcome: str) -> None:
+        context.store.writer.audit("unknown", "key.wrong", address, outcome, {})
+
+    return Entrance(context.keys, attempts, note, trust_proxy=context.config.trust_proxy_headers)
+
+
+def _key_actor(entrance: Entrance, request: web.Request) -> Actor:
+    key = entrance.key_of(request)
     return Actor(key.name, key.scope, key)
 
 
@@ -85,7 +98,7 @@ def _peer_actor(context: Context, request: web.Request) -> Actor:
         raise NotAllowed(
             f"this flock belongs to {user_name()}, and you are {user_name(uid)}", hint=f"run it as {user_name()}"
         )
-    about = gateway.secret_of(request) if request.path == ShowMe.spec.path else None
+    about = secret_of(request) if request.path == ShowMe.spec.path else None
     return Actor(user_name(uid), Scope.ADMIN, context.keys.authenticate(about) if about else None)
 
 
@@ -109,7 +122,7 @@ def peer_uid(request: web.Request) -> int:
     return struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
 
 
-def _health(app: web.Application, context: Context) -> None:
+def _health(app: web.Application, context: Context, entrance: Entrance | None = None) -> None:
     async def healthz(_request: web.Request) -> web.Response:
         """The daemon answers: nothing more."""
         response = control.answer(200, codec.dumps({"status": "ok", "version": __version__, "pid": os.getpid()}))
@@ -129,8 +142,8 @@ def _health(app: web.Application, context: Context) -> None:
     async def metrics(request: web.Request) -> web.Response:
         """Figures for Prometheus; open on loopback, behind a key elsewhere."""
         try:
-            if not context.config.listen.loopback:
-                context.keys.authenticate(gateway.secret_of(request))
+            if entrance is not None and not context.config.listen.loopback:
+                entrance.key_of(request)
         except FlockError as error:
             return faults.fault(error)
         ready = {m.id: m.state in ("ready", "busy") for m in context.registry.models()}

@@ -1,6 +1,6 @@
 """The inference routes of the public door, as a table: path, method, who handles it.
 
-Owns what happens around a request: where the key may stand, the body limit, the record's beginning and end, and the
+Owns what happens around a request: the body limit, the record's beginning and end, and the
 dialect's errors. Refuses to move response bytes (forward.py) and to choose (core/inference.py).
 """
 
@@ -13,6 +13,7 @@ from aiohttp import web
 
 from flock.core.context import Context
 from flock.daemon import gemini, ollama
+from flock.daemon.entrance import FLOCK_KEY, Entrance
 from flock.daemon.faults import FAULTS, fault, ours, server_for
 from flock.daemon.forward import Reply
 from flock.daemon.headers import SERVER
@@ -60,39 +61,17 @@ _KEPT = (
     "x-session-affinity",
     "x-session-id",
 )
-# where clients put the key; with flock's own in FLOCK_KEY, what stands there may be a vendor's, of the client's own
-FLOCK_KEY = "x-flock-key"
+# where clients put a key; with flock's own in FLOCK_KEY, what stands there may be a vendor's, of the client's own
 _KEY_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "api-key")
-
-
-def secret_of(request: web.Request) -> str | None:
-    """Return the API key of a request from any place clients put it, None where there is none.
-
-    Bearer, `x-api-key`, `x-goog-api-key`, `api-key`, `?key=`: tools of every dialect must reach every route. Before all
-    of them counts `X-Flock-Key`, for clients that show a vendor's key of their own in the usual place.
-    """
-    headers = request.headers
-    if own := headers.get(FLOCK_KEY):
-        return own.strip()
-    authorization = headers.get("Authorization")
-    if authorization:
-        scheme, _, rest = authorization.partition(" ")
-        return rest.strip() if scheme.lower() == "bearer" else authorization.strip()
-    for name in ("x-api-key", "x-goog-api-key", "api-key"):
-        if value := headers.get(name):
-            return value.strip()
-    if request.query_string:
-        return request.query.get("key")
-    return None
 
 
 class Gateway:
     """The handlers; one object so that they share the context."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, entrance: Entrance) -> None:
         self.context = context
+        self.authenticate = entrance.key_of
         self._inference = context.inference
-        self._keys = context.keys
         self._limit = context.config.max_body_bytes
         self._limits = context.config.gateway
 
@@ -136,9 +115,6 @@ class Gateway:
 
     # -- requests
 
-    def authenticate(self, request: web.Request) -> Key:
-        """Return the key of a request. Raises MissingKey, InvalidKey."""
-        return self._keys.authenticate(secret_of(request))
 
     def handler(self, endpoint: str, server: FaultHalf, read: Read) -> Handler:
         """Return the handler of what an upstream answers: authenticate, open a record, forward, settle.
@@ -148,7 +124,7 @@ class Gateway:
 
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
-                key = self._keys.authenticate(secret_of(request))
+                key = self.authenticate(request)
                 record = self._inference.begin(endpoint)
             except FlockError as error:
                 return fault(error, server=server)
@@ -212,7 +188,7 @@ class Gateway:
 
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
-                key = self._keys.authenticate(secret_of(request))
+                key = self.authenticate(request)
                 ask = read(request, await self.body(request))
                 ask.headers = _kept(request)
                 counted = await self._inference.count(ask, key)
@@ -265,7 +241,7 @@ class Gateway:
 
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
-                return handler(request, self._keys.authenticate(secret_of(request)))
+                return handler(request, self.authenticate(request))
             except FlockError as error:
                 return fault(error, server=server or server_for(request))
 
