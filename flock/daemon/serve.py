@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import signal
-import stat
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -21,16 +20,14 @@ from aiohttp import web
 from flock import __version__
 from flock.clock import Clock
 from flock.config import Config, load
-from flock.configfile import write_minimal
-from flock.contract.op import Scope
 from flock.core.context import Context
 from flock.core.inference import Inference, watch
 from flock.daemon import app, listen, logs, notify
+from flock.daemon.first_key import Seed, first_key, take_seed
 from flock.daemon.lock import hold
 from flock.daemon.wiring import wired
-from flock.errors import Draining, FlockError, InternalError, StorageFailed
+from flock.errors import Draining, FlockError, InternalError
 from flock.paths import Home, check_owner, find_home, private_dir
-from flock.policy.keys import new_entry, new_secret
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +42,7 @@ def run(home: Home, ready_fd: int | None = None) -> int:
 
     `ready_fd` gets one JSON line: {"ready": true, "first_key": …} or {"error": {…}}. Without it errors are raised.
     """
+    seed = take_seed(os.environ)
     try:
         check_owner(home)
         config = load(home, os.environ)
@@ -56,7 +54,7 @@ def run(home: Home, ready_fd: int | None = None) -> int:
         as_service = notifier.present and _shared_door(ready_fd) is None
         logs.set_up(home, config.log_level, to_file=ready_fd is not None or as_service)
         with hold(home.lock):
-            asyncio.run(_main(home, config, ready_fd, notifier))
+            asyncio.run(_main(home, config, ready_fd, notifier, seed))
     except FlockError as error:
         if ready_fd is None:
             raise
@@ -85,7 +83,7 @@ def _shared_door(ready_fd: int | None) -> Path | None:
     return Path(said) if said and ready_fd is None else None
 
 
-async def _main(home: Home, config: Config, ready_fd: int | None, notifier: notify.Notifier) -> None:
+async def _main(home: Home, config: Config, ready_fd: int | None, notifier: notify.Notifier, seed: Seed) -> None:
     loop = asyncio.get_running_loop()
     stopping: asyncio.Future[float] = loop.create_future()
 
@@ -98,7 +96,7 @@ async def _main(home: Home, config: Config, ready_fd: int | None, notifier: noti
     tcp = listen.public_socket(config)
     try:
         async with wired(home, config, stop) as context:
-            first_key = await _first_key(context)
+            made = await first_key(context, seed)
             async with _doors(context, tcp, _shared_door(ready_fd)):
                 _follow(context)
                 await context.registry.start()
@@ -107,7 +105,7 @@ async def _main(home: Home, config: Config, ready_fd: int | None, notifier: noti
                 # a small model is ready in this time and the card can say so; a large one goes on loading
                 await asyncio.wait({warming}, timeout=WARM_SECONDS)
                 if ready_fd is not None:
-                    _tell(ready_fd, {"ready": True, "first_key": first_key})
+                    _tell(ready_fd, {"ready": True, "first_key": made})
                 notifier.ready(f"serves at {context.api_url}")
                 living = asyncio.create_task(notifier.live())
                 _settle_memory()
@@ -167,43 +165,6 @@ async def _warm_up(context: Context) -> None:
     except FlockError:
         default = ""
     await context.registry.restore(default)
-
-
-async def _first_key(context: Context) -> bool:
-    """Make the admin key of a new installation, in a 0600 file, and its configuration; return whether one was made.
-
-    The file is written before the row, so that a crash in between leaves a file that the next start replaces; a
-    failure leaves none, since a key that lets nobody in would only be tried.
-    """
-    if context.keys.has_admin():
-        return False
-    await asyncio.to_thread(write_minimal, context.home.config_file)
-    secret = new_secret()
-    path = context.home.admin_key
-    entry = new_entry("admin", Scope.ADMIN, secret, context.clock.now())
-    try:
-        _write_key(path, secret)
-        await context.store.keys.insert(entry)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            path.unlink()
-        raise StorageFailed(
-            f"cannot write the admin key to {path}: {error.strerror}", hint=f"free some space: df -h {path.parent}"
-        ) from None
-    except FlockError:
-        with contextlib.suppress(OSError):
-            path.unlink()
-        raise
-    context.keys.add(entry)
-    return True
-
-
-def _write_key(path: Path, secret: str) -> None:
-    path.unlink(missing_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR), "w") as file:
-        file.write(secret + "\n")
-        file.flush()
-        os.fsync(file.fileno())
 
 
 @contextlib.asynccontextmanager

@@ -231,7 +231,8 @@ def _start(ground: Ground, system: System, changed: bool) -> list[str]:
 
 def _unseen(ground: Ground) -> list[str]:
     """Return what the service will not have that this shell has."""
-    odd = sorted(name for name in ground.environ if name.startswith("FLOCK_") and name not in _PLACES)
+    ours = {name for name in ground.environ if name.startswith("FLOCK_")}
+    odd = sorted(ours - {*_PLACES, "FLOCK_TOKEN"})  # that one is for who calls, never for the daemon
     if not odd or ground.machine:
         return []
     return [f"the service does not see {', '.join(odd)} of this shell: flock config set, flock vendor add keep them"]
