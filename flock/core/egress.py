@@ -4,7 +4,7 @@ Owns which key is tried next before anything has reached the client. Refuses a c
 vendor's row does not permit it, and never mixes it with the team's. Called by core/inference.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from flock.clock import Clock
@@ -31,10 +31,15 @@ class Post(Protocol):
         ...
 
 
+# reserves what a request may cost, before the team's keys pay for it: core/admission.py
+Reserve = Callable[[Record, Ask], Awaitable[None]]
+
+
 class Egress:
     """Sends requests to vendors."""
 
-    def __init__(self, post: Post, health: Health, clock: Clock) -> None:
+    def __init__(self, post: Post, health: Health, clock: Clock, reserve: Reserve | None = None) -> None:
+        self._reserve = reserve
         self._post = post
         self._health = health
         self._clock = clock
@@ -42,13 +47,15 @@ class Egress:
     async def send(self, record: Record, upstream: Upstream, made: Plan, ask: Ask) -> Exchange:
         """Send a request and return the exchange once the response's head is in.
 
-        Raises EngineUnreachable, VendorKeyMissing, SecretsLocked.
+        Raises EngineUnreachable, VendorKeyMissing, SecretsLocked, and what reserving its dollars does.
         """
         channel = upstream.channel
         assert channel is not None
         lent = channel.lend(ask.credentials)
         record.lent = lent is not None
         credentials = [lent] if lent is not None else list(await channel.credentials())
+        if lent is None and self._reserve is not None:
+            await self._reserve(record, ask)
         for credential in credentials[:-1]:
             exchange = await self._tried(record, upstream, made, channel, credential)
             if exchange is not None:

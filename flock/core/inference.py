@@ -10,7 +10,8 @@ from collections import deque
 from typing import Protocol
 
 from flock.clock import Clock
-from flock.core import auto, stages
+from flock.core import stages
+from flock.core.admission import Admission
 from flock.core.answer import Answer
 from flock.core.commit import Commit
 from flock.core.counting import Count
@@ -19,12 +20,13 @@ from flock.core.drift import Drifts, Turn, turn_of
 from flock.core.egress import Egress, Post, unreachable
 from flock.core.flights import Flights, Places
 from flock.core.ids import REQUESTS_KEPT
-from flock.core.kinds import kind_of, of_kind
+from flock.core.kinds import of_kind
 from flock.core.metrics import Metrics
-from flock.core.names import Named, Names, nothing, nowhere
+from flock.core.names import Named, Names
 from flock.core.pace import Pace
 from flock.core.planning import Manners, Planning
 from flock.core.rates import Recent
+from flock.core.reach import Audit, Paid, Reach
 from flock.core.record import Record, Try
 from flock.core.wishes import wishes
 from flock.dialects.ask import Ask
@@ -37,7 +39,6 @@ from flock.errors import (
     EngineBusy,
     EngineUnreachable,
     FlockError,
-    ModelNotFound,
     ModelNotLoaded,
     Unsupported,
     UpstreamError,
@@ -46,6 +47,7 @@ from flock.errors import (
 from flock.outbound.exchange import Exchange
 from flock.outbound.pool import Pools
 from flock.policy.keys import ANYONE, Key
+from flock.policy.limits import Limits
 from flock.profile import TASKS
 from flock.routing.choose import choose
 from flock.routing.health import Health
@@ -55,14 +57,6 @@ log = logging.getLogger(__name__)
 
 # refusals that another upstream may not share: it may have room, the feature, or a larger window
 _ELSEWHERE = (EngineBusy, Unsupported, ContextTooLong, ModelNotLoaded)
-
-
-class Paid(Protocol):
-    """The vendors; flock.vendors.registry.Vendors is the real one."""
-
-    def find(self, model: str) -> tuple[Placement, ...]:
-        """Return where vendors that are on have a model of this name, () for nowhere."""
-        ...
 
 
 class Ledger(Protocol):
@@ -89,20 +83,25 @@ class Inference:
         vendors: Paid | None = None,
         post: Post | None = None,
         on_stage: stages.Hear | None = None,
+        limits: Limits | None = None,
+        audit: Audit | None = None,
     ) -> None:
         self._on_stage = on_stage
         self._places = places
-        self._vendors = vendors
         self._ledger = ledger
         self._metrics = metrics
         self._clock = clock
         self.health = Health(clock)
         self._dispatch = Dispatch(pools, self.health)
-        self._egress = Egress(post, self.health, clock) if post is not None else None
+        self._admission = Admission(limits, metrics.refused)
+        self._egress = Egress(post, self.health, clock, self._admission.spend) if post is not None else None
         self.pace = Pace()
         self.rates = Recent()
         self.planning = Planning(manners or Manners(), clock)
         self.names = names or Names()
+        self.reach = Reach(
+            self.names, lambda: places.table, clock, vendors=vendors, audit=audit, refused=metrics.refused
+        )
         self.drifts = Drifts()
         self._flights = Flights(places, clock)
         self.running = self._flights.running
@@ -135,6 +134,7 @@ class Inference:
             tried.ended = record.ended
             if tried.status:
                 self._flights.leave(record.upstream, record.ended - record.sent, abandoned=record.outcome != "ok")
+        self._admission.settle(record)  # what follows reads the usage that this completes; nothing of it may wait
         usage = record.usage or NO_USAGE
         prefill = usage.prefill_ms / 1000 if usage.prefill_ms else record.first - record.sent if record.stream else 0.0
         self.drifts.settled(record.id, usage.input, usage.cached or None, prefill)
@@ -156,37 +156,15 @@ class Inference:
     def resolve(self, wanted: str, key: Key = ANYONE, endpoint: str = "chat", ask: Ask | None = None) -> Named:
         """Return which model a name means to the holder of a key, and where it is. Raises ModelNotFound, Unsupported.
 
-        What "auto" means hangs on what is asked.
-
-        A vendor is found where its key is on, the caller's may use it, and the name is one of the vendor's: there is
-        no other way to one (tests/e2e/test_paid_on_purpose.py).
+        See core/reach.py: it may also be one that the key may not ask for (ModelNotAllowed).
         """
-        refused: list[str] = []
-
-        def permitted(model: str) -> tuple[Placement, ...]:
-            found = self._vendors.find(model) if self._vendors is not None else ()
-            refused.extend(place.vendor for place in found if not key.may_use(place.vendor))
-            return tuple(place for place in found if key.may_use(place.vendor))
-
-        vendors = permitted if self._vendors is not None else nowhere
-        uses = nothing if ask is None else lambda: auto.uses(ask)
-        try:
-            return self.names.resolve(wanted, self._places.table, vendors, kind_of(endpoint), uses)
-        except ModelNotFound as error:
-            if not refused:
-                raise
-            words = f"{wanted or 'the default model'} is a model of {refused[0]}, which costs money"
-            raise ModelNotFound(
-                f"{words}, and the key {key.name!r} may not use it",
-                hint=f"an admin makes a key that may: flock token create NAME --vendors {refused[0]}",
-                details=error.details,
-            ) from None
+        return self.reach.resolve(wanted, key, endpoint, ask)
 
     async def open(self, record: Record, ask: Ask) -> Answer:
         """Bring a request to its commit point, over as many upstreams as it takes.
 
         Raises the first upstream's error (EngineUnreachable, EngineFailed, UpstreamError, Unsupported), ModelNotFound,
-        or InvalidRequest for a request that nobody could serve.
+        ModelNotAllowed, what a limit of the key refuses, or InvalidRequest for a request that nobody could serve.
         """
         record.requested, record.stream, record.dialect = ask.model, ask.stream, ask.dialect
         ask, wished = wishes(ask)
@@ -197,7 +175,8 @@ class Inference:
             record.notes.append(f"alias {named.alias}: {ask.model} → {record.model}")
         if named.why:
             record.notes.append(f"auto: {named.why}")
-        named = of_kind(record.endpoint, named, self._places.table)
+        named = of_kind(record.endpoint, named, self.reach.table(record.key))
+        self._admission.reserve(record, ask, named)
         answered = self.planning.noop(record, ask) or await self._loaded(record, ask, named)
         if answered is not None:
             return answered
@@ -293,7 +272,7 @@ class Inference:
             if exchange is not None:
                 exchange.release()
             tried.ended = monotonic()
-            left = isinstance(error, asyncio.CancelledError)
+            tried.left = left = isinstance(error, asyncio.CancelledError)
             self._flights.leave(upstream.name, tried.ended - tried.started, abandoned=left)
             tried.error = error.sentence if isinstance(error, FlockError) else _why(error)
             if isinstance(error, OSError):

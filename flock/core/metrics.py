@@ -56,6 +56,12 @@ class Metrics:
             registry=self.registry,
         )
         self.tokens = Counter("flock_request_tokens", "Tokens", ["model", "direction"], registry=self.registry)
+        self.cost = Counter(
+            "flock_cost_dollars", "What vendors cost, where it is known", ["vendor"], registry=self.registry
+        )
+        self.refusals = Counter(
+            "flock_refused", "Requests that a key's limit refused, by the limit", ["limit"], registry=self.registry
+        )
         self.running = Gauge("flock_requests_running", "Requests in flight", registry=self.registry)
         self.loaded = Gauge("flock_model_loaded", "1 while the model answers", ["model"], registry=self.registry)
         Gauge("flock_build_info", "The version", ["version"], registry=self.registry).labels(__version__).set(1)
@@ -82,6 +88,14 @@ class Metrics:
         if record.usage is not None:
             series.input.inc(record.usage.input)
             series.output.inc(record.usage.output)
+        if record.vendor and (cost := record.cost_usd) is not None:
+            self.cost.labels(record.vendor).inc(float(cost))
+
+    def refused(self, limit: str) -> None:
+        """Count a refusal: rpm, tpm, quota, budget/day, budget/week, budget/month, request (larger than a limit by
+        itself) or model (not on the key's list). Keys are no labels: there may be any number of them.
+        """
+        self.refusals.labels(limit).inc()
 
     def _paid_name(self, record: "Record") -> str:
         """Return what a vendor's model is counted as."""

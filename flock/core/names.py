@@ -47,6 +47,11 @@ def nowhere(_model: str) -> tuple[Placement, ...]:
     return ()
 
 
+def _all(_name: str) -> bool:
+    """Return that a name may be asked for."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """What a name means: the model's id, where it is, by which alias it was found, and how much it is to think.
@@ -63,6 +68,16 @@ class Named:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What a key may ask for that may not ask for everything: `table` is that part of what is here, `may` says it of a
+    name. What is chosen for a request that names no model is chosen of these.
+    """
+
+    table: Table
+    may: Callable[[str], bool]
+
+
 class Names:
     """The names models are asked for by. `aliases` are (glob, model id or "default"), the first that matches wins."""
 
@@ -77,20 +92,23 @@ class Names:
         vendors: Vendors = nowhere,
         kind: str = "chat",
         uses: Callable[[], Uses] = nothing,
+        own: Own | None = None,
     ) -> Named:
         """Return what a name means here. Raises ModelNotFound with the nearest ids; Unsupported where no model can what
         a request for "auto" uses.
 
         `kind` is the kind of model that is needed: which one an empty name means hangs on it. `uses` says what the
-        request uses; it is asked for "auto" alone.
+        request uses; it is asked for "auto" alone. `own` is what the caller may ask for, None for all: "auto" and the
+        default are of these, every other name means what it means to all.
         """
+        own = own or Own(table, _all)
 
         def here(name: str) -> Named | None:
             if placements := table.get(name):
                 return Named(name, placements)
-            return self._auto(table, vendors, kind, uses) if name == AUTO else None
+            return self._auto(own, vendors, kind, uses) if name == AUTO else None
 
-        name = wanted or self._unnamed(table, kind)
+        name = wanted or self._unnamed(own, kind)
         if found := here(name):
             return found
         plain, alias = (name.removeprefix(DISCOVERY), f"{DISCOVERY}*") if name.startswith(DISCOVERY) else (name, "")
@@ -112,17 +130,21 @@ class Names:
         lower = wanted.lower()
         for pattern, target in self._aliases:
             if fnmatch.fnmatchcase(lower, pattern):
-                meant = self._unnamed(table, kind) if target == DEFAULT else target
+                meant = self._unnamed(own, kind) if target == DEFAULT else target
                 if found := here(meant):
                     return replace(found, alias=pattern)
                 if placements := vendors(meant):
                     return Named(meant, placements, pattern)
-        raise self._unknown(name, table, kind)
+        raise self._unknown(name, own.table, kind)
 
-    def default(self, table: Table, kind: str = "chat") -> str:
-        """Return the default model: of the kind, or perhaps of it; "" where there is none."""
-        if kind == "chat" and self.default_model and (self.default_model != AUTO or AUTO in table):
-            return self.default_model
+    def default(self, table: Table, kind: str = "chat", may: "Callable[[str], bool] | None" = None) -> str:
+        """Return the default model: of the kind, or perhaps of it; "" where there is none.
+
+        `may` says of the one that is set whether it may be asked for.
+        """
+        chosen = self.default_model
+        if kind == "chat" and chosen and (chosen != AUTO or AUTO in table) and (may is None or may(chosen)):
+            return chosen
         perhaps = ""
         for model, places in table.items():
             if places[0].kind == kind:
@@ -130,21 +152,22 @@ class Names:
             perhaps = perhaps or ("" if places[0].kind else model)
         return perhaps
 
-    def _unnamed(self, table: Table, kind: str) -> str:
+    def _unnamed(self, own: Own, kind: str) -> str:
         """Return what an empty name means: the default model, or "auto" where the configuration says that."""
-        return AUTO if kind == "chat" and self.default_model == AUTO else self.default(table, kind)
+        return AUTO if kind == "chat" and self.default_model == AUTO else self.default(own.table, kind, own.may)
 
-    def _auto(self, table: Table, vendors: Vendors, kind: str, uses: Callable[[], Uses]) -> Named:
+    def _auto(self, own: Own, vendors: Vendors, kind: str, uses: Callable[[], Uses]) -> Named:
         """Return what "auto" means: what an alias of that name says, or else the rule of core/auto.py.
 
         Only a pattern that is the word itself is such an alias: the others are for names that flock does not know.
         """
+        table = own.table
         for pattern, target in self._aliases:
             if pattern == AUTO and target != AUTO:
-                meant = self.default(table, kind) if target == DEFAULT else target
+                meant = self.default(table, kind, own.may) if target == DEFAULT else target
                 if placements := table.get(meant) or vendors(meant):
                     return Named(meant, placements, AUTO)
-        chosen = auto.choose(table, kind, uses(), self.default(table, kind))
+        chosen = auto.choose(table, kind, uses(), self.default(table, kind, own.may))
         if chosen is None:
             none = f"no model for {kind} is installed" if table else "no model is installed"
             raise ModelNotFound(

@@ -14,10 +14,13 @@ from flock.core import decision, stages
 from flock.core.cost import cost_usd
 from flock.dialects.ir import NO_USAGE, Usage
 from flock.policy.keys import ANYONE, Key
+from flock.policy.money import dollars
 from flock.upstream import Price, Waiting
 
 if TYPE_CHECKING:
+    from flock.dialects.demand import Demand
     from flock.errors import FlockError
+    from flock.policy.limits import Hold, Levels
     from flock.routing.choose import Ranked
 
 
@@ -33,7 +36,7 @@ def new_request_id() -> str:
 class Try:
     """One attempt at an upstream; times on the monotonic clock."""
 
-    __slots__ = ("ended", "error", "first_byte", "started", "status", "upstream")
+    __slots__ = ("ended", "error", "first_byte", "left", "started", "status", "upstream")
 
     def __init__(self, upstream: str, started: float) -> None:
         self.upstream = upstream
@@ -42,6 +45,8 @@ class Try:
         self.ended = 0.0
         self.status = 0
         self.error = ""
+        # whether flock left it before it had answered, because the client did or the request was ended from outside
+        self.left = False
 
 
 class Record:
@@ -52,8 +57,10 @@ class Record:
         "at",
         "bytes_in",
         "bytes_out",
+        "charged",
         "chosen",
         "counted",
+        "demand",
         "dialect",
         "edits",
         "ended",
@@ -62,13 +69,16 @@ class Record:
         "error",
         "estimated",
         "first",
+        "hold",
         "id",
         "interrupt",
         "key",
         "last",
         "lent",
+        "levels",
         "loaded",
         "lost",
+        "measure",
         "model",
         "notes",
         "on_stage",
@@ -79,6 +89,7 @@ class Record:
         "requested",
         "said",
         "sent",
+        "spent",
         "status",
         "stream",
         "tick",
@@ -123,6 +134,14 @@ class Record:
         self.counted: Callable[[], Usage] | None = None
         # what the wait for an engine is for: the client is told where its dialect has room for that
         self.words = ""
+        # its key's limits (core/admission.py): what it holds of them, what it was taken to need, what was reserved and
+        # is charged in billionths of a dollar, how much of its prompt there is, and what headers tell of the rest
+        self.hold: Hold | None = None
+        self.demand: Demand | None = None
+        self.spent = 0
+        self.charged: int | None = None
+        self.measure: Callable[[], int] | None = None
+        self.levels: Callable[[], Levels] | None = None
 
     def hear(self, words: str) -> None:
         """Hear what the wait for an engine is for."""
@@ -182,6 +201,8 @@ class Record:
     @property
     def cost_usd(self) -> str | None:
         """What the call cost the team in dollars; None where nobody knows, or where the caller pays the vendor."""
+        if self.charged is not None:
+            return dollars(self.charged)
         return None if self.lent else cost_usd(self.usage, self.price)
 
     def decision(self) -> tuple[str, float, bytes]:

@@ -86,6 +86,7 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
             vendors=vendors,
             post=post,
             on_stage=bus.tell,
+            audit=store.writer.audit,
         )
         keys = await _keys(config, store, clock, inference)
         jobs = Jobs(clock, bus.tell)
