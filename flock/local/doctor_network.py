@@ -11,7 +11,7 @@ from flock.client.blocking import Client
 from flock.contract.lifecycle import Check
 from flock.contract.settings import GetConfig
 from flock.errors import ConfigInvalid
-from flock.local import ports
+from flock.local import expose, firewall, ports
 from flock.local.scene import NOTE, OK, SERIOUS, WARNING, Scene
 from flock.paths import short
 
@@ -99,4 +99,12 @@ def reach(scene: Scene) -> Iterator[Check]:
         fix = scene.fix(_config(scene).change("auth.require_keys", "true"))
         yield Check("reach", SERIOUS, f"{where.text} is open to other machines, and keys are not required", fix)
         return
-    yield Check("reach", NOTE, f"other machines reach {where.text} unless a firewall on this one stands between", "")
+    if scene.status is not None:
+        address = expose.own_address(where).strip("[]")
+        reached, words = expose.reach(scene.home, address, where.port)
+        if not reached:
+            yield Check("reach", SERIOUS, words, scene.fix("flock expose"))
+            return
+    opener = next(firewall.commands(where.port), "")
+    words = f"other machines reach {where.text} unless a firewall on this one stands between"
+    yield Check("reach", NOTE, words, scene.fix(opener) if opener else "")

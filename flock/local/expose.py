@@ -57,7 +57,7 @@ def expose(op: Expose, here: Here) -> Exposed:
             "auth.require_keys is false: other machines would get in without a key",
             hint=config.change("auth.require_keys", "true"),
         )
-    url = "" if op.off else op.url or f"http://{_own_address(where)}:{where.port}"
+    url = "" if op.off else op.url or f"http://{own_address(where)}:{where.port}"
     _write(here, config, where.text, url)
     restart = _restart(here, config) if op.restart else ""
     running = look(here.home).state == "running"
@@ -98,7 +98,7 @@ def addresses() -> list[str]:
     return found
 
 
-def _own_address(where: "Listen") -> str:
+def own_address(where: "Listen") -> str:
     """Return how others would spell this machine: the address listened on, else the one its default route leaves by."""
     if where.host not in (EVERYWHERE, "::"):
         return where.host_text
@@ -157,7 +157,7 @@ def _seen(home: Home, where: "Listen", url: str, restart: str, *, running: bool,
     checks = list(_keys(home)) if running else ["flock does not run: flock up"]
     reached = False
     if running:
-        host = "127.0.0.1" if off else _own_address(where).strip("[]")
+        host = "127.0.0.1" if off else own_address(where).strip("[]")
         reached, words = reach(home, host, where.port)
         checks.append(words)
         if reached and not off:
