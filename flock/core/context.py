@@ -24,6 +24,7 @@ from flock.models.shelf import Shelf
 from flock.outbound.pool import Pools
 from flock.paths import Home
 from flock.policy.keys import Key, Keys
+from flock.policy.limits import Limits
 from flock.secrets.vault import Vault
 from flock.store.store import Store
 from flock.vendors.registry import Vendors
@@ -54,6 +55,7 @@ class Context:
     vault: Vault
     vendors: Vendors
     keys: Keys
+    limits: Limits
     registry: Registry
     hub: Hub
     fetcher: Fetcher

@@ -20,6 +20,7 @@ from flock.clock import Clock, SystemClock
 from flock.config import Config
 from flock.core.bus import Bus
 from flock.core.context import Context
+from flock.core.counters import recover
 from flock.core.counting import Counter
 from flock.core.ids import IdLists
 from flock.core.inference import Inference, Manners
@@ -43,6 +44,7 @@ from flock.outbound.session import open_session
 from flock.outbound.vendors import VendorClient
 from flock.paths import Home
 from flock.policy.keys import PREFIX, Keys
+from flock.policy.limits import Limits
 from flock.secrets.vault import Vault
 from flock.store.store import Store
 from flock.vendors.plugins import plugged
@@ -75,6 +77,8 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
         stack.push_async_callback(tokenizers.stop)
         metrics = Metrics()
         bus = Bus(clock)
+        limits = Limits(clock, store.writer.journal)
+        store.writer.journal.meters = limits.take_meters
         inference = Inference(
             places=registry,
             pools=pools,
@@ -89,6 +93,7 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
             audit=store.writer.audit,
         )
         keys = await _keys(config, store, clock, inference)
+        await recover(limits, store, keys.all(), clock)
         jobs = Jobs(clock, bus.tell)
         stack.push_async_callback(jobs.stop)
         yield Context(
@@ -99,6 +104,7 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
             vault=vault,
             vendors=vendors,
             keys=keys,
+            limits=limits,
             registry=registry,
             hub=Hub(config.engine.hub_endpoint, os.environ),
             fetcher=_fetcher(home, config),

@@ -45,11 +45,6 @@ class Account:
             and key.budgets is self._source
         )
 
-    def spent(self, at: float, nano_usd: int) -> None:
-        """Count dollars of a request that arrived at `at` (epoch seconds)."""
-        for counter in self.dollars.values():
-            counter.at(at).used += nano_usd
-
 
 def _changed(gcra: _G | None, limit: int, now: float, kind: type[_G]) -> _G | None:
     if limit <= 0:

@@ -174,6 +174,10 @@ class Keys:
         """Return a live key, None for one that is revoked or was never there."""
         return self._by_id.get(key_id)
 
+    def all(self) -> list[Key]:
+        """Return the live keys."""
+        return list(self._by_id.values())
+
     def ids(self) -> list[str]:
         """Return the ids of live keys."""
         return list(self._by_id)

@@ -162,14 +162,6 @@ class Limits:
         if hold.nano and self._journal is not None:
             self._journal.release(hold.request_id)
 
-    # -- what was asked before
-
-    def count(self, key_id: str, at: float, *, tokens: int, nano_usd: int) -> None:
-        """Count what was used at a time (epoch seconds) without a hold: at the start, from the ledger."""
-        account = self._accounts.setdefault(key_id, Account())
-        account.day.at(at).used += tokens
-        account.spent(at, nano_usd)
-
     # -- who looks, and who edits
 
     def changed(self, key: Key) -> None:
@@ -246,9 +238,24 @@ class Limits:
             if gcra is not None:
                 gcra.start(mono + min(max(value - now, 0.0), MINUTE))
 
-    def accounts(self) -> dict[str, Account]:
-        """Return the numbers of every key that was ever asked for: to compare, not to keep."""
-        return self._accounts
+    def begin(self, key: Key, window: str, at: float, *, tokens: int, nano_usd: int) -> None:
+        """Count what was used in the window around `at` (epoch seconds) before the start."""
+        account = self._account(key)
+        if window == account.day.name:
+            account.day.at(at).used += tokens
+        account.dollars[window].at(at).used += nano_usd
+
+    def counts(self, key: Key, at: float) -> dict[str, tuple[int, int]]:
+        """Return (used, reserved) of a key around a moment: "quota" in tokens, each window in billionths of a dollar.
+
+        The reserves of dollars are those of requests of any window.
+        """
+        account = self._account(key)
+        day = account.day.at(at)
+        found = {"quota": (day.used, day.reserved)}
+        for name, counter in account.dollars.items():
+            found[name] = (counter.at(at).used, sum(count.reserved for count in counter.all()))
+        return found
 
     # -- inside
 

@@ -11,8 +11,10 @@ from flock.store.decisions import Decisions
 from flock.store.engines import Engines
 from flock.store.key_usage import KeyUsage
 from flock.store.keys import Keys
+from flock.store.ledger import Ledger
 from flock.store.migrate import prepare
 from flock.store.models import Models, Presets
+from flock.store.reckoning import Reckoning
 from flock.store.usage import Usage
 from flock.store.vendors import Vendors
 from flock.store.writer import Writer
@@ -30,9 +32,11 @@ class Store:
         self.engines = Engines(database)
         self.vendors = Vendors(database)
         self.usage = Usage(database)
+        self.reckoning = Reckoning(database)
         self.key_usage = KeyUsage(database)
         self.audit = Audit(database)
         self.decisions = Decisions(database)
+        self.ledger = Ledger(database)
         self.writer = Writer(database, clock)
 
     @classmethod

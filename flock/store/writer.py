@@ -139,6 +139,11 @@ class Writer:
                 self._give_up(waiting.table)
         self._wake.set()
 
+    def put_row(self, row: tuple[Any, ...]) -> None:
+        """Take a usage row of a request that a crash ended: there is no decision to it."""
+        self._usage.rows.append(row)
+        self._wake.set()
+
     def audit(
         self,
         actor: str,
