@@ -17,6 +17,7 @@ from flock.contract.tokens import Budget, Meter, Token
 from flock.core.context import Context
 from flock.errors import Conflict, NotFound
 from flock.policy.keys import Key, globs
+from flock.policy.money import dollars
 from flock.store.entries import KeyEntry
 from flock.store.key_usage import KeySum
 
@@ -181,7 +182,7 @@ def token_of(entry: KeyEntry, now: float, used: KeySum | None = None) -> Token:
         old_until=_time(entry.old_until if entry.old_digest and (entry.old_until or 0.0) > now else None),
         requests_today=None if used is None else used.requests,
         tokens_today=None if used is None else used.tokens,
-        cost_today_usd=None if used is None else used.cost_usd,
+        cost_today_usd=None if used is None or used.nano_usd is None else dollars(used.nano_usd),
     )
 
 

@@ -7,6 +7,7 @@ from flock.core.operations import handles
 from flock.errors import InvalidKey, MissingKey
 from flock.policy.allowlist import permitted
 from flock.policy.keys import Key
+from flock.policy.money import dollars
 from flock.store.key_usage import KeySum
 
 
@@ -32,11 +33,15 @@ async def show_me(context: Context, _op: ShowMe, actor: Actor) -> Me:
         models=tuple(models_of(context, key)),
         requests_today=today.requests,
         tokens_today=today.tokens,
-        cost_today_usd=today.cost_usd,
+        cost_today_usd=_cost(today),
         requests_month=month.requests,
         tokens_month=month.tokens,
-        cost_month_usd=month.cost_usd,
+        cost_month_usd=_cost(month),
     )
+
+
+def _cost(used: KeySum) -> str | None:
+    return None if used.nano_usd is None else dollars(used.nano_usd)
 
 
 def models_of(context: Context, key: Key) -> list[str]:
