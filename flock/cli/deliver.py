@@ -23,6 +23,7 @@ _OWN_WAY = (
     *("engine.check", "engine.logs"),
     *("catalog.search", "engine.attach", "model.add", "model.scan", "model.config", "model.validate"),
     *("token.create", "token.rotate"),
+    *("audit.verify", "limit.simulate"),
     *("events.follow", "top.show"),
     *("daemon.up", "daemon.stop", "daemon.logs", "daemon.doctor"),
     *("secret.lock", "secret.unlock", "vendor.add", "vendor.test"),
