@@ -14,6 +14,7 @@ from flock.contract.settings import GetConfig, SetConfig, Setting, SettingChange
 from flock.contract.status import Machine, ShowStatus, Status
 from flock.core import cache
 from flock.core.context import Actor, Context
+from flock.core.examining import examined
 from flock.core.listing import listed
 from flock.core.operations import handles
 from flock.core.undo_kinds import change_setting
@@ -23,7 +24,7 @@ from flock.text import size
 
 
 @handles(ShowStatus)
-async def show_status(context: Context, _op: ShowStatus, _actor: Actor) -> Status:
+async def show_status(context: Context, op: ShowStatus, _actor: Actor) -> Status:
     """Return what runs."""
     now = context.clock.now()
     models = tuple(listed(context))
@@ -46,6 +47,7 @@ async def show_status(context: Context, _op: ShowStatus, _actor: Actor) -> Statu
         requests_running=len(context.inference.running),
         requests_total=context.inference.total,
         warning=context.store.writer.failing,
+        findings=await examined(context) if op.examine else (),
     )
 
 

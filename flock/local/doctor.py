@@ -32,6 +32,7 @@ CHECKS: tuple[tuple[str, Examine], ...] = (
     ("daemon", doctor_daemon.daemon),
     ("last start", doctor_daemon.failed_start),
     ("store", doctor_daemon.store),
+    ("findings", doctor_daemon.findings),
     ("python", doctor_daemon.python),
     ("user", doctor_places.user),
     ("directories", doctor_places.directories),
@@ -72,7 +73,7 @@ def scene_of(here: Here) -> Scene:
     presence, status, trouble = look(here.home), None, None
     if presence.state in ("running", "other_version"):
         try:
-            status, _ = Client(here.home.socket).call(ShowStatus())
+            status, _ = Client(here.home.socket).call(ShowStatus(examine=True))
         except FlockError as error:
             trouble = error
     return Scene(here.home, here.environ, presence, status, trouble, preferred_command(here.path))

@@ -55,6 +55,12 @@ def store(scene: Scene) -> Iterator[Check]:
         yield Check("store", OK, "usage is being recorded")
 
 
+def findings(scene: Scene) -> Iterator[Check]:
+    """Say what the daemon found when it compared what it counts with what is on the disk."""
+    for found in scene.status.findings if scene.status is not None else ():
+        yield Check(found.name, found.state, found.sentence, scene.fix(found.fix) if found.fix else "")
+
+
 def python(scene: Scene) -> Iterator[Check]:
     """Say which Python runs flock, and whether it is recent enough."""
     if sys.version_info[:2] < OLDEST_PYTHON:
