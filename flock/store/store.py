@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from flock.clock import Clock
+from flock.store.asked import Asked
 from flock.store.audit import Audit
 from flock.store.database import Database
 from flock.store.decisions import Decisions
@@ -34,6 +35,7 @@ class Store:
         self.usage = Usage(database)
         self.reckoning = Reckoning(database)
         self.key_usage = KeyUsage(database)
+        self.asked = Asked(database)
         self.audit = Audit(database)
         self.decisions = Decisions(database)
         self.ledger = Ledger(database)
