@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
 
+from flock.clock import Clock
 from flock.core.cost import cost_nano, worst_nano
 from flock.core.names import Named
 from flock.core.record import Record
@@ -62,8 +63,9 @@ def kind_of_refusal(error: FlockError) -> str:
 class Admission:
     """The reserves of requests. Without `limits` nobody has any; `refused` hears which limit refused."""
 
-    def __init__(self, limits: Limits | None, refused: Callable[[str], None]) -> None:
+    def __init__(self, limits: Limits | None, clock: Clock, refused: Callable[[str], None]) -> None:
         self._limits = limits
+        self._clock = clock
         self._refused = refused
 
     def reserve(self, record: Record, ask: Ask, named: Named) -> None:
@@ -78,7 +80,7 @@ class Admission:
             return
         tokens = 0
         if key.rpm or key.tpm:
-            record.levels = partial(limits.levels, key)
+            record.levels = lambda: (self._clock.now(), limits.levels(key))
         if most := min((limit for limit in (key.tpm, key.quota) if limit), default=0):
             needed = record.demand = demand(ask, _window(named))
             tokens = max(needed.prompt, min(needed.prompt + needed.answer, most))

@@ -93,7 +93,7 @@ class Inference:
         self._clock = clock
         self.health = Health(clock)
         self._dispatch = Dispatch(pools, self.health)
-        self._admission = Admission(limits, metrics.refused)
+        self._admission = Admission(limits, clock, metrics.refused)
         self._egress = Egress(post, self.health, clock, self._admission.spend) if post is not None else None
         self.pace = Pace()
         self.rates = Recent()

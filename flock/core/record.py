@@ -135,13 +135,14 @@ class Record:
         # what the wait for an engine is for: the client is told where its dialect has room for that
         self.words = ""
         # its key's limits (core/admission.py): what it holds of them, what it was taken to need, what was reserved and
-        # is charged in billionths of a dollar, how much of its prompt there is, and what headers tell of the rest
+        # is charged in billionths of a dollar, how much of its prompt there is, and what headers tell of the rest, with
+        # the epoch seconds at which that is so
         self.hold: Hold | None = None
         self.demand: Demand | None = None
         self.spent = 0
         self.charged: int | None = None
         self.measure: Callable[[], int] | None = None
-        self.levels: Callable[[], Levels] | None = None
+        self.levels: Callable[[], tuple[float, Levels]] | None = None
 
     def hear(self, words: str) -> None:
         """Hear what the wait for an engine is for."""

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from flock.core.record import Record
 from flock.daemon.headers import SERVER, plain, queue_headers
+from flock.daemon.limits import limit_headers, retry_headers
 from flock.dialects.half import FaultHalf
 from flock.dialects.listing import shape_of
 from flock.dialects.table import SERVERS
@@ -51,13 +52,11 @@ def fault(error: FlockError, record: Record | None = None, server: FaultHalf = S
             headers["X-Flock-Path"] = record.plan
         if record.lost:
             headers["X-Flock-Lost"] = plain(", ".join(record.lost))
-        headers |= queue_headers(record)
+        headers |= limit_headers(record) | queue_headers(record)
     if error.status in (401, 403):
         # Claude Code and others retry a 401 with backoff for minutes unless told not to
         headers["x-should-retry"] = "false"
-    wait = error.details.get("retry_after", 2 if error.status == 503 else None)
-    if wait is not None:
-        headers["Retry-After"] = str(wait)
+    headers |= retry_headers(error)
     body = server.write_fault(error, record.id if record is not None else "")
     return web.Response(status=server.http_status(error), body=body, headers=headers)
 

@@ -5,6 +5,7 @@ Values only; refuses to send. Called by daemon/forward.py for answers and by dae
 
 from flock import __version__
 from flock.core.record import Record
+from flock.daemon.limits import limit_headers
 
 SERVER = f"flock/{__version__}"
 # what a header may grow to: proxies refuse heads of a few kilobytes
@@ -28,6 +29,8 @@ def headers_of(record: Record) -> dict[str, str]:
         found["X-Flock-Model"] = plain(record.model)
     if record.lost:
         found["X-Flock-Lost"] = plain(", ".join(record.lost))
+    if record.levels is not None:
+        found |= limit_headers(record)
     return found | queue_headers(record)
 
 

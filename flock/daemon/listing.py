@@ -1,7 +1,7 @@
 """GET /v1/models and /v1/models/{id}: what can be asked for, in the caller's own shape.
 
-Owns which names are listed: every model, loaded or not, and for Anthropic's tools each one a second time under a name
-they keep. Called by daemon/gateway.py.
+Owns which names are listed: every model that the key may ask for, loaded or not, and for Anthropic's tools each one a
+second time under a name they keep. Called by daemon/gateway.py.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ class Listing:
         return web.json_response(body=write_model(shape, row, lambda _: methods(place.kind)))
 
     def _all(self, shape: str, request: web.Request, key: Key) -> web.Response:
-        table = self._context.registry.table
+        table = self._context.inference.reach.table(key)
         created = int(self._context.started_at)
         rows: list[Row] = [(m, created, places[0].largest or places[0].context) for m, places in table.items()]
         if shape == "anthropic":
@@ -48,13 +48,10 @@ class Listing:
             rows += [(DISCOVERY + id, at, window) for id, at, window in chat if not id.startswith("claude")]
         kinds = {model: places[0].kind for model, places in table.items()}
         for paid in self._context.vendors.known():  # as far as their lists were asked for: nobody is asked here
-            if paid.id not in kinds and self._may_use(paid.id, key):
+            if paid.id not in kinds and self._context.inference.reach.paid(key, paid.id):
                 rows.append((paid.id, created, paid.context))
                 kinds[paid.id] = paid.kind
         return web.json_response(body=write_models(shape, rows, request.query, lambda m: methods(kinds.get(m, ""))))
-
-    def _may_use(self, model: str, key: Key) -> bool:
-        return any(key.may_use(place.vendor) for place in self._context.vendors.find(model))
 
 
 def methods(kind: str) -> Sequence[str]:

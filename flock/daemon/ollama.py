@@ -55,10 +55,13 @@ class _Models:
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
 
-    def _rows(self) -> Iterable[listing.Row]:
+    def _rows(self, key: Key) -> Iterable[listing.Row]:
         context = self._gateway.context
         created = int(context.started_at)
+        may = context.inference.reach.table(key)
         for model in listed(context):
+            if key.models and model.id not in may:
+                continue
             places = context.registry.table.get(model.id, ())
             able = (places[0].abilities if places else None) or frozenset[str]()
             yield listing.Row(
@@ -72,13 +75,13 @@ class _Models:
                 thinking="thinking" in able,
             )
 
-    def tags(self, _request: web.Request, _key: Key) -> web.Response:
-        """Answer with every model."""
-        return _json(listing.write_tags(self._rows()))
+    def tags(self, _request: web.Request, key: Key) -> web.Response:
+        """Answer with every model that the key may ask for."""
+        return _json(listing.write_tags(self._rows(key)))
 
-    def running(self, _request: web.Request, _key: Key) -> web.Response:
-        """Answer with the models that are loaded."""
-        return _json(listing.write_ps(self._rows()))
+    def running(self, _request: web.Request, key: Key) -> web.Response:
+        """Answer with those of them that are loaded."""
+        return _json(listing.write_ps(self._rows(key)))
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """Answer with one model."""
@@ -86,7 +89,7 @@ class _Models:
             key = self._gateway.authenticate(request)
             wanted = _name_in(server.read_ask(await self._gateway.body(request), server.GENERATE))
             named = self._gateway.context.inference.resolve(wanted, key)
-            row = next((row for row in self._rows() if row.id == named.model), listing.Row(named.model))
+            row = next((row for row in self._rows(key) if row.id == named.model), listing.Row(named.model))
         except FlockError as error:
             return fault(error, server=server)
         return _json(listing.write_show(row))

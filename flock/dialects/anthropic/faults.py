@@ -21,7 +21,8 @@ def write_fault(error: FlockError, request_id: str = "") -> bytes:
     """Return the error body: `{"type":"error","error":{type, message, details?},"request_id"}`, UTF-8 JSON."""
     inner: dict[str, Any] = {"type": error_type(error.status), "message": clean(_message(error))}
     if error.details:
-        inner["details"] = error.details
+        # the dialect has no place for a code of one's own; the SDKs pass on what they do not know
+        inner["details"] = {"code": error.code, **error.details}
     return orjson.dumps({"type": "error", "error": inner, "request_id": request_id or None}, default=str)
 
 

@@ -15,7 +15,7 @@ def write_fault(error: FlockError, request_id: str = "") -> bytes:
     """Return the error body: `{"error": {message, type, param, code, hint…}}`, UTF-8 JSON."""
     inner: dict[str, Any] = {
         "message": error.sentence,
-        "type": error_type(error.status),
+        "type": error_type(error),
         "param": error.details.get("param"),
         "code": error.code,
     }

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from flock.errors import FlockError
+
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 
 # Top-level fields whose type flock checks before an engine sees them; engines answer such mistakes with anything from
@@ -48,9 +50,24 @@ TYPES: dict[int, str] = {
 }
 
 
-def error_type(status: int) -> str:
-    """Return the dialect's error type for a status; "server_error" for everything of ours."""
-    return TYPES.get(status, "server_error")
+# OpenAI's own word for what no waiting of a client's helps: the day's tokens or a budget are used up. What running
+# requests may give back within a minute is a rate limit.
+SPENT = "insufficient_quota"
+_SPENT_CODES = frozenset({"quota_exceeded", "budget_exceeded"})
+_SOON_SECONDS = 60
+
+
+def error_type(error: FlockError) -> str:
+    """Return the dialect's error type; "server_error" for everything of ours."""
+    return SPENT if is_spent(error) else TYPES.get(error.status, "server_error")
+
+
+def is_spent(error: FlockError) -> bool:
+    """Return whether a quota or a budget is used up for longer than a client would wait."""
+    if error.code not in _SPENT_CODES:
+        return False
+    wait = error.details.get("retry_after")
+    return not isinstance(wait, int | float) or wait > _SOON_SECONDS
 
 
 def kind_of(value: Any) -> str:

@@ -4,6 +4,7 @@ Values only. The types are those of the vendor's API reference and its Python li
 """
 
 from flock.dialects.ir import Stop
+from flock.dialects.openai.words import SPENT, is_spent
 from flock.errors import FlockError
 
 PATH = "/v1/responses"
@@ -65,7 +66,8 @@ INCOMPLETE: dict[Stop, str] = {
 REASONS: dict[str, Stop] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 # Codes of `response.failed` by flock's own. Codex acts on them: it gives up on the first, third and fourth and says
-# why, waits as told after the second, and tries again after any other (codex-rs, its handling of response.failed).
+# why, waits as told after the second, and tries again after any other (codex-rs, its handling of response.failed). It
+# gives up on a quota that is used up as well (SPENT).
 _CODES = {
     "context_length_exceeded": "context_length_exceeded",
     "engine_busy": "rate_limit_exceeded",
@@ -78,6 +80,8 @@ def failure_code(error: FlockError) -> str:
     """Return the code under which `response.failed` reports an error."""
     if error.code in _CODES:
         return _CODES[error.code]
+    if is_spent(error):
+        return SPENT
     if error.status == 429:
         return "rate_limit_exceeded"
     return "invalid_prompt" if error.status in (400, 413, 422) else "server_error"
