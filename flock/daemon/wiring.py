@@ -90,6 +90,7 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
             vendors=vendors,
             post=post,
             on_stage=bus.tell,
+            limits=limits,
             audit=store.writer.audit,
         )
         keys = await _keys(config, store, clock, inference)
