@@ -111,3 +111,20 @@ def opens_line(text: str, index: int) -> bool:
 def position(text: str, index: int) -> str:
     """Return a character's place as editors count it, "line:column", both from 1."""
     return f"{text.count(chr(10), 0, index) + 1}:{index - line_start(text, index) + 1}"
+
+
+def without_lines(text: str, start: int, stop: int) -> str:
+    """Return the text without the lines of what stands from `start` to `stop`; a comment behind it stays.
+
+    The line end that goes is the one before, so that a text without a last line end keeps having none.
+    """
+    finish = line_stop(text, stop)
+    if text[stop:finish].strip() or not opens_line(text, start):
+        while stop < finish and text[stop] in " \t":
+            stop += 1
+        return text[:start] + text[stop:]
+    begin = line_start(text, start)
+    if not begin:
+        return text[next_line(text, stop) :]
+    begin -= 2 if text[begin - 2 : begin] == "\r\n" else 1
+    return text[:begin] + text[finish:]

@@ -59,6 +59,16 @@ class Values:
         body = {"model": self.model, "messages": [{"role": "user", "content": "Hello"}]}
         return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
 
+    @property
+    def model_quoted(self) -> str:
+        """The model's id as a string of JSON, which TOML reads as well."""
+        return json.dumps(self.model)
+
+    @property
+    def v1_quoted(self) -> str:
+        """The URL with /v1 as a string of JSON."""
+        return json.dumps(f"{self.base_url}/v1")
+
     def of(self, name: str) -> str | int:
         """Return what a placeholder stands for; `document` and `dir` belong to a run and are filled in there."""
         found: str | int = getattr(self, name)
@@ -67,10 +77,11 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """What a file must hold: the changes, filled in, and the text of a file with nothing else in it."""
+    """What a file must hold: the changes and the defaults, filled in, and the text of a file with nothing else in it."""
 
     file: File
     changes: tuple[Change, ...]
+    defaults: tuple[Change, ...]
     text: str
 
 
@@ -83,7 +94,7 @@ def variables(wanted: Mapping[str, str], tool: Tool, values: Values, directory: 
     """Return variables filled in; {document} is the tool's first file as one line of JSON."""
     more = {"dir": directory}
     if any("{document}" in value for value in wanted.values()):
-        found = json.loads(text_of("json", filled_changes(tool.files[0].changes, values)))
+        found = json.loads(text_of("json", filled_changes(tool.files[0].whole, values)))
         more["document"] = json.dumps(found, separators=(",", ":"), ensure_ascii=False)
     return {name: str(filled(value, values, more)) for name, value in wanted.items()}
 
@@ -91,6 +102,11 @@ def variables(wanted: Mapping[str, str], tool: Tool, values: Values, directory: 
 def fragments(tool: Tool, values: Values) -> tuple[Fragment, ...]:
     """Return what each of the tool's files must hold."""
     return tuple(_fragment(file, values) for file in tool.files)
+
+
+def pasted(tool: Tool, values: Values) -> dict[str, str]:
+    """Return what is to be put somewhere by hand, by the words that say where."""
+    return {one.name: text_of(one.format, filled_changes(one.changes, values)) for one in tool.paste}
 
 
 def run_files(run: Run, values: Values) -> dict[str, str]:
@@ -149,8 +165,8 @@ def _part(part: Part, values: Values) -> Part:
 
 
 def _fragment(file: File, values: Values) -> Fragment:
-    changes = filled_changes(file.changes, values)
-    return Fragment(file, changes, text_of(file.format, changes))
+    changes, defaults = filled_changes(file.changes, values), filled_changes(file.defaults, values)
+    return Fragment(file, changes, defaults, text_of(file.format, (*defaults, *changes)))
 
 
 def text_of(format: Format, changes: Sequence[Change]) -> str:

@@ -15,7 +15,10 @@ from flock.plain import is_array, is_object
 
 # what stands in braces in a value, a command or a step, and becomes what it says when a tool is connected
 PLACEHOLDERS = frozenset(
-    {"base_url", "context", "dir", "docker_url", "document", "model", "output", "question", "token"}
+    {
+        *("base_url", "context", "dir", "docker_url", "document", "model", "model_quoted", "output", "question"),
+        *("token", "v1_quoted"),
+    }
 )
 FORMATS = frozenset({"dotenv", "json", "json5", "jsonc", "toml", "yaml"})
 DIALECTS = frozenset({"", "anthropic", "gemini", "openai", "responses"})
@@ -124,6 +127,7 @@ _FORMAT = word("how it is written", FORMATS)
 _FILE: Fields = {
     "directory": Declared(_DIRECTORIES.check, _DIRECTORIES.schema, required=True),
     "macos": many("directories on macOS, where those are others", text("a directory")),
+    "variable": text("a variable that names the file itself", _VARIABLE, "A_NAME"),
     "names": Declared(
         many("", text("a name")).check,
         many("file names, the first that is there, else the first", text("a name")).schema,
@@ -131,6 +135,10 @@ _FILE: Fields = {
     ),
     "format": Declared(_FORMAT.check, _FORMAT.schema, required=True),
     "changes": Declared(_CHANGES.check, _CHANGES.schema, required=True),
+    "defaults": many(
+        "what is written only where nothing stands",
+        inside("one value", {"at": _pointer("where it goes"), "value": _value("what stands there then")}),
+    ),
 }
 _RUN: Fields = {
     "args": many("arguments before those of the user", _line("an argument")),
@@ -164,6 +172,17 @@ FIELDS: Fields = {
     "version": many("the arguments with which it says its version; none: it is not asked", text("an argument")),
     "windows": text("where its file is on Windows, in words"),
     "files": many("the files flock writes into", inside("a file", _FILE)),
+    "paste": many(
+        "what is to be put somewhere by hand",
+        inside(
+            "one text",
+            {
+                "name": text("where, in words", required=True),
+                "format": Declared(_FORMAT.check, _FORMAT.schema, required=True),
+                "changes": Declared(_CHANGES.check, _CHANGES.schema, required=True),
+            },
+        ),
+    ),
     "environment": _variables("variables that are enough by themselves, without any file"),
     "also": _variables("variables that it needs beside its file"),
     "unset": many("variables that lead it elsewhere while they are set", text("a variable", _VARIABLE, "A_NAME")),

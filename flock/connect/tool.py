@@ -16,18 +16,27 @@ from flock.connect.sheet import FIELDS
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of a tool: where it may lie (`macos` where that differs there), its format, and our changes."""
+    """A file of a tool: where it may lie (`macos` where that differs there, `variable` may name it), its format, and our
+    changes; `defaults` are written only where nothing stands.
+    """
 
     directory: tuple[str, ...]
     macos: tuple[str, ...]
     names: tuple[str, ...]
     format: Format
     changes: tuple[Change, ...]
+    defaults: tuple[Change, ...] = ()
+    variable: str = ""
+
+    @property
+    def whole(self) -> tuple[Change, ...]:
+        """What a file of ours alone must hold."""
+        return (*self.defaults, *self.changes)
 
 
 @dataclass(frozen=True, slots=True)
 class OwnFile:
-    """A file made for one run: its name, its format and all that it holds."""
+    """A text of its own, for one run or to be pasted: its name, its format and all that it holds."""
 
     name: str
     format: Format
@@ -63,6 +72,7 @@ class Tool:
     version: tuple[str, ...] = ("--version",)
     windows: str = ""
     files: tuple[File, ...] = ()
+    paste: tuple[OwnFile, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     also: Mapping[str, str] = field(default_factory=dict[str, str])
     unset: tuple[str, ...] = ()
@@ -89,7 +99,7 @@ def what_is_odd(row: Row) -> str:
         return "says support: write and names no file"
     if row["support"] != "write" and files:
         return f"says support: {row['support']} and names files to write into"
-    if row["support"] == "print" and not any(row.get(key) for key in ("environment", "also", "commands", "steps")):
+    if row["support"] == "print" and not any(row.get(key) for key in ("environment", "also", "commands", "paste", "steps")):
         return "says support: print and has nothing to print"
     if any(not file[key] for file in files for key in ("directory", "names", "changes")):
         return "has a file without directory, names or changes"
@@ -103,14 +113,23 @@ def what_is_odd(row: Row) -> str:
 
 def made(row: Row) -> Tool:
     """Return the tool of a row that is whole."""
-    plain = {key: value for key, value in row.items() if key not in ("files", "run")}
+    plain = {key: value for key, value in row.items() if key not in ("files", "paste", "run")}
     files = tuple(_file(file) for file in row.get("files", ()))
     run = _run(row["run"], files) if row.get("run") is not None else None
-    return Tool(**plain, files=files, run=run)
+    paste = tuple(OwnFile(one["name"], one["format"], _changes(one["changes"])) for one in row.get("paste", ()))
+    return Tool(**plain, files=files, run=run, paste=paste)
 
 
 def _file(row: Row) -> File:
-    return File(row["directory"], row.get("macos", ()), row["names"], row["format"], _changes(row["changes"]))
+    return File(
+        row["directory"],
+        row.get("macos", ()),
+        row["names"],
+        row["format"],
+        _changes(row["changes"]),
+        _changes(row.get("defaults", ())),
+        row.get("variable", ""),
+    )
 
 
 def _run(row: Row, files: tuple[File, ...]) -> Run:
@@ -118,7 +137,7 @@ def _run(row: Row, files: tuple[File, ...]) -> Run:
         OwnFile(
             file["name"],
             file.get("format") or files[0].format,
-            _changes(file["changes"]) if "changes" in file else files[0].changes,
+            _changes(file["changes"]) if "changes" in file else files[0].whole,
         )
         for file in row.get("files", ())
     )
