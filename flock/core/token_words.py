@@ -26,7 +26,7 @@ BUDGET_MOST = Decimal(1_000_000_000)
 
 _VENDOR = re.compile(r"[a-z0-9*?][a-z0-9._*?-]{0,99}")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}")
-_AMOUNT = re.compile(r"\d{1,12}(\.\d{1,9})?")
+_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 
 
 def read_name(words: str, what: str = "name") -> str:

@@ -13,7 +13,7 @@ UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
 # a hundred years: everything flock dates stays far from the year 9999, where RFC 3339 ends
 LONGEST = 100 * 365.25 * 86400.0
 
-_PART = r"(\d{1,9}(?:\.\d{1,6})?)([smhdw])"
+_PART = r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smhdw])"
 _PARTS = re.compile(_PART)
 _WHOLE = re.compile(rf"(?:{_PART}\s*)+")
 
