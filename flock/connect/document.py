@@ -128,3 +128,15 @@ def without_lines(text: str, start: int, stop: int) -> str:
         return text[next_line(text, stop) :]
     begin -= 2 if text[begin - 2 : begin] == "\r\n" else 1
     return text[:begin] + text[finish:]
+
+
+def appended(text: str, lines: str, newline: str) -> str:
+    """Return the text with lines at its end; one without a last line end keeps having none.
+
+    They go before the last line end and not behind it, so that taking them out is the same everywhere, in files of
+    mixed line ends too.
+    """
+    if not text:
+        return lines + newline
+    stop = len(text) - (2 if text.endswith("\r\n") else 1 if text.endswith("\n") else 0)
+    return text[:stop] + newline + lines + text[stop:]

@@ -50,7 +50,6 @@ def plan_write(
     connecting twice leaves nothing of the first time and keeps the values from before it. `secret` is shortened in
     the diff to its first 7 and last 4 characters.
     """
-    ...
 
 
 def apply(planned: Planned, backups: Path) -> Path | None:
@@ -60,4 +59,3 @@ def apply(planned: Planned, backups: Path) -> Path | None:
     Conflict when the file is no longer what was planned from, StorageFailed when it cannot be written; it is then as
     it was. Call it through `Manifest.write` and `Manifest.take_back`, which keep record of it.
     """
-    ...

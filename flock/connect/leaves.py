@@ -169,7 +169,9 @@ def _prune(document: Document, path: Path, ours: _Ours, opened: Open) -> Documen
 
 def _hollow_above(document: Document, without: Json, path: Path, ours: _Ours) -> Path:
     """Return the highest parent that holds nothing but parents we made, or else the value itself."""
-    made = {found: pointer for pointer in ours.made if not (hit := resolve(document.data, pointer))[1] for found in hit[:1]}
+    made = {
+        found: pointer for pointer in ours.made if not (hit := resolve(document.data, pointer))[1] for found in hit[:1]
+    }
     for length in range(len(path)):
         top = path[:length]
         if top in made and _hollow(at(without, top), top, made) and document.bare(top):

@@ -162,10 +162,14 @@ FIELDS: Fields = {
     "base": word("what its base URL is: flock's alone, with /v1, or a whole endpoint", BASES),
     "support": Declared(
         word("", SUPPORT).check,
-        word("write: flock edits its file; print: something is to be set by hand; none: no way is known", SUPPORT).schema,
+        word(
+            "write: flock edits its file; print: something is to be set by hand; none: no way is known", SUPPORT
+        ).schema,
         required=True,
     ),
-    "public": switch("whether its servers, not this machine, call the URL: it must be https and reachable from outside"),
+    "public": switch(
+        "whether its servers, not this machine, call the URL: it must be https and reachable from outside"
+    ),
     "systems": many("systems it runs on, where not on all: linux, macos, windows", text("a system")),
     "programs": many("its commands, the first found counts", text("a command", r"[A-Za-z0-9._-]+", "a command's name")),
     "places": many("files and directories that say it is installed", text("a path")),
@@ -193,7 +197,9 @@ FIELDS: Fields = {
     "undo": many("how to take it back by hand", _line("words")),
     "verified": Declared(
         word("", VERIFIED).check,
-        word("run: tried with the real tool; found: read where `evidence` says; unsure: not confirmed", VERIFIED).schema,
+        word(
+            "run: tried with the real tool; found: read where `evidence` says; unsure: not confirmed", VERIFIED
+        ).schema,
         required=True,
     ),
     "evidence": prose("which version was tried, or where it was read"),

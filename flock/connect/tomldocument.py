@@ -14,6 +14,7 @@ from flock.connect.brackets import Node, Style, add, removals
 from flock.connect.changes import Json, Path, Refused, is_mapping, words
 from flock.connect.document import (
     Inserted,
+    appended,
     indent_at,
     line_end,
     line_start,
@@ -131,31 +132,27 @@ class TomlDocument:
     def _first_of_root(self, line: str) -> Inserted:
         """Add the root's first pair: before the first table and the comments that belong to it."""
         if not self._statements:
-            return Inserted(self._ended() + line + self._closing())
+            return Inserted(appended(self.text, line, self._newline))
         place = line_start(self.text, self._statements[0].start)
         while place:
             above = line_start(self.text, place - 1)
             if not self.text[above:place].lstrip(" \t").startswith("#"):
                 break
             place = above
-        text = self.text[:place] + line + self._newline * 2 + self.text[place:]
+        if not place:
+            return Inserted(line + self._newline * 2 + self.text, trail=self._newline)
+        place -= 2 if self.text[place - 2 : place] == "\r\n" else 1
+        text = self.text[:place] + self._newline + line + self._newline + self.text[place:]
         return Inserted(text, trail=self._newline)
 
     def _append(self, tables: list[tuple[str, dict[str, Json]]]) -> Inserted:
         """Add tables at the end, a blank line before the first."""
-        text = self._ended()
-        lead = self._newline if text and not text.endswith(("\n\n", "\n\r\n")) else ""
+        lead = self._newline if self.text and not self.text.endswith(("\n\n", "\n\r\n")) else ""
         blocks = [
             self._newline.join([header, *(f"{_key(key)} = {_inline(inside)}" for key, inside in table.items())])
             for header, table in tables
         ]
-        return Inserted(text + lead + (self._newline * 2).join(blocks) + self._closing(), lead=lead)
-
-    def _ended(self) -> str:
-        return self.text + ("" if not self.text or self.text.endswith("\n") else self._newline)
-
-    def _closing(self) -> str:
-        return self._newline if not self.text or self.text.endswith("\n") else ""
+        return Inserted(appended(self.text, lead + (self._newline * 2).join(blocks), self._newline), lead=lead)
 
     # -- removing
 
@@ -175,7 +172,7 @@ class TomlDocument:
             for place, statement in reversed(list(enumerate(ours))):
                 start, end = statement.start, statement.end
                 if behind and place == len(ours) - 1:
-                    stop = line_stop(text, end) + len(self._newline)
+                    stop = line_stop(text, end)
                     text = text[:stop] + text[stop:].removeprefix(behind)
                 text = without_lines(text, start, end)
                 opening = line_start(self.text, start)

@@ -99,7 +99,9 @@ def what_is_odd(row: Row) -> str:
         return "says support: write and names no file"
     if row["support"] != "write" and files:
         return f"says support: {row['support']} and names files to write into"
-    if row["support"] == "print" and not any(row.get(key) for key in ("environment", "also", "commands", "paste", "steps")):
+    if row["support"] == "print" and not any(
+        row.get(key) for key in ("environment", "also", "commands", "paste", "steps")
+    ):
         return "says support: print and has nothing to print"
     if any(not file[key] for file in files for key in ("directory", "names", "changes")):
         return "has a file without directory, names or changes"
