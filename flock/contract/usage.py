@@ -39,7 +39,11 @@ class UsageRow:
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """Milliseconds that 50, 95 and 99 of a hundred requests did not exceed; null where there were none."""
+    """Milliseconds that 50, 95 and 99 of a hundred requests did not exceed, to 2 %; null where there were none.
+
+    Latencies are of requests that ended well, from arrival to the last byte; the time to the first token is of all
+    streams that had one.
+    """
 
     p50: float | None
     p95: float | None
@@ -60,8 +64,10 @@ class Share:
 class UsageSummary:
     """What the requests from `since` to `until` (RFC 3339 UTC) come to.
 
-    `unpriced` counts requests of paid vendors whose price nobody knew: they are in no sum of dollars. `error_rate` is
-    0 to 1 and leaves out cancelled ones. `sparkline` are requests in 24 equal parts of the time, oldest first.
+    `unpriced` counts requests that took a paid vendor's tokens at a price nobody knew: they are in no sum of dollars.
+    `errors` ended in an error before or in the middle of their answer; `error_rate` is 0 to 1 and leaves out cancelled
+    ones. The top ones had the most tokens. `sparkline` are requests in 24 equal parts of the time, oldest first.
+    `since` is earlier than asked for where the single requests of its hour were forgotten.
     """
 
     since: str
@@ -85,7 +91,8 @@ class UsageSummary:
 @dataclass(frozen=True, slots=True)
 class UsagePart:
     """One group of a breakdown. `start` is the begin of its hour, day or month (RFC 3339 UTC), null without buckets;
-    `user`, `model`, `vendor`, `key_id` and `tag` are null where the breakdown does not go by them.
+    `user`, `model`, `vendor` and `key_id` are null where the breakdown does not go by them, and "" where there was
+    none. The other fields are those of a summary.
     """
 
     start: str | None
@@ -142,7 +149,7 @@ class SummarizeUsage(Op[UsageSummary]):
     "usage breakdown",
     "GET /admin/v1/usage/breakdown",
     aliases=("usage --by",),
-    examples=("usage breakdown --by user --since month", "usage breakdown --by user,model --bucket day --csv"),
+    examples=("usage --by user --since month", "usage breakdown --by user,model --bucket day --csv"),
 )
 class BreakDownUsage(Op[list[UsagePart]]):
     """Break usage down by user, model, vendor or key, in hours, days or months; hours and days are UTC's."""
@@ -153,3 +160,30 @@ class BreakDownUsage(Op[list[UsagePart]]):
     until: str = flag("before then; empty: now", default="")
     user: str = flag("only this user's", default="")
     model: str = flag("only this model's", default="")
+
+
+@dataclass(frozen=True, slots=True)
+class UsageCheck:
+    """The sums of one day (UTC, "2026-11-20") beside its rows; `day` is "" where no day has both.
+
+    `differing` are the sums that are not those of the rows, one sentence each, twenty at most. `unsummed` says that
+    rows of an older release are still being summed up; they are left out here, and answers count them from the rows.
+    """
+
+    day: str
+    rows: int
+    summed: int
+    differing: tuple[str, ...]
+    unsummed: bool
+
+
+@operation(
+    "usage.verify",
+    "usage verify",
+    "GET /admin/v1/usage/verify",
+    examples=("usage verify", "usage verify --day 2026-11-20 --json"),
+)
+class VerifyUsage(Op[UsageCheck]):
+    """Compare the hourly sums of a day with its rows; without --day one of the last 30, by lot."""
+
+    day: str = flag("a date, such as 2026-11-20", default="")

@@ -1,4 +1,4 @@
-"""Reading what was recorded: usage, requests and their explanations."""
+"""Reading what was recorded of requests: in brief, and why each went where it went."""
 
 import difflib
 
@@ -10,7 +10,6 @@ from flock.contract.requests import (
     RequestRow,
     ShowRequest,
 )
-from flock.contract.usage import RecentUsage, UsageRow
 from flock.core.context import Actor, Context
 from flock.core.decision import unpack
 from flock.core.operations import handles
@@ -23,14 +22,6 @@ def _limit(limit: int) -> int:
     if not 1 <= limit <= MOST_ROWS:
         raise InvalidRequest(f"--limit is 1 to {MOST_ROWS}, not {limit}", hint="--limit 50")
     return limit
-
-
-@handles(RecentUsage)
-async def recent_usage(context: Context, op: RecentUsage, _actor: Actor) -> list[UsageRow]:
-    """Return the newest rows, those still in the writer's buffer included."""
-    limit = _limit(op.limit)
-    await context.store.writer.flush()
-    return await context.store.usage.recent(limit, op.user)
 
 
 @handles(ListRequests)

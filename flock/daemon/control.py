@@ -40,6 +40,7 @@ from flock.core import (
     secrets,
     tokens,
     top,
+    usage,
     validating,
     vendors,
 )
@@ -77,6 +78,7 @@ HANDLED = (
     secrets,
     tokens,
     top,
+    usage,
     validating,
     vendors,
 )

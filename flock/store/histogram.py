@@ -1,8 +1,8 @@
 """Histograms of milliseconds that can be added up: what percentiles over any time and any group are read from.
 
-Buckets grow by 4 %, so that a percentile is at most 2 % from the value of that rank (tests/unit/store/test_histogram.py),
-from 0.01 ms on. Owns the buckets and their two encodings, told apart by the first byte. Refuses to keep single values.
-Called by sums.py and reckoning.py.
+Buckets grow by 4 %, so that a percentile is at most 2 % from the value of that rank, from 0.01 ms on
+(tests/unit/store/test_histogram.py). Owns the buckets and their encodings, told apart by the first byte. Refuses to
+keep single values. Called by sums.py, hours.py and reckoning.py.
 
 A histogram in memory is a dict from bucket to count; stored it is b"" when empty, else the shorter of
 
@@ -59,6 +59,13 @@ def percentile(counts: Buckets, share: float) -> float | None:
         if left <= 0:
             return middle(index)
     return None
+
+
+def added(one: Buckets, other: Buckets) -> Buckets:
+    """Return the sum of two histograms."""
+    if not one or not other:
+        return one or other
+    return {index: one.get(index, 0) + other.get(index, 0) for index in one.keys() | other.keys()}
 
 
 def encode(counts: Buckets) -> bytes:

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flock.clock import Clock
 from flock.store.database import Database
-from flock.store.histogram import decode, encode
+from flock.store.histogram import Buckets, decode, encode
 from flock.store.schema import HOURS, MARKS, USAGE
 from flock.store.sums import COUNTED, PLAIN, Sums
 
@@ -149,9 +149,7 @@ class Hours:
             found = await connection.exec_driver_sql(_looked_up(len(part)), tuple(chain.from_iterable(part)))
             for row in found.all():
                 values = tuple(row)
-                sums = Sums(values[len(GROUP) : -2])
-                sums.latency, sums.ttft = decode(values[-2]), decode(values[-1])
-                self._sums[values[: len(GROUP)]] = sums
+                self._sums[values[: len(GROUP)]] = stored_sums(values)
             for group in part:
                 if group not in self._sums:
                     self._sums[group] = Sums()
@@ -175,6 +173,22 @@ def _upsert(database: Database) -> tuple[str, str, str]:
     head, _, rest = words.partition(" VALUES ")
     one, _, tail = rest.partition(" ON CONFLICT ")
     return f"{head} VALUES ", one, f" ON CONFLICT {tail}"
+
+
+def stored_sums(row: tuple[Any, ...]) -> Sums:
+    """Return the sums of a row of `usage_hours`."""
+    sums = Sums(row[len(GROUP) : -2])
+    sums.latency, sums.ttft = _decoded(row[-2]), _decoded(row[-1])
+    return sums
+
+
+def _decoded(stored: bytes) -> Buckets:
+    """Return a histogram, an empty one for a damaged one: an hour's percentiles are not worth the rows to come."""
+    try:
+        return decode(stored)
+    except ValueError as error:
+        log.error("a histogram of usage is damaged and counts as empty: %s", error)
+        return {}
 
 
 def _looked_up(count: int) -> str:

@@ -1,15 +1,16 @@
 """What rows of usage come to: the one place that says how a row counts.
 
 Owns the sums and what is an error, a price that is not known, a duration that counts. Pure: no database. Called by
-hours.py, which keeps sums by the hour, and reckoning.py, which adds rows where an hour is asked for in part; so both are
-the same to the last digit.
+hours.py, which keeps sums by the hour, and reckoning.py, which adds rows where an hour is asked for in part: so both
+are the same to the last digit.
 """
 
 from collections.abc import Iterable
 from decimal import Decimal, DecimalException
+from math import isclose
 from typing import Any
 
-from flock.store.histogram import Buckets, bucket
+from flock.store.histogram import Buckets, added, bucket
 
 # the columns of `usage` that count, in the order `Sums.count` takes them behind the group's
 COUNTED = (
@@ -91,17 +92,21 @@ class Sums:
             *(self.nano_usd, self.priced, self.unpriced, self.engine_ms),
         )
 
-    def add(self, plain: Iterable[Any]) -> None:
+    def add_plain(self, plain: Iterable[Any]) -> None:
         """Add plain sums in the order of PLAIN."""
         for name, value in zip(PLAIN, plain, strict=True):
             setattr(self, name, getattr(self, name) + value)
 
-    def add_all(self, other: "Sums") -> None:
+    def add(self, other: "Sums") -> None:
         """Add other sums, histograms too."""
-        self.add(other.plain())
-        for mine, others in ((self.latency, other.latency), (self.ttft, other.ttft)):
-            for index, count in others.items():
-                mine[index] = mine.get(index, 0) + count
+        self.add_plain(other.plain())
+        self.latency, self.ttft = added(self.latency, other.latency), added(self.ttft, other.ttft)
+
+    def equals(self, other: "Sums") -> bool:
+        """Say whether both are the same; seconds add up differently in another order, all else does not."""
+        mine, others = self.plain(), other.plain()
+        exact = mine[:-1] == others[:-1] and self.latency == other.latency and self.ttft == other.ttft
+        return exact and isclose(mine[-1], others[-1], rel_tol=1e-6, abs_tol=1e-3)
 
 
 def _nano(dollars: str) -> int | None:

@@ -17,11 +17,22 @@ class Usage:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def recent(self, limit: int, user: str = "") -> list[UsageRow]:
-        """Return the last `limit` rows, newest first, of one user or of all. Raises StorageFailed."""
-        query = select(USAGE).order_by(USAGE.c.id.desc()).limit(limit)
-        if user:
-            query = query.where(USAGE.c.user == user)
+    async def recent(
+        self, limit: int, user: str = "", model: str = "", since: float = 0.0, until: float | None = None
+    ) -> list[UsageRow]:
+        """Return the last `limit` rows, newest first, of one user or model or of all, from `since` to before `until`
+        (epoch seconds). Raises StorageFailed.
+        """
+        # rows come in the order they ended; asked for by time, in that of their begin, which has an index
+        timed = since > 0 or until is not None
+        query = select(USAGE).order_by(*([USAGE.c.at.desc()] if timed else []), USAGE.c.id.desc()).limit(limit)
+        for column, value in ((USAGE.c.user, user), (USAGE.c.model, model)):
+            if value:
+                query = query.where(column == value)
+        if timed:
+            query = query.where(USAGE.c.at >= since)
+        if until is not None:
+            query = query.where(USAGE.c.at < until)
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).mappings().all()
         return [
