@@ -13,10 +13,10 @@ from typing import Any, cast
 
 from flock.clock import rfc3339
 from flock.contract.op import Scope
-from flock.contract.tokens import Budget, Meter, Token
+from flock.contract.tokens import Budget, Token
 from flock.core.context import Context
 from flock.errors import Conflict, NotFound
-from flock.policy.keys import Key, globs
+from flock.policy.keys import globs
 from flock.policy.money import dollars
 from flock.store.entries import KeyEntry
 from flock.store.key_usage import KeySum
@@ -59,20 +59,12 @@ async def change(
 def _tell(context: Context, entry: KeyEntry) -> None:
     """Let memory, limits and the shell's list know how a key is now."""
     key = context.keys.add(entry)
-    limits: Any = getattr(context, "limits", None)
-    if key is None and context.keys.get(entry.id) is not None:
+    if key is not None:
+        context.limits.changed(key)
+    elif context.keys.get(entry.id) is not None:
         context.keys.revoke(entry.id)
-        if limits is not None:
-            limits.forget(entry.id)
-    elif key is not None and limits is not None:
-        limits.changed(key)
+        context.limits.forget(entry.id)
     context.ids.keep("tokens", context.keys.ids())
-
-
-def meters_of(context: Context, key: Key) -> tuple[Meter, ...]:
-    """Return how much of each limit of a key is used."""
-    limits: Any = getattr(context, "limits", None)
-    return () if limits is None else limits.meters(key)
 
 
 def meant(entries: Sequence[KeyEntry], word: str, now: float, *, expired: bool = False) -> KeyEntry:

@@ -2,10 +2,9 @@
 
 from flock.contract.tokens import Me, ShowMe
 from flock.core.context import Actor, Context
-from flock.core.key_changes import day_of, meters_of, month_of, token_of
+from flock.core.key_changes import day_of, month_of, token_of
 from flock.core.operations import handles
 from flock.errors import InvalidKey, MissingKey
-from flock.policy.allowlist import permitted
 from flock.policy.keys import Key
 from flock.policy.money import dollars
 from flock.store.key_usage import KeySum
@@ -29,7 +28,7 @@ async def show_me(context: Context, _op: ShowMe, actor: Actor) -> Me:
     month = (await usage.since(month_of(now), key.id)).get(key.id, KeySum())
     return Me(
         token=token_of(entry, now, today),
-        meters=meters_of(context, key),
+        meters=context.limits.meters(key),
         models=tuple(models_of(context, key)),
         requests_today=today.requests,
         tokens_today=today.tokens,
@@ -46,10 +45,6 @@ def _cost(used: KeySum) -> str | None:
 
 def models_of(context: Context, key: Key) -> list[str]:
     """Return the ids a key may ask for, as far as the lists of vendors are known: nobody is asked here."""
-    here = context.registry.table
-    found = [model for model, places in here.items() if permitted(key.models, model, places)]
-    for paid in context.vendors.known():
-        places = tuple(place for place in context.vendors.find(paid.id) if key.may_use(place.vendor))
-        if paid.id not in here and permitted(key.models, paid.id, places):
-            found.append(paid.id)
-    return found
+    reach, here = context.inference.reach, context.registry.table
+    paid = [model.id for model in context.vendors.known() if model.id not in here]
+    return [*reach.table(key), *(model for model in paid if reach.paid(key, model))]

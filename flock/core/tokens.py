@@ -22,7 +22,7 @@ from flock.contract.tokens import (
 )
 from flock.core import token_words as words
 from flock.core.context import Actor, Context
-from flock.core.key_changes import change, day_of, ends_at, fields_of, insert, meant, meters_of, token_of
+from flock.core.key_changes import change, day_of, ends_at, fields_of, insert, meant, token_of
 from flock.core.key_file import holds, write_key
 from flock.core.operations import handles
 from flock.core.undoing import note
@@ -78,7 +78,7 @@ async def show_token(context: Context, op: ShowToken, _actor: Actor) -> TokenDet
     now = context.clock.now()
     entry = meant(entries, op.id, now)
     key = context.keys.get(entry.id)
-    meters = meters_of(context, key) if key is not None else ()
+    meters = context.limits.meters(key) if key is not None else ()
     return TokenDetails(token_of(entry, now, used.get(entry.id, KeySum())), meters)
 
 

@@ -27,12 +27,15 @@ from flock.core import me, tokens
 from flock.core.context import Actor, Context
 from flock.core.ids import IdLists
 from flock.core.key_file import write_key
+from flock.core.names import Names
 from flock.core.operations import HANDLERS
+from flock.core.reach import Reach
 from flock.errors import Conflict, FlockError, InvalidKey, InvalidRequest, MissingKey, NotFound
 from flock.paths import Home
 from flock.policy.keys import Keys
 from flock.policy.limits import Limits
 from flock.store.store import Store
+from flock.upstream import Placement
 
 Out = TypeVar("Out")
 # importing them registers the handlers
@@ -73,6 +76,15 @@ class Settled:
         return "req_1", self.at, b"{}"
 
 
+HERE = Placement("m", "llamacpp-1", "llamacpp", True, "ready", None)
+
+
+def found(model: str) -> tuple[Placement, ...]:
+    """Return where vendors have a model: both have theirs."""
+    vendor, _, served = model.partition("/")
+    return (Placement(model, vendor, "openai", False, "ready", None, vendor=vendor, served=served),)
+
+
 @dataclass
 class Bench:
     """What the handlers touch of a daemon."""
@@ -87,8 +99,11 @@ class Bench:
 
     def __post_init__(self) -> None:
         groq = SimpleNamespace(name="groq", prefixes=("groq/",), patterns=("kimi-*",))
-        self.registry = SimpleNamespace(table={"qwen3-8b": (), "gemma3": ()})
-        self.vendors = SimpleNamespace(rows=lambda off=False: [groq], known=list, find=lambda model: ())
+        self.registry = SimpleNamespace(table={"qwen3-8b": (HERE,), "gemma3": (HERE,)})
+        known = [SimpleNamespace(id="groq/kimi"), SimpleNamespace(id="other/a")]
+        self.vendors = SimpleNamespace(rows=lambda off=False: [groq], known=lambda: known, find=found)
+        reach = Reach(Names(), lambda: self.registry.table, self.clock, vendors=self.vendors)
+        self.inference = SimpleNamespace(reach=reach)
         self.keys.on_revoked = self.ended.append
         self.before: dict[str, Any] = {}
 
@@ -173,7 +188,7 @@ async def test_a_key_is_made_with_all_it_may_have(bench: Bench) -> None:
     ],
 )
 async def test_bad_input_makes_no_key(bench: Bench, bad: dict[str, Any], words: str) -> None:
-    error = await bench.refused(CreateToken(**({"name": "zed"} | bad)), InvalidRequest)
+    error = await bench.refused(CreateToken(**{"name": "zed", **bad}), InvalidRequest)
     assert words in error.sentence
     assert error.hint
     assert await bench.store.keys.all() == []
@@ -205,7 +220,7 @@ async def test_edits_that_say_nothing_or_open_everything_are_refused(bench: Benc
         (EditToken(id=made.id, quota=-1), "--quota -1"),
     ):
         assert words in (await bench.refused(op, InvalidRequest)).sentence
-    assert [key.models for key in bench.keys._by_id.values()] == [("qwen3-8b",), ()]
+    assert [key.models for key in bench.keys.all()] == [("qwen3-8b",), ()]
 
 
 async def test_a_name_is_an_id_where_one_key_has_it(bench: Bench) -> None:
@@ -346,7 +361,7 @@ async def test_what_was_revoked_stays_so(bench: Bench) -> None:
 
 async def test_of_two_changes_at_once_neither_loses_a_field(bench: Bench) -> None:
     made = await bench.create("alice")
-    edits = [
+    edits: list[Op[Any]] = [
         EditToken(id=made.id, name="one"),
         EditToken(id=made.id, name="two"),
         EditToken(id=made.id, rpm=7),
@@ -392,9 +407,12 @@ async def test_me(bench: Bench) -> None:
         bench.store.writer.put(Settled(made.id, at, tokens_in, "0.5"))
     bench.store.writer.put(Settled(other.id, NOON, 5))
     mine = await bench.do(ShowMe(), Actor("alice", Scope.USER, key))
-    assert (mine.token.id, mine.models, [m.name for m in mine.meters]) == (made.id, (), ["quota"])
+    assert (mine.token.id, mine.models, [m.name for m in mine.meters]) == (made.id, ("qwen3-8b",), ["quota"])
     assert (mine.requests_today, mine.tokens_today, mine.cost_today_usd) == (1, 10, "0.5")
     assert (mine.requests_month, mine.tokens_month, mine.cost_month_usd) == (2, 30, "1")
+    await bench.do(EditToken(id=made.id, models="", vendors="groq"))
+    mine = await bench.do(ShowMe(), Actor("alice", Scope.USER, key))
+    assert mine.models == ("qwen3-8b", "gemma3", "groq/kimi")
     with pytest.raises(MissingKey, match="none came along"):
         await bench.do(ShowMe())
     await bench.do(RevokeToken(id=made.id))
