@@ -72,6 +72,11 @@ class Home:
         return self.data / "models"
 
     @property
+    def prices(self) -> Path:
+        """The public tables of prices that `flock price update` fetched, 0600."""
+        return self.data / "prices.json"
+
+    @property
     def engines(self) -> Path:
         """What `flock engine install` brought: a directory for each kind."""
         return self.data / "engines"

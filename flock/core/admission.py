@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 
 from flock.clock import Clock
-from flock.core.cost import cost_nano, worst_nano
+from flock.core.cost import worst_nano
 from flock.core.names import Named
 from flock.core.record import Record
 from flock.dialects.ask import Ask
@@ -159,16 +159,18 @@ def _answered(record: Record, needed: Demand) -> int:
 
 def charged(record: Record) -> int | None:
     """Return what a request is charged, in billionths of a dollar: its cost, or what was reserved for it where nobody
-    knows the cost of what a vendor may have done; None where it cost nothing or nobody knows.
+    knows what a vendor has done; None where it cost nothing or nobody knows.
+
+    A vendor that was left before its answer began may go on to the end of it.
     """
     if record.lent:
         return None
-    cost = cost_nano(record.usage, record.price)
-    if cost is not None:
-        return cost
+    cost = record.cost_nano
     last = record.tries[-1] if record.tries else None
     if not record.spent or last is None or not (last.left or 0 < last.status < 400):
-        return None
+        return cost
+    if cost is not None and not last.left:
+        return cost
     record.charged = record.spent
     record.notes.append(
         f"{record.vendor} told no usage: ${dollars(record.spent)}, which was reserved, is what it counts as"

@@ -17,6 +17,7 @@ from flock.core.ids import IdLists
 from flock.core.inference import Inference
 from flock.core.jobs import Jobs
 from flock.core.metrics import Metrics
+from flock.core.pricing import Pricing
 from flock.engines.registry import Registry
 from flock.models.fetch import Fetcher
 from flock.models.hub import Hub
@@ -56,6 +57,7 @@ class Context:
     vendors: Vendors
     keys: Keys
     limits: Limits
+    pricing: Pricing
     registry: Registry
     hub: Hub
     fetcher: Fetcher

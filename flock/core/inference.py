@@ -7,6 +7,7 @@ upstream may still be tried. Knows no HTTP server: the door moves the bytes of t
 import asyncio
 import logging
 from collections import deque
+from dataclasses import replace
 from typing import Protocol
 
 from flock.clock import Clock
@@ -25,6 +26,8 @@ from flock.core.metrics import Metrics
 from flock.core.names import Named, Names
 from flock.core.pace import Pace
 from flock.core.planning import Manners, Planning
+from flock.core.power import Power
+from flock.core.pricing import Pricing
 from flock.core.rates import Recent
 from flock.core.reach import Audit, Paid, Reach
 from flock.core.record import Record, Try
@@ -85,6 +88,8 @@ class Inference:
         on_stage: stages.Hear | None = None,
         limits: Limits | None = None,
         audit: Audit | None = None,
+        pricing: Pricing | None = None,
+        power: Power | None = None,
     ) -> None:
         self._on_stage = on_stage
         self._places = places
@@ -102,6 +107,8 @@ class Inference:
         self.reach = Reach(
             self.names, lambda: places.table, clock, vendors=vendors, audit=audit, refused=metrics.refused
         )
+        self._pricing = pricing
+        self._power = power or Power(clock)
         self.drifts = Drifts()
         self._flights = Flights(places, clock)
         self.running = self._flights.running
@@ -134,6 +141,9 @@ class Inference:
             tried.ended = record.ended
             if tried.status:
                 self._flights.leave(record.upstream, record.ended - record.sent, abandoned=record.outcome != "ok")
+        if self._pricing is not None:
+            self._pricing.settled(record)
+        self._power.settled(record)
         self._admission.settle(record)  # what follows reads the usage that this completes; nothing of it may wait
         usage = record.usage or NO_USAGE
         prefill = usage.prefill_ms / 1000 if usage.prefill_ms else record.first - record.sent if record.stream else 0.0
@@ -252,6 +262,8 @@ class Inference:
         record.loaded = record.last = monotonic()
         try:
             made = self.planning.plan(ask, placement, upstream, before)
+            if self._pricing is not None:
+                placement = replace(placement, price=await self._pricing.before(record.key, placement))
         except BaseException:
             self._flights.leave(upstream.name, 0.0)
             raise
@@ -261,6 +273,7 @@ class Inference:
         tried = Try(upstream.name, monotonic())
         record.tries.append(tried)
         record.sent = tried.started
+        self._power.began(record)
         stages.tell(record, "prefilling")
         exchange: Exchange | None = None
         try:

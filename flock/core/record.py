@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flock.clock import rfc3339
 from flock.contract.requests import Explanation, RequestRow
 from flock.core import decision, stages
-from flock.core.cost import cost_usd
+from flock.core.cost import cost_nano
 from flock.dialects.ir import NO_USAGE, Usage
 from flock.policy.keys import ANYONE, Key
 from flock.policy.money import dollars
@@ -66,6 +66,7 @@ class Record:
         "ended",
         "endpoint",
         "engine",
+        "engine_seconds",
         "error",
         "estimated",
         "first",
@@ -84,6 +85,7 @@ class Record:
         "on_stage",
         "outcome",
         "plan",
+        "power",
         "price",
         "ranked",
         "requested",
@@ -115,6 +117,9 @@ class Record:
         self.key: Key = ANYONE
         self.requested = self.model = self.upstream = self.engine = self.plan = self.error = self.vendor = ""
         self.price: Price | None = None
+        # how long it had the team's machines for itself (core/power.py), and what that cost in billionths of a dollar
+        self.engine_seconds = 0.0
+        self.power: int | None = None
         self.stream = self.estimated = self.lent = False
         self.edits: tuple[str, ...] = ()
         self.lost: tuple[str, ...] = ()
@@ -196,15 +201,30 @@ class Record:
             self.cost_usd,
             usage.cache_write,
             usage.reasoning,
-            (self.ended - self.sent) * 1000 if self.sent else 0.0,
+            self.engine_ms,
         )
+
+    @property
+    def engine_ms(self) -> float:
+        """How long a vendor took; of the team's machines its part: a second of which three had a third each counts as
+        a third.
+        """
+        if not self.vendor:
+            return self.engine_seconds * 1000
+        return (self.ended - self.sent) * 1000 if self.sent else 0.0
 
     @property
     def cost_usd(self) -> str | None:
         """What the call cost the team in dollars; None where nobody knows, or where the caller pays the vendor."""
-        if self.charged is not None:
-            return dollars(self.charged)
-        return None if self.lent else cost_usd(self.usage, self.price)
+        cost = self.cost_nano
+        return None if cost is None else dollars(cost)
+
+    @property
+    def cost_nano(self) -> int | None:
+        """The same in billionths of a dollar: at a vendor, or the power of the team's own machines."""
+        if self.charged is not None or self.lent:
+            return self.charged
+        return self.power if self.power is not None else cost_nano(self.usage, self.price)
 
     def decision(self) -> tuple[str, float, bytes]:
         """Return (request id, epoch time, the packed record) for keeping."""

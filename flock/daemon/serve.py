@@ -140,6 +140,7 @@ def _follow(context: Context) -> None:
 
     def vendors_changed() -> None:
         context.ids.keep("vendors", context.vendors.names())
+        context.pricing.learn(context.vendors.listed())
 
     context.registry.on_change = changed
     context.registry.on_event = context.bus.tell

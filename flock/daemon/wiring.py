@@ -28,6 +28,8 @@ from flock.core.jobs import Jobs
 from flock.core.metrics import Metrics
 from flock.core.names import Names
 from flock.core.pictures import PictureBook
+from flock.core.power import Power
+from flock.core.pricing import Pricing
 from flock.dialects.switches import Switches
 from flock.engines.engine import EngineSettings
 from flock.engines.kin import Kin
@@ -50,6 +52,7 @@ from flock.store.store import Store
 from flock.vendors.plugins import plugged
 from flock.vendors.registry import Vendors
 from flock.vendors.row import load_vendors
+from flock.vendors.tables import Tables
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +74,10 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
         stack.push_async_callback(registry.stop)
         vendors, post = await _vendors(home, config, store, vault, clock)
         stack.push_async_callback(post.close)
+        power = Power(clock)
+        pricing = await _pricing(home, config, store, vendors, clock, power)
+        if pricing.tables is not None:
+            stack.push_async_callback(pricing.tables.stop)
         pools = Pools(config.gateway.connect_seconds)
         stack.callback(pools.close)
         tokenizers = Tokenizers(registry.around, hub_directory(os.environ, Path.home()))
@@ -92,6 +99,8 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
             on_stage=bus.tell,
             limits=limits,
             audit=store.writer.audit,
+            pricing=pricing,
+            power=power,
         )
         keys = await _keys(config, store, clock, inference)
         await recover(limits, store, keys.all(), clock)
@@ -106,6 +115,7 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
             vendors=vendors,
             keys=keys,
             limits=limits,
+            pricing=pricing,
             registry=registry,
             hub=Hub(config.engine.hub_endpoint, os.environ),
             fetcher=_fetcher(home, config),
@@ -200,6 +210,17 @@ async def _vendors(
     )
     await vendors.start()
     return vendors, post
+
+
+async def _pricing(home: Home, config: Config, store: Store, vendors: Vendors, clock: Clock, power: Power) -> Pricing:
+    """Return what models cost; the tables are asked for nothing yet. FLOCK_PRICES_URL is another place to fetch them
+    from than the library's own.
+    """
+    url = os.environ.get("FLOCK_PRICES_URL", "")
+    tables = Tables(home.prices, clock, os.environ, url=url) if config.prices.tables else None
+    pricing = Pricing(vendors, tables, power)
+    pricing.load(await store.prices.all())
+    return pricing
 
 
 def _manners(kin: Kin, config: Config, counter: Counter) -> Manners:

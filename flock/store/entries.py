@@ -105,6 +105,18 @@ class EngineEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceEntry:
+    """A price that was set: `model` is a vendor's, without its prefix, or a glob; `card` has decimal strings under the
+    names of upstream.Price. Of the vendor "local", with no model, they are `watts` and `usd_per_kwh`.
+    """
+
+    vendor: str
+    model: str
+    card: Mapping[str, str]
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class VendorEntry:
     """A vendor the user added: fields over its row of the catalog, and how many of its keys lie with the secrets."""
 

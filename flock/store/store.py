@@ -15,6 +15,7 @@ from flock.store.keys import Keys
 from flock.store.ledger import Ledger
 from flock.store.migrate import prepare
 from flock.store.models import Models, Presets
+from flock.store.prices import Prices
 from flock.store.reckoning import Reckoning
 from flock.store.usage import Usage
 from flock.store.vendors import Vendors
@@ -32,6 +33,7 @@ class Store:
         self.presets = Presets(database)
         self.engines = Engines(database)
         self.vendors = Vendors(database)
+        self.prices = Prices(database)
         self.usage = Usage(database)
         self.reckoning = Reckoning(database)
         self.key_usage = KeyUsage(database)

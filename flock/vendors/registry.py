@@ -16,8 +16,8 @@ from flock.contract.vendors import Vendor as View
 from flock.errors import ConfigInvalid, Conflict, EngineUnreachable, FlockError, InvalidRequest, NotFound, UpstreamError
 from flock.outbound.addresses import is_near
 from flock.store.entries import VendorEntry
-from flock.upstream import Credential, Placement
-from flock.vendors import asking, sources, wanted
+from flock.upstream import Credential, Placement, Price
+from flock.vendors import asking, priced, sources, wanted
 from flock.vendors.added import Added
 from flock.vendors.discovered import Discovered
 from flock.vendors.keys import Key
@@ -26,6 +26,7 @@ from flock.vendors.plugins import Plugged
 from flock.vendors.reach import Places, Reach
 from flock.vendors.row import VendorRow, renamed
 from flock.vendors.shown import model_view, vendor_view
+from flock.vendors.tables import Wanted
 from flock.vendors.vendor import Fetch, Secrets, StoredVendors, Vendor
 
 log = logging.getLogger(__name__)
@@ -114,6 +115,27 @@ class Vendors:
     def known(self) -> list[VendorModel]:
         """Return the models of the vendors that are on, as far as their lists have been asked for."""
         return self._reach.known()
+
+    # -- prices: memory only
+
+    def bare(self, name: str, model: str) -> str:
+        """Return a model's name at a vendor, without the vendor's own word before it."""
+        vendor = self._vendors.get(name)
+        return model if vendor is None else priced.bare(vendor, model)
+
+    def own_price(self, name: str, served: str) -> Price | None:
+        """Return what a vendor says itself that a model costs, by its name there; None where it does not say."""
+        vendor = self._vendors.get(name)
+        return None if vendor is None else priced.own_price(vendor, served, self._discovered)
+
+    def priced_as(self, name: str, served: str) -> Wanted | None:
+        """Return what public tables of prices are to be asked for, None for a vendor that nobody knows."""
+        vendor = self._vendors.get(name)
+        return None if vendor is None else priced.wanted(vendor, served)
+
+    def listed(self) -> list[tuple[str, str]]:
+        """Return (vendor, model there) of the vendors that are on, as far as their lists have been asked for."""
+        return [(name, found.id) for name in self._reach.on for found in self._discovered.known(name)]
 
     # -- operations
 

@@ -56,6 +56,7 @@ class VendorRow:
     tags: tuple[str, ...] = ()
     own_credentials: bool = False
     template: bool = False
+    priced_as: str = ""
     docs: str = ""
 
 
@@ -88,7 +89,7 @@ def overlaid(row: VendorRow, values: object) -> VendorRow:
 def renamed(row: VendorRow, name: str) -> VendorRow:
     """Return the vendor of another name that a template, or a row spoken to in another way, amounts to."""
     profile = replace(row.profile, kind=name)
-    return replace(row, name=name, profile=profile, prefixes=(f"{name}/",), models=(), template=False)
+    return replace(row, name=name, profile=profile, prefixes=(f"{name}/",), models=(), template=False, priced_as="")
 
 
 def _made(name: str, values: Row) -> VendorRow:
