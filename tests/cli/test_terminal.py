@@ -11,7 +11,7 @@ from flock.cli import engine
 from flock.errors import UsageError
 from tests.cli.conftest import Opener
 from tests.cli.running import by_name
-from tests.cli.values import CREATED
+from tests.cli.token_values import CREATED
 from tests.screen import Screen
 
 

@@ -25,7 +25,8 @@ from flock.paths import find_home
 from tests.cli.conftest import Opener
 from tests.cli.model_values import MODEL_CASES
 from tests.cli.running import ROOT, by_name, flock
-from tests.cli.values import ADOPTED, CASES, CREATED, DONE, FAILED, RUNNING
+from tests.cli.token_values import CREATED
+from tests.cli.values import ADOPTED, CASES, DONE, FAILED, RUNNING
 
 Captured = pytest.CaptureFixture[str]
 

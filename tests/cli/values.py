@@ -23,7 +23,7 @@ from flock.contract.lifecycle import (
     VersionInfo,
 )
 from flock.contract.models import AddModel, ListModels, Model, RemoveModel
-from flock.contract.op import Op, Scope
+from flock.contract.op import Op
 from flock.contract.requests import (
     Attempt,
     CancelRequest,
@@ -48,7 +48,6 @@ from flock.contract.settings import (
     UnsetConfig,
 )
 from flock.contract.status import Machine, ShowStatus, Status
-from flock.contract.tokens import CreateToken, ListTokens, RevokeToken, Token, TokenCreated
 from flock.contract.usage import RecentUsage, UsageRow
 from tests.cli.catalog_values import CATALOG_CASES
 from tests.cli.engine_values import ENGINE_CASES
@@ -60,6 +59,7 @@ from tests.cli.hub_values import HUB_CASES
 from tests.cli.model_values import MODEL_CASES
 from tests.cli.queue_values import QUEUE_CASES
 from tests.cli.service_values import SERVICE_CASES
+from tests.cli.token_values import TOKEN_CASES
 from tests.cli.top_values import TOP_CASES
 from tests.cli.vendor_values import VENDOR_CASES
 
@@ -206,10 +206,6 @@ SECRETS = [
     Secret("vllm", "file", None),
 ]
 
-TOKEN = Token("k_3f9c2a71b2c4", "ada", Scope.ADMIN, "x7Qz", DAY_BEFORE, AT, None, ("groq", "open*"))
-REVOKED = Token("k_000000000001", "old", Scope.USER, "abcd", DAY_BEFORE, None, AT)
-CREATED = TokenCreated("k_1", "ci", Scope.USER, "sk-orc-SECRET", AT)
-
 USED = UsageRow(
     "req_01", AT, "ada", "k_1", QWEN.id, "chat", "llamacpp-1", 812, 321, False, 4321.5, 1203.0, 200, "ok", True
 )
@@ -330,9 +326,6 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     "secret.status": (ShowSecretStore(), IN_KEYRING),
     "secret.unlock": (UnlockSecrets(for_good=True), STORE),
     "status.show": (ShowStatus(), STATUS),
-    "token.create": (CreateToken(name="ci"), CREATED),
-    "token.ls": (ListTokens(all=True), [TOKEN, REVOKED]),
-    "token.revoke": (RevokeToken(id="k_1"), REVOKED),
     "usage.recent": (RecentUsage(), [USED, GUESSED, PAID, UNPRICED]),
     **CATALOG_CASES,
     **ENGINE_CASES,
@@ -344,6 +337,7 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     **MODEL_CASES,
     **QUEUE_CASES,
     **SERVICE_CASES,
+    **TOKEN_CASES,
     **TOP_CASES,
     **VENDOR_CASES,
 }

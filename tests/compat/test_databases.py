@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 from flock.clock import SystemClock
+from flock.contract.op import Scope
+from flock.contract.tokens import Budget
+from flock.core.key_changes import token_of
+from flock.policy.keys import Keys
 from flock.store import migrate, schema
 from flock.store.entries import ModelEntry, PresetEntry, VendorEntry
 from flock.store.store import Store
@@ -229,4 +233,36 @@ async def test_what_0003_wrote_of_models_is_read(tmp_path: Path) -> None:
     assert await store.presets.all() == [
         PresetEntry("tools", {"context": 32768, "tool_parser": "hermes"}, 1795262400.0)
     ]
+    await store.close()
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
+async def test_keys_of_old_databases_have_no_limits(revision: str, tmp_path: Path) -> None:
+    path = tmp_path / "flock.db"
+    load(HERE / "databases" / f"{revision}.sql", path)
+    store = await Store.open(path, SystemClock())
+    keys = Keys(SystemClock(), required=True)
+    keys.load(await store.keys.all())
+    (admin,) = keys.all()  # alice was revoked
+    assert (admin.id, admin.scope, admin.user) == ("k_aaaaaaaaaaaa", Scope.ADMIN, "first-admin")
+    assert (admin.models, admin.expires_at, admin.budgets, admin.share) == ((), None, (), 1)
+    assert admin.rpm == admin.tpm == admin.quota == 0
+    for entry in await store.keys.all():
+        shown = token_of(entry, 1795262400.0)
+        assert (shown.rpm, shown.tpm, shown.quota, shown.budgets) == (None, None, None, ())
+        assert (shown.models, shown.expires_at, shown.owner, shown.tags) == ((), None, "", ())
+    await store.close()
+
+
+async def test_what_0004_wrote_of_keys_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "flock.db"
+    load(HERE / "databases" / "0004.sql", path)
+    store = await Store.open(path, SystemClock())
+    entry = (await store.keys.all())[0]
+    shown = token_of(entry, 1795262400.0)
+    assert (shown.owner, shown.note, shown.state, shown.share) == ("alice", "laptop", "active", 2)
+    assert (shown.rpm, shown.tpm, shown.quota) == (60, 100_000, 2_000_000)
+    assert shown.budgets == (Budget("5", "day"), Budget("100", "month"))
+    assert (shown.models, shown.tags) == (("qwen3-8b", "gemma*"), ("team=web",))
+    assert (shown.expires_at, shown.old_until) == ("2096-10-02T07:06:40.000Z", "2026-11-21T12:01:40.000Z")
     await store.close()

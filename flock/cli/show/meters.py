@@ -24,7 +24,17 @@ def used(requests: int | None, tokens: int | None, cost_usd: str | None) -> str:
     if not requests:
         return NONE
     words = [text.count(requests, "request"), text.count(tokens or 0, "token")]
-    return ", ".join(words if cost_usd is None else [*words, f"${cost_usd}"])
+    return ", ".join(words if cost_usd is None else [*words, usd(cost_usd)])
+
+
+def usd(amount: str) -> str:
+    """Return dollars as people read them: to a hundredth of a cent ("$1.25", "$0.0042"), "<$0.0001" for less."""
+    found = round(float(amount), 4)
+    if not found and float(amount) > 0:
+        return "<$0.0001"
+    words = f"{found:,.4f}"
+    cut = words.rstrip("0")
+    return "$" + (words[:-2] if len(words) - len(cut) > 1 else cut)
 
 
 def meters(found: tuple[Meter, ...], now: float) -> Table:
@@ -61,6 +71,6 @@ def _name(name: str) -> str:
 
 def _amount(name: str, amount: str) -> str:
     if name.startswith("budget/"):
-        return f"${amount}"
+        return usd(amount)
     whole, dot, rest = amount.partition(".")
     return f"{int(whole):,}{dot}{rest}" if whole.isdigit() else amount

@@ -17,7 +17,7 @@ from flock.contract.op import Op, ensure_declared
 from flock.contract.presets import RemovePreset, SavePreset
 from flock.contract.requests import ExplainRequest, ListRequests
 from flock.contract.settings import SetConfig, UnsetConfig
-from flock.contract.tokens import CreateToken, ListTokens
+from flock.contract.tokens import EditToken, ListTokens
 from flock.contract.usage import RecentUsage
 from flock.errors import BY_CODE, FlockError, InternalError, ModelNotFound
 from tests.cli.door import read
@@ -46,7 +46,10 @@ QWEN = Model("qwen/qwen3:8b", "ready", "e", "built-in", 4096, None, True)
         ),
         (ShowJob(id="j_1"), Call("GET", "/admin/v1/jobs/j_1", None)),
         (SetConfig(key="a.b", value="1"), Call("PUT", "/admin/v1/config/a.b", b'{"value": "1"}')),
-        (CreateToken(), Call("POST", "/admin/v1/tokens", b'{"name": "default", "admin": false, "vendors": ""}')),
+        (
+            EditToken(id="a/b", rpm=0, tag=("x=1",)),
+            Call("PATCH", "/admin/v1/tokens/a%2Fb", b'{"rpm": 0, "tag": ["x=1"]}'),
+        ),
         (RemovePreset(name="ü"), Call("DELETE", "/admin/v1/presets/%C3%BC", None)),
         (SavePreset(name="ü", model=""), Call("POST", "/admin/v1/presets", '{"name": "ü", "model": ""}'.encode())),
         (Down(), Call("POST", "/admin/v1/shutdown", b'{"grace_seconds": 10.0}')),

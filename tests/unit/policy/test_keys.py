@@ -1,5 +1,7 @@
 """Keys: looked up by hash, revoked at once, never kept in clear."""
 
+from dataclasses import replace
+
 import pytest
 
 from flock.clock import SystemClock
@@ -63,3 +65,18 @@ def test_scopes() -> None:
     require(user, Scope.USER)
     with pytest.raises(NotAllowed, match=r"scope user.*needs admin"):
         require(user, Scope.ADMIN)
+
+
+def test_a_changed_row_is_the_same_key() -> None:
+    live, secret, key_id = keys()
+    held = live.authenticate(secret)
+    entry = new_entry("alice", Scope.USER, new_secret(), 1.0)
+    turned = replace(entry, id=key_id, rpm=5, old_digest=digest_of(secret), old_until=SystemClock().now() + 3600.0)
+    assert live.add(turned) is held
+    assert (live.authenticate(secret).rpm, live.ids()) == (5, [key_id])
+    live.add(replace(turned, old_digest=None, old_until=None))
+    with pytest.raises(InvalidKey):
+        live.authenticate(secret)
+    live.revoke(key_id)
+    assert live.get(key_id) is None
+    assert live.add(replace(turned, revoked_at=2.0)) is None
