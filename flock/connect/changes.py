@@ -1,4 +1,4 @@
-"""The words of an edit: where a value stands in a tool's file, what is written there, and what it takes to take it back.
+"""The words of an edit: where a value stands in a tool's file, what is written there, and what takes it back.
 
 Values are JSON's (None, bool, int, float, str, list, dict). Knows no format and touches no file; used by everything in
 this package, by what renders a tool's configuration, and by the manifest.
@@ -95,7 +95,8 @@ def same(one: Json, other: Json) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         first, second = cast("list[Json]", one), cast("list[Json]", other)
         return len(first) == len(second) and all(map(same, first, second))
-    return type(one) is type(other) and bool(one == other or (one != one and other != other))
+    kinds: tuple[Any, Any] = (one.__class__, other.__class__)
+    return kinds[0] is kinds[1] and bool(one == other or (one != one and other != other))
 
 
 def resolve(data: Json, pointer: Sequence[Part]) -> tuple[Path, tuple[Part, ...], Json]:
@@ -164,16 +165,18 @@ def with_value(data: Json, path: Path, new: Json) -> Json:
     if not path:
         return new
     step, rest = path[0], path[1:]
-    copy: Any = dict(cast("dict[Any, Json]", data)) if isinstance(data, dict) else list(cast("list[Json]", data))
-    if rest:
-        copy[step] = with_value(copy[step], rest, new)
-    elif new is MISSING:
-        del copy[step]
-    elif isinstance(copy, list) and step == len(cast("list[Json]", copy)):
-        cast("list[Json]", copy).append(new)
+    # an item of a list is a member whose name is its number
+    if isinstance(data, dict):
+        items = dict(cast("dict[Any, Json]", data))
     else:
-        copy[step] = new
-    return copy
+        items = dict[Any, Json](enumerate(cast("list[Json]", data)))
+    if rest:
+        items[step] = with_value(items[step], rest, new)
+    elif new is MISSING:
+        del items[step]
+    else:
+        items[step] = new
+    return items if isinstance(data, dict) else list(items.values())
 
 
 def check_value(value: Json) -> None:

@@ -55,7 +55,7 @@ class EnvText:
     def _line(self, path: Path) -> _Line:
         if len(path) != 1 or path[0] not in self._last:
             raise Refused(f"{words(path)} is not there")
-        return self._last[cast("str", path[0])]
+        return self._last[path[0]]
 
     def raw(self, path: Path) -> str:
         """Return the text of a value, quotes included."""

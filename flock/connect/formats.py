@@ -5,6 +5,14 @@ from typing import Literal
 from flock.connect.document import Document
 
 Format = Literal["json", "jsonc", "json5", "toml", "yaml", "dotenv"]
+NAMES: dict[Format, str] = {
+    "json": "JSON",
+    "jsonc": "JSON with comments",
+    "json5": "JSON5",
+    "toml": "TOML",
+    "yaml": "YAML",
+    "dotenv": "a file of variables",
+}
 MARK = "\ufeff"  # the byte order mark some editors on Windows begin a file with
 
 
