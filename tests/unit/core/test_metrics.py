@@ -3,6 +3,7 @@
 from flock.core.metrics import PAID_MODELS, Metrics
 from flock.core.record import Record
 from flock.dialects.ir import Usage
+from flock.upstream import Price
 
 
 def settled(model: str, *, vendor: str = "", dialect: str = "openai") -> Record:
@@ -35,3 +36,18 @@ def test_names_that_clients_make_up_add_no_series_for_ever() -> None:
     assert 'flock_requests_total{model="openrouter/other",outcome="ok",protocol="openai"} 50.0' in found
     metrics.settled(settled("openrouter/0", vendor="openrouter"))
     assert len(lines(metrics, "flock_requests_total")) == PAID_MODELS + 1
+
+
+def test_refusals_count_by_the_limit_and_costs_by_the_vendor() -> None:
+    metrics = Metrics()
+    for limit in ("rpm", "rpm", "budget/day"):
+        metrics.refused(limit)
+    paid = settled("openai/gpt-4o", vendor="openai")
+    paid.price = Price("10", "30")
+    metrics.settled(paid)
+    metrics.settled(settled("unpriced", vendor="openai"))
+    assert lines(metrics, "flock_refused_total") == [
+        'flock_refused_total{limit="budget/day"} 1.0',
+        'flock_refused_total{limit="rpm"} 2.0',
+    ]
+    assert lines(metrics, "flock_cost_dollars_total") == ['flock_cost_dollars_total{vendor="openai"} 0.00016']
