@@ -47,7 +47,7 @@ def test_refusals_count_by_the_limit_and_costs_by_the_vendor() -> None:
     metrics.settled(paid)
     metrics.settled(settled("unpriced", vendor="openai"))
     assert lines(metrics, "flock_refused_total") == [
-        'flock_refused_total{limit="budget/day"} 1.0',
         'flock_refused_total{limit="rpm"} 2.0',
+        'flock_refused_total{limit="budget/day"} 1.0',
     ]
     assert lines(metrics, "flock_cost_dollars_total") == ['flock_cost_dollars_total{vendor="openai"} 0.00016']
