@@ -17,7 +17,6 @@ from typing import Protocol
 
 from flock.clock import Clock, rfc3339
 from flock.contract.tokens import Meter
-from flock.errors import FlockError
 from flock.policy import refused
 from flock.policy.accounts import Account, Hold
 from flock.policy.gcra import MINUTE, Gcra
@@ -130,7 +129,7 @@ class Limits:
         entry = HoldEntry(request_id, hold.at, key.user, key.id, model, endpoint, vendor, tokens, hold.nano)
         try:
             await self._journal.hold(entry)
-        except FlockError:
+        except Exception:  # but for a cancelled request: what was sent to the disk may arrive, so it stays held
             if hold.open:
                 for count in hold.counts:
                     count.reserved -= more

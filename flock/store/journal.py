@@ -15,7 +15,7 @@ from sqlalchemy import Table, bindparam, delete
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from flock.errors import StorageFailed
+from flock.errors import InternalError, StorageFailed
 from flock.store.database import Database
 from flock.store.entries import HoldEntry
 from flock.store.schema import HOLDS, METERS
@@ -23,6 +23,8 @@ from flock.store.schema import HOLDS, METERS
 # key id, "rpm" or "tpm", epoch seconds when it is unused again
 Meter = tuple[str, str, float]
 _Row = tuple[str | float, ...]
+# what a database's integer holds
+_LARGEST = 2**63 - 1
 
 
 class Journal:
@@ -42,9 +44,10 @@ class Journal:
         """Commit a reserve, in place of the request's earlier one. Raises StorageFailed."""
         if self._closed:
             raise StorageFailed("flock is going down and reserves no more money", hint="flock up")
+        words = (entry.user, entry.key_id, entry.model, entry.endpoint, entry.vendor)
         row = (
-            *(entry.request_id, entry.at, entry.user, entry.key_id, entry.model, entry.endpoint, entry.vendor),
-            *(entry.tokens, entry.nano_usd),
+            *(_fitting(entry.request_id), entry.at, *map(_fitting, words)),
+            *(min(entry.tokens, _LARGEST), min(entry.nano_usd, _LARGEST)),
         )
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._asked.append((row, done))
@@ -53,7 +56,7 @@ class Journal:
 
     def release(self, request_id: str) -> None:
         """Delete a reserve in the transaction of the usage row that is put before the caller next awaits."""
-        self._released.append(request_id)
+        self._released.append(_fitting(request_id))
 
     def riding(self) -> "Riding":
         """Take what waits for one batch; the writer calls it at the moment at which it counts its rows."""
@@ -115,10 +118,10 @@ class Riding:
         self._asked = []
         self._keep(self._released, self._moved)
 
-    def give_up(self, error: BaseException) -> None:
+    def give_up(self) -> None:
         """Tell who waits that nothing was written, and forget the rest: it does not fit the database."""
         self._released, self._moved = [], {}
-        self.failed(error)
+        self.failed(InternalError("the reserve of money does not fit the database", hint="flock logs"))
 
     def __enter__(self) -> Self:
         return self
@@ -130,6 +133,13 @@ class Riding:
         for _, done in self._asked:
             if not done.done():
                 done.set_result(None)
+
+
+def _fitting(words: str) -> str:
+    """Return words as the database can hold them: reserves are committed together, and one client's half a surrogate
+    pair must not cost the others theirs.
+    """
+    return words.encode("utf-8", "replace").decode()
 
 
 def _upsert(database: Database, table: Table) -> str:

@@ -282,9 +282,9 @@ class Writer:
                 await riding.write(connection)
         except StorageFailed:
             raise
-        except Exception as error:
+        except Exception:
             self._give_up("holds")
-            riding.give_up(error)
+            riding.give_up()
 
     def _committed(self) -> None:
         self.chain.committed()
