@@ -14,7 +14,7 @@ from flock.core import undo_kinds
 from flock.core.audit import limited
 from flock.core.context import Actor, Context
 from flock.core.operations import completes, handles
-from flock.core.undoing import KINDS, NEVER, note, noted
+from flock.core.undoing import KINDS, NEVER, NOTING, note, noted
 from flock.errors import Conflict, NotFound
 from flock.store.audit import ActRow, Wanted
 
@@ -84,7 +84,9 @@ def _act(act: ActRow, by: int | None) -> Act:
 
 def _reason(act: ActRow) -> str:
     if act.before is not None:
-        return "a newer flock wrote it down"
+        return "another release of flock wrote down what was before"
+    if act.row.action in NOTING:
+        return "it changed nothing" if act.row.hash else "its release did not write down what was before"
     return NEVER.get(act.row.action) or NEVER["*"]
 
 

@@ -54,8 +54,8 @@ class _Tokens:
     def words(self, made: Note) -> str:
         if "active" in made.was:
             return f"let {made.id} in again, with the secret it had" if made.was["active"] else f"revoke {made.id}"
-        values = [f"{_label(field)} back to {_value(field, value)}" for field, value in made.was.items()]
-        return f"set {_listed(values)} for {made.id}"
+        values = [f"{_label(field)} {_value(field, value)}" for field, value in made.was.items()]
+        return f"set {made.id} back: {', '.join(values)}"
 
 
 class _Settings:
@@ -113,27 +113,27 @@ def _put(config: Config, made: Note) -> None:
 
 
 def _label(field: str) -> str:
-    return {"expires_at": "the end"}.get(field, field)
+    return {"expires_at": "expires"}.get(field, field)
 
 
 def _value(field: str, value: Any) -> str:
     if field == "expires_at":
         return "never" if value is None else rfc3339(value)[:19] + "Z"
     if field in ("rpm", "tpm", "quota"):
-        return f"{value:,}" if value else "no limit"
+        return f"{value:,}" if value else "none"
     if field == "budgets":
-        return ", ".join(f"${usd} a {window}" for usd, window in value) or "no budget"
+        return ", ".join(f"${usd}/{window}" for usd, window in value) or "none"
     if field == "tags":
         return ", ".join(f"{key}={word}" for key, word in sorted(value.items())) or "none"
     if field == "models":
-        return value or "all models"
+        return value or "all"
     return _plain(value)
 
 
 def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if value != "" else "nothing"
+    return str(value) if value != "" else "''"
 
 
 def _listed(words: list[str]) -> str:

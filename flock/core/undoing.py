@@ -14,11 +14,14 @@ from flock.plain import is_object
 
 Fields = dict[str, Any]
 
-# acts that change something and cannot be taken back, and why; "*" stands for every other act without a note
+# acts that note what they change, when they do
+NOTING = (
+    *("token.create", "token.edit", "token.renew", "token.expire", "token.revoke"),
+    *("config.set", "config.unset", "model.default", "price.set", "price.remove"),
+)
+# why others cannot be taken back; "*" stands for all that are not named
 NEVER = {
     "token.rotate": "the secret before was handed out and is gone: flock never had more than its hash",
-    "history.undo": "it is of an older release, or took nothing back",
-    "audit.pruned": "what retention forgot is gone",
     "*": "flock keeps nothing that would take an act of this kind back",
 }
 

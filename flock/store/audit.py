@@ -96,7 +96,7 @@ class Audit:
             for column in (AUDIT.c.actor, AUDIT.c.action, AUDIT.c.outcome):
                 query = select(column, number).where(*asked).group_by(column).order_by(number.desc(), column).limit(TOP)
                 top[column.name] = tuple(Count(name, times) for name, times in (await connection.execute(query)).all())
-        return acts, failed, top
+        return acts, int(failed), top
 
     async def walk(self, noted: str = "", known: Head | None = None) -> Walk:
         """Check the chain from the oldest row to the newest, as they stood when it began, a bounded number at a time.

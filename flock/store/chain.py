@@ -8,6 +8,7 @@ chain from end to end, which only a head noted elsewhere tells from this one. Ca
 store/audit.py.
 
     hash = sha256(JSON array [hash before, id, at, actor, action, target, outcome, details, before])
+    and with "older" as the array's last element for rows of releases without a chain
 """
 
 import hashlib
@@ -46,16 +47,18 @@ class Head:
     hash: str = ""
 
 
-def digest(before: str, row: Row) -> str:
+def digest(before: str, row: Row, *more: str) -> str:
     """Return the hash, in hex, of a row (the values of HASHED) that follows the hash `before`."""
-    text = json.dumps([before, *map(_plain, row)], ensure_ascii=True, separators=(",", ":"))
+    text = json.dumps([before, *map(_plain, row), *more], ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def fold(before: str, rows: Iterable[Row]) -> str:
-    """Return the hash of the last of several rows that follow the hash `before`."""
+def older(before: str, rows: Iterable[Row]) -> str:
+    """Return the hash that the last of several rows of older releases would have. It is another one than in the chain:
+    a row whose hash was taken away must not pass for one that never had any.
+    """
     for row in rows:
-        before = digest(before, row)
+        before = digest(before, row, "older")
     return before
 
 
@@ -138,7 +141,7 @@ async def _reckoned(connection: AsyncConnection, last: int) -> str:
     """Return the hash that the row `last`, of a release without a chain, would have: reckoned from the oldest on."""
     running, at = (await start(connection)).hash, _BELOW_ALL
     while rows := (await connection.execute(after(at, HASHED).where(AUDIT.c.id <= last))).all():
-        running, at = fold(running, rows), rows[-1].id
+        running, at = older(running, rows), rows[-1].id
     return running
 
 
@@ -187,10 +190,10 @@ class Walk:
         self.rows += 1
         if id != self.head.id + 1 and (chained or found):  # without a chain nobody knows what was taken out
             return self.broken(id, self._gap(id, first))
-        reckoned = digest(self.head.hash, plain)
         if found == "" and not chained:
             self.unchained += 1
-        elif found != reckoned:
+            reckoned = older(self.head.hash, [plain])
+        elif found != (reckoned := digest(self.head.hash, plain)):
             return self.broken(id, self._misfit(id, chained))
         self.head = Head(id, reckoned)
         self._found = self._found or reckoned == self._noted
