@@ -74,9 +74,7 @@ class Hours:
         await self._remember(connection, [group for group in found if group not in self._sums])
         turn = 0
         for group, counted in found.items():
-            count = self._sums[group].count
-            for values in counted:
-                count(*values)
+            self._sums[group].count(counted)
             turn += len(counted)
             if turn >= ROWS_A_TURN:
                 turn = 0

@@ -176,7 +176,7 @@ class Reckoning:
             async for chunk in stream.partitions(A_TURN):
                 for at, *rest in chunk:
                     group = (floor(at / HOUR_SECONDS), *rest[: len(GROUP) - 1])
-                    rows.setdefault(group, Sums()).count(group[-1], *rest[len(GROUP) - 1 :])
+                    rows.setdefault(group, Sums()).count([tuple(rest[len(GROUP) - 2 :])])
                 await asyncio.sleep(0)
             counted = sum(sums.requests for sums in rows.values())
             summed, differing = 0, list[tuple[Any, ...]]()
@@ -252,10 +252,13 @@ async def _from_rows(
     for conditions in planned.rows():
         stream = await connection.stream(select(*columns).where(*wanted.where(USAGE), *conditions))
         async for chunk in stream.partitions(A_TURN):
+            found: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
             for at, *rest in chunk:
                 key = (bucket_start(wanted.bucket, floor(at / HOUR_SECONDS)), *rest[:groups])
-                answer.part(key).count(*rest[groups:])
+                found.setdefault(key, []).append(tuple(rest[groups:]))
                 seen.append((at, 1))
+            for key, rows in found.items():
+                answer.part(key).count(rows)
             await asyncio.sleep(0)
     return seen
 
