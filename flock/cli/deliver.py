@@ -26,6 +26,7 @@ _OWN_WAY = (
     *("audit.verify", "limit.simulate"),
     *("events.follow", "top.show"),
     *("daemon.up", "daemon.stop", "daemon.logs", "daemon.doctor"),
+    *("connect.client", "connect.undo", "invite.create"),
     *("secret.lock", "secret.unlock", "vendor.add", "vendor.test"),
 )
 

@@ -276,7 +276,7 @@ def _switches(op: type[Op[Any]]) -> dict[str, Any]:
         "json": typer.Option(False, "--json", help="print the answer as JSON"),
         "quiet": typer.Option(False, "--quiet", "-q", help="print ids only"),
     }
-    if op.spec.risk is Risk.REMOVE:
+    if op.spec.risk is Risk.REMOVE or op.spec.name in ("connect.client", "connect.undo"):
         found["yes"] = typer.Option(False, "--yes", "-y", help="do not ask")
     if op.spec.name in ("token.create", "token.rotate"):
         found["copy"] = typer.Option(False, "--copy", help="also put the key on this terminal's clipboard")

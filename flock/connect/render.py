@@ -77,7 +77,7 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """What a file must hold: the changes and the defaults, filled in, and the text of a file with nothing else in it."""
+    """What a file must hold: changes and defaults, filled in, and the text of a file with nothing else in it."""
 
     file: File
     changes: tuple[Change, ...]

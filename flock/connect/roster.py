@@ -21,10 +21,10 @@ _CHECKS = {key: declared.check for key, declared in FIELDS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """All tools there are, sorted by id, and a sentence for each wrong file."""
+    """All tools there are, sorted by id, and a sentence for each wrong file with the id it stands for."""
 
     tools: tuple[Tool, ...]
-    problems: tuple[str, ...]
+    problems: tuple[tuple[str, str], ...]
 
 
 class Roster:
@@ -57,9 +57,14 @@ class Roster:
 
     def all(self) -> Listed:
         """Return every tool; parsing takes a fifth of a second."""
-        problems: list[str] = []
-        tools = [tool for client in self.ids() if (tool := self._tool(client, problems)) is not None]
-        return Listed(tuple(tools), tuple(problems))
+        tools: list[Tool] = []
+        wrong: list[tuple[str, str]] = []
+        for client in self.ids():
+            problems: list[str] = []
+            if (tool := self._tool(client, problems)) is not None:
+                tools.append(tool)
+            wrong += [(client, problem) for problem in problems]
+        return Listed(tuple(tools), tuple(wrong))
 
     def _tool(self, client: str, problems: list[str]) -> Tool | None:
         """Return one tool, the strongest directory's fields over the others'; adds a sentence for each wrong file."""
@@ -81,7 +86,7 @@ class Roster:
     def _nearest(self, client: str) -> list[str]:
         ids, low = self.ids(), client.lower()
         holding = [one for one in ids if low and (low in one or one in low)]
-        return list(dict.fromkeys([*holding, *get_close_matches(low, ids, 3, 0.6)]))[:3]
+        return (holding or get_close_matches(low, ids, 3, 0.6))[:3]
 
 
 def _files(directory: Path) -> list[Path]:

@@ -211,6 +211,6 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A tool that flock connects",
-        "description": "A file of catalog/clients/, called like its id. Made by `make docs` from flock/connect/sheet.py.",
+        "description": "A file of catalog/clients/, named by its id. Made from flock/connect/sheet.py by `make docs`.",
         **schema_of(FIELDS),
     }

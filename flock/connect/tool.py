@@ -16,8 +16,8 @@ from flock.connect.sheet import FIELDS
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of a tool: where it may lie (`macos` where that differs there, `variable` may name it), its format, and our
-    changes; `defaults` are written only where nothing stands.
+    """A file of a tool: where it may lie (`macos` where that differs there, `variable` may name it), its format, and
+    our changes; `defaults` are written only where nothing stands.
     """
 
     directory: tuple[str, ...]

@@ -24,7 +24,8 @@ class ClientRow:
 @dataclass(frozen=True, slots=True)
 class Edit:
     """One file that is, or would be, changed. `diff` is a unified diff with the key left out; `backup` where the
-    original lies, "" for none. `state` is printed, written, unchanged, read-only, or unreadable (and left alone).
+    original lies, "" for none. `state` is printed, written, removed, unchanged, or left (see `problem`). `problem` is
+    why it was left alone, or what was no longer as flock wrote it and stays.
     """
 
     path: str
@@ -37,9 +38,12 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What a tool needs. `fragments` by file or "environment"; `commands` to run instead; `steps` by hand, in words;
-    `undo` says how to take it back; `notes` what to look out for. The key is spelled out in `fragments` only when
-    they are meant to be pasted.
+    """What a tool needs, or how it is taken off flock. `support` is write, print or none, `state` connected, installed
+    or absent (see ClientRow). `environment` are variables: enough by themselves where `alone`, else needed beside the
+    file. `edits` are its files, `paste` texts that are put somewhere by hand, by the words that say where. `commands`
+    are for a shell, `steps` by hand, in words; `undo` says how to take it back; `notes` what to look out for;
+    `warnings` what does not fit here and now. Where the key is spelled out they are meant to be pasted: in
+    `environment`, `paste`, `commands`, `steps` and the edits' fragments. `exit_code` is the tool's, null where none ran.
     """
 
     client: str
@@ -47,12 +51,18 @@ class Connection:
     base_url: str
     model: str
     environment: dict[str, str] = field(default_factory=dict[str, str])
+    alone: bool = False
     edits: tuple[Edit, ...] = ()
+    paste: dict[str, str] = field(default_factory=dict[str, str])
     commands: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     undo: tuple[str, ...] = ()
     verified: str = ""
+    support: str = ""
+    state: str = ""
+    warnings: tuple[str, ...] = ()
+    exit_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +115,7 @@ class ConnectClient(Op[Connection]):
     The key is --token's, else FLOCK_TOKEN's, else that of this machine's admin.
     """
 
-    client: str = arg("the tool, from `flock connect ls`", default="")
+    client: str = arg("the tool, from `flock connect ls`")
     words: tuple[str, ...] = arg("with --run: what the tool is given, behind --", default=(), many=True)
     model: str = flag("the model it asks for", default="auto")
     base_url: str = flag("flock's URL, without /v1; empty: the setting external_url, else where it listens", default="")
@@ -124,7 +134,7 @@ class ConnectClient(Op[Connection]):
 class DisconnectClient(Op[Connection]):
     """Say how a tool is taken off flock; with --write, take out exactly what `flock connect --write` put in."""
 
-    client: str = arg("the tool, from `flock connect ls`", default="")
+    client: str = arg("the tool, from `flock connect ls`")
     write: bool = flag("take it out of the tool's file", default=False)
 
 

@@ -3,6 +3,7 @@
 Owns the reading of paths in catalog/clients/ and the question for a version. Refuses to write. Called by connect.py.
 """
 
+import json
 import os
 import re
 import shutil
@@ -14,8 +15,8 @@ from pathlib import Path
 
 from flock.connect.tool import File, Tool
 
-# A Node program takes a second or two to say its version on a busy machine; one that opens a window instead, or waits
-# for a network, would hang the list for ever.
+# A Python program takes a second or two to say its version on a busy machine; one that opens a window instead, or
+# waits for a network, would hang the list for ever.
 VERSION_SECONDS = 5.0
 # How many are asked at once: each is a process that reads a few hundred files
 _AT_ONCE = 8
@@ -49,13 +50,29 @@ def versions(tools: tuple[Tool, ...], environ: Mapping[str, str], path: str) -> 
 
     def asked(tool: Tool) -> str:
         program = program_of(tool, path)
-        return _version([program, *tool.version], environ) if program and tool.version else ""
+        if not program or not tool.version:
+            return ""
+        return _package(Path(program)) or _said([program, *tool.version], environ)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return {tool.id: said for tool, said in zip(tools, pool.map(asked, tools), strict=True) if said}
 
 
-def _version(argv: list[str], environ: Mapping[str, str]) -> str:
+def _package(program: Path) -> str:
+    """Return the version of the npm package a command belongs to, "" for another kind: starting Node takes seconds."""
+    if "node_modules" not in (real := program.resolve()).parts:
+        return ""
+    for directory in real.parents:
+        if directory.parent.name == "node_modules" or directory.parent.name.startswith("@"):
+            try:
+                said = json.loads((directory / "package.json").read_bytes())["version"]
+            except (OSError, ValueError, KeyError, TypeError):
+                return ""
+            return said if isinstance(said, str) else ""
+    return ""
+
+
+def _said(argv: list[str], environ: Mapping[str, str]) -> str:
     try:
         done = subprocess.run(
             argv,
