@@ -29,8 +29,11 @@ def used(requests: int | None, tokens: int | None, cost_usd: str | None) -> str:
 
 def usd(amount: str) -> str:
     """Return dollars as people read them: to a hundredth of a cent ("$1.25", "$0.0042"), "<$0.0001" for less."""
-    found = round(float(amount), 4)
-    if not found and float(amount) > 0:
+    exact = _number(amount)
+    if exact is None:
+        return f"${amount}"
+    found = round(exact, 4)
+    if not found and exact > 0:
         return "<$0.0001"
     words = f"{found:,.4f}"
     cut = words.rstrip("0")
@@ -42,10 +45,10 @@ def meters(found: tuple[Meter, ...], now: float) -> Table:
     rows = tuple(
         (
             _name(m.name),
-            bar(float(m.used) + float(m.reserved), float(m.limit)),
+            bar((_number(m.used) or 0.0) + (_number(m.reserved) or 0.0), _number(m.limit) or 0.0),
             _amount(m.name, m.used),
             _amount(m.name, m.limit),
-            NONE if float(m.reserved) == 0 else _amount(m.name, m.reserved),
+            NONE if _number(m.reserved) == 0 else _amount(m.name, m.reserved),
             until(m.resets_at, now),
         )
         for m in found
@@ -62,6 +65,13 @@ def until(at: str | None, now: float) -> str:
     except ValueError:
         return at
     return f"in {text.duration(seconds)}" if seconds > 0 else f"ended {text.ago(-seconds)}"
+
+
+def _number(words: str) -> float | None:
+    try:
+        return float(words)
+    except ValueError:
+        return None  # a daemon of another version may say it in another way; it is shown as it came
 
 
 def _name(name: str) -> str:
