@@ -17,15 +17,15 @@ from flock.core.key_changes import change, fields_of, with_fields
 from flock.core.listing import listed
 from flock.core.undoing import KINDS, Fields, Note, note, undoes
 from flock.errors import Conflict, ModelNotFound
-from flock.store.entries import KeyEntry
+from flock.store.entries import KeyEntry, PriceEntry
 
-TOKEN, SETTING, DEFAULT = "token", "setting", "default model"
+TOKEN, SETTING, DEFAULT, PRICE = "token", "setting", "default model", "price"
 DEFAULT_KEY = "router.default_model"
 
 
 def enter() -> None:
     """Enter every kind; once is enough."""
-    for name, kind in ((TOKEN, _Tokens()), (SETTING, _Settings()), (DEFAULT, _Default())):
+    for name, kind in ((TOKEN, _Tokens()), (SETTING, _Settings()), (DEFAULT, _Default()), (PRICE, _Prices())):
         if name not in KINDS:
             undoes(name, kind)
 
@@ -89,6 +89,31 @@ class _Default:
     def words(self, made: Note) -> str:
         model = made.was.get("model", made.was.get("value"))
         return f"let {model} answer again where no model is named" if model else "have no default model set"
+
+
+class _Prices:
+    """Prices that were set; the id is "vendor/model", "local/" for that of power, and `card` their figures."""
+
+    async def restore(self, context: Context, made: Note) -> None:
+        unchanged(made, {"card": await card_of(context, made.id)}, "flock price ls")
+        vendor, _, model = made.id.partition("/")
+        if made.was["card"] is None:
+            await context.store.prices.delete(vendor, model)
+        else:
+            await context.store.prices.put(PriceEntry(vendor, model, made.was["card"], context.clock.now()))
+        context.pricing.load(await context.store.prices.all())
+
+    def words(self, made: Note) -> str:
+        name, figures = made.id.removesuffix("/"), made.was["card"]
+        if figures is None:
+            return f"forget the price of {name}"
+        return f"set the price of {name} back: {', '.join(f'{key} {value}' for key, value in figures.items())}"
+
+
+async def card_of(context: Context, id: str) -> Fields | None:
+    """Return the figures of a price that was set, by "vendor/model"; None where none is."""
+    entries = await context.store.prices.all()
+    return next((dict(e.card) for e in entries if f"{e.vendor}/{e.model}" == id), None)
 
 
 async def change_setting(context: Context, actor: Actor, key: str, act: Callable[[], SettingChanged]) -> SettingChanged:

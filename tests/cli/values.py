@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-from flock.contract.audit import AuditRow, RecentAudit
 from flock.contract.cache import CacheReport, Drift, ExamineCache
 from flock.contract.engines import AttachEngine, DetachEngine, Engine, ListEngines
 from flock.contract.jobs import Job, ListJobs, ShowJob
@@ -49,6 +48,7 @@ from flock.contract.settings import (
 )
 from flock.contract.status import Machine, ShowStatus, Status
 from flock.contract.usage import RecentUsage, UsageRow
+from tests.cli.audit_values import AUDIT_CASES
 from tests.cli.catalog_values import CATALOG_CASES
 from tests.cli.engine_values import ENGINE_CASES
 from tests.cli.events_values import EVENTS_CASES
@@ -57,6 +57,7 @@ from tests.cli.files_values import FILES_CASES
 from tests.cli.hardware_values import HARDWARE_CASES
 from tests.cli.hub_values import HUB_CASES
 from tests.cli.model_values import MODEL_CASES
+from tests.cli.prices_values import PRICES_CASES
 from tests.cli.queue_values import QUEUE_CASES
 from tests.cli.service_values import SERVICE_CASES
 from tests.cli.token_values import TOKEN_CASES
@@ -223,13 +224,6 @@ CHANGED = SettingChanged("listen", "127.0.0.1:9090", PLACES.config, True, hidden
 
 # every operation, and the answer it gets; the key names the golden files
 CASES: dict[str, tuple[Op[Any], Any]] = {
-    "audit.recent": (
-        RecentAudit(),
-        [
-            AuditRow(2, AT, "ada", "token.create", "k_1", "ok", {"admin": True}),
-            AuditRow(1, AT, "bob", "model.remove", "x", "model_not_found"),
-        ],
-    ),
     "cache.examine": (
         ExamineCache(),
         CacheReport(
@@ -327,6 +321,7 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     "secret.unlock": (UnlockSecrets(for_good=True), STORE),
     "status.show": (ShowStatus(), STATUS),
     "usage.recent": (RecentUsage(), [USED, GUESSED, PAID, UNPRICED]),
+    **AUDIT_CASES,
     **CATALOG_CASES,
     **ENGINE_CASES,
     **EVENTS_CASES,
@@ -335,6 +330,7 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     **HARDWARE_CASES,
     **HUB_CASES,
     **MODEL_CASES,
+    **PRICES_CASES,
     **QUEUE_CASES,
     **SERVICE_CASES,
     **TOKEN_CASES,

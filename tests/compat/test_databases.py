@@ -266,3 +266,24 @@ async def test_what_0004_wrote_of_keys_is_read(tmp_path: Path) -> None:
     assert (shown.models, shown.tags) == (("qwen3-8b", "gemma*"), ("team=web",))
     assert (shown.expires_at, shown.old_until) == ("2096-10-02T07:06:40.000Z", "2026-11-21T12:01:40.000Z")
     await store.close()
+
+
+@pytest.mark.parametrize("dump", DUMPS[:3], ids=lambda d: d.stem)
+async def test_old_acts_are_unchained_and_the_first_new_one_covers_them(dump: Path, tmp_path: Path) -> None:
+    path = tmp_path / "flock.db"
+    load(dump, path)
+    store = await Store.open(path, SystemClock())
+    walk = await store.audit.walk()
+    assert (walk.broken_at, walk.problem, walk.rows, walk.unchained) == (None, "", 1, 1)
+    store.writer.audit("root", "token.create", "bob", "ok", {})
+    await store.writer.flush()
+    walk = await store.audit.walk("", store.writer.chain.head)
+    assert (walk.broken_at, walk.problem, walk.rows, walk.unchained) == (None, "", 2, 1)
+    await store.close()
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE audit SET actor = 'eve' WHERE hash = ''")
+    connection.close()
+    store = await Store.open(path, SystemClock())
+    assert (await store.audit.walk()).broken_at == 2
+    await store.close()

@@ -11,7 +11,7 @@ import pytest
 
 from flock import __version__
 from flock.client.calls import encode
-from flock.contract.audit import RecentAudit
+from flock.contract.audit import ListHistory, RecentAudit, SummarizeAudit, UndoAct, VerifyAudit
 from flock.contract.cache import ExamineCache
 from flock.contract.catalog import ListPicks, SearchCatalog, ShowModelInfo
 from flock.contract.engines import (
@@ -30,6 +30,7 @@ from flock.contract.hardware import ShowHardware
 from flock.contract.hub import SearchHub, ShowHubRepository
 from flock.contract.jobs import CancelJob, ListJobs, ShowJob
 from flock.contract.lifecycle import Down
+from flock.contract.limits import SimulateLimits
 from flock.contract.models import (
     AddModel,
     ConfigureModel,
@@ -70,6 +71,10 @@ from tests.running import Flock, flock_home
 READING: list[Op[Any]] = [
     RecentAudit(),
     RecentAudit(limit=1, actor="nobody"),
+    RecentAudit(action="token.*", since="2026-01-01"),
+    SummarizeAudit(since="2026-01-01", until="2026-01-02"),
+    VerifyAudit(),
+    ListHistory(),
     ExamineCache(),
     ListCache(),
     ListEngines(),
@@ -123,6 +128,8 @@ EVERY: list[Op[Any]] = [
     ValidateModel(id="x"),
     SavePreset(name="x", model="x"),
     RemovePreset(name="x"),
+    UndoAct(id=1_000_000),
+    SimulateLimits(file="limits.yaml", limits="default: {rpm: 1}"),
     SetConfig(key="listen", value="1"),
     UnsetConfig(key="listen"),
     CreateToken(name="x"),
