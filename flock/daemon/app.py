@@ -12,7 +12,7 @@ import sys
 from aiohttp import web
 
 from flock import __version__
-from flock.contract import codec
+from flock.contract import codec, openapi
 from flock.contract.op import Scope
 from flock.contract.tokens import ShowMe
 from flock.core.context import Actor, Context
@@ -150,6 +150,11 @@ def _health(app: web.Application, context: Context, entrance: Entrance | None = 
         body = context.metrics.exposition(len(context.inference.running), ready)
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
+    async def described(_request: web.Request) -> web.Response:
+        """What the admin API takes and gives, for machines; it tells nothing of this flock."""
+        return control.answer(200, codec.dumps(openapi.document()))
+
+    app.router.add_get("/openapi.json", described)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
