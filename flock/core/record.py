@@ -20,7 +20,8 @@ from flock.upstream import Price, Waiting
 if TYPE_CHECKING:
     from flock.dialects.demand import Demand
     from flock.errors import FlockError
-    from flock.policy.limits import Hold, Levels
+    from flock.policy.accounts import Hold
+    from flock.policy.levels import Levels
     from flock.routing.choose import Ranked
 
 

@@ -10,7 +10,7 @@ import math
 from flock.clock import rfc3339
 from flock.core.record import Record
 from flock.errors import BudgetExceeded, FlockError, QuotaExceeded, RateLimited
-from flock.policy.limits import Level, Levels
+from flock.policy.levels import Level, Levels
 
 # Who waits longer is not to be asked to try again by itself: OpenAI's and Anthropic's SDKs obey a Retry-After of at
 # most a minute and else come back after a second or eight (`_calculate_retry_timeout` in both).

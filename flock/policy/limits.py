@@ -11,21 +11,16 @@ no jump of the clock locks a key out or lets it spend a budget twice (tests/unit
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from math import ceil
 from typing import Protocol
 
-from flock.clock import Clock, rfc3339
+from flock.clock import Clock
 from flock.contract.tokens import Meter
 from flock.policy import refused
 from flock.policy.accounts import Account, Hold
-from flock.policy.gcra import MINUTE, Gcra
+from flock.policy.gcra import MINUTE
 from flock.policy.keys import Key
-from flock.policy.money import dollars
+from flock.policy.levels import NO_LEVELS, RPM, TPM, Levels, level, meters
 from flock.store.entries import HoldEntry
-
-# the names of the minute's limits, in meters and in the journal
-RPM, TPM = "rpm", "tpm"
 
 
 class Journal(Protocol):
@@ -38,23 +33,6 @@ class Journal(Protocol):
     def release(self, request_id: str) -> None:
         """Delete a reserve in the transaction of the usage row that is put before the caller next awaits."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """How much of a minute's limit is left, and in how many seconds (rounded up) all of it is back."""
-
-    limit: int
-    remaining: int
-    reset: int
-
-
-@dataclass(frozen=True, slots=True)
-class Levels:
-    """What response headers tell of a key's minute; None where there is no limit."""
-
-    requests: Level | None = None
-    tokens: Level | None = None
 
 
 class Limits:
@@ -175,38 +153,15 @@ class Limits:
     def levels(self, key: Key) -> Levels:
         """Return how much of its minute a key has left."""
         if not key.rpm and not key.tpm:
-            return _NO_LEVELS
+            return NO_LEVELS
         account, now = self._account(key), self._clock.monotonic()
-        return Levels(_level(account.requests, now), _level(account.tokens, now))
+        return Levels(level(account.requests, now), level(account.tokens, now))
 
     def meters(self, key: Key) -> tuple[Meter, ...]:
         """Return every limit of a key and how much of it is used."""
         if not key.id:
             return ()
-        account = self._account(key)
-        now, mono = self._clock.now(), self._clock.monotonic()
-        found: list[Meter] = []
-        for name, gcra, held in ((RPM, account.requests, 0), (TPM, account.tokens, account.open_tokens)):
-            if gcra is not None:
-                level = ceil(gcra.used(mono) - 1e-6)
-                full = rfc3339(now + gcra.full_at - mono) if level else None
-                held = min(level, held)
-                found.append(Meter(name, str(gcra.limit), str(level - held), str(held), full))
-        if key.quota:
-            day = account.day.at(now)
-            found.append(Meter("quota", str(key.quota), str(day.used), str(day.reserved), rfc3339(day.ends)))
-        for limit, window in account.budgets:
-            count = account.dollars[window].at(now)
-            found.append(
-                Meter(
-                    f"budget/{window}",
-                    dollars(limit),
-                    dollars(count.used),
-                    dollars(count.reserved),
-                    rfc3339(count.ends),
-                )
-            )
-        return tuple(found)
+        return meters(self._account(key), key, self._clock.now(), self._clock.monotonic())
 
     # -- the journal and the start
 
@@ -303,13 +258,3 @@ class Limits:
             _, limit, window, count = max(over, key=lambda found: found[0])
             raise refused.out_of_dollars(key, limit, window, count, nano_usd, self._clock.now())
         return more
-
-
-_NO_LEVELS = Levels()
-
-
-def _level(gcra: Gcra | None, now: float) -> Level | None:
-    if gcra is None:
-        return None
-    left = int(gcra.limit - gcra.used(now) + 1e-6)
-    return Level(gcra.limit, max(0, left), ceil(max(0.0, gcra.full_at - now)))

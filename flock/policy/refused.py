@@ -40,8 +40,9 @@ def over_limit(key: Key, what: str, limit: int, needed: int) -> RequestOverLimit
 def too_fast(key: Key, what: str, limit: int, wait: float) -> RateLimited:
     """Return the refusal of a minute's limit; `what` is "requests" or "tokens"."""
     after = seconds(wait)
+    words = f"{after} s" if after < 100 else duration(after)
     return RateLimited(
-        f"the key {key.name!r} has {limit:,} {what} a minute, and they are used up; try again in {duration(after)}",
+        f"the key {key.name!r} has {limit:,} {what} a minute, and they are used up; try again in {words}",
         hint=_show(key),
         details={"limit": limit, "per": "minute", "of": what, "retry_after": after},
     )

@@ -18,7 +18,7 @@ from flock.errors import (
     RateLimited,
     RequestOverLimit,
 )
-from flock.policy.limits import Level, Levels
+from flock.policy.levels import Level, Levels
 
 NOW = 1_795_728_015.5
 BOTH = Levels(Level(60, 12, 30), Level(40_000, 39_000, 90))

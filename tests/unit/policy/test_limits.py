@@ -5,9 +5,10 @@ from math import inf
 import pytest
 
 from flock.errors import BudgetExceeded, QuotaExceeded, RateLimited, RequestOverLimit, StorageFailed
-from flock.policy.accounts import Hold
+from flock.policy.accounts import Account, Hold
 from flock.policy.keys import ANYONE, Key
-from flock.policy.limits import Level, Levels, Limits
+from flock.policy.levels import Level, Levels
+from flock.policy.limits import Limits
 from flock.policy.money import nano
 from flock.store.entries import HoldEntry
 from tests.unit.policy.virtual import Virtual, at_once, key
@@ -196,6 +197,28 @@ def test_budgets_all_must_pass_and_say_which_one_is_spent() -> None:
     assert refused.value.details["resets_at"] == "2026-11-30T00:00:00.000Z"
     spend(limits, hold, who, "1.75")
     assert used(limits, who) == {"budget/day": ("0", "1.75"), "budget/week": ("1.25", "1.75")}
+
+
+class AnyPasses(Limits):
+    """The mutant: one budget with room is enough."""
+
+    def _fits(self, account: Account, who: Key, hold: Hold, vendor: str, model: str, nano_usd: int | None) -> int:
+        budgets, account.budgets = account.budgets, account.budgets[:1]
+        try:
+            return super()._fits(account, who, hold, vendor, model, nano_usd)
+        finally:
+            account.budgets = budgets
+
+
+def test_a_budget_that_is_not_asked_is_seen() -> None:
+    for limits in (Limits(Virtual()), AnyPasses(Virtual())):
+        who = key(budgets=(("5", "day"), ("1", "week")))
+        hold = admit(limits, who)
+        if isinstance(limits, AnyPasses):
+            spend(limits, hold, who, "2")
+        else:
+            with pytest.raises(RequestOverLimit):
+                spend(limits, hold, who, "2")
 
 
 def test_a_request_dearer_than_a_budget_is_no_retry() -> None:
