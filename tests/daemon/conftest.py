@@ -9,12 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests.running import PATIENCE, Flock, running_flock
+from tests.running import PATIENCE, Flock, flock_home
 
 
 @pytest.fixture(scope="module")
 def flock() -> Iterator[Flock]:
-    with running_flock() as flock:
+    with flock_home() as flock:
+        flock.home.mkdir(mode=0o700, parents=True)
+        # every operation is tried with wrong keys: more often than an address may in a minute
+        (flock.home / "config.yaml").write_text("auth:\n  bad_keys_per_minute: 0\n")
+        flock.ok("up")
         yield flock
 
 
