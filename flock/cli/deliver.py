@@ -25,6 +25,7 @@ _OWN_WAY = (
     *("token.create", "token.rotate"),
     *("audit.verify", "limit.simulate"),
     *("events.follow", "top.show"),
+    *("usage.recent", "usage.breakdown", "usage.verify"),
     *("daemon.up", "daemon.stop", "daemon.logs", "daemon.doctor"),
     *("connect.client", "connect.undo", "invite.create"),
     *("secret.lock", "secret.unlock", "vendor.add", "vendor.test"),

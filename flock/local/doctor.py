@@ -19,6 +19,7 @@ from flock.local import (
     doctor_network,
     doctor_places,
     doctor_secrets,
+    doctor_usage,
 )
 from flock.local.operations import Here, handles
 from flock.local.scene import SERIOUS, WARNING, Scene
@@ -39,6 +40,7 @@ CHECKS: tuple[tuple[str, Examine], ...] = (
     ("files", doctor_places.files),
     ("socket", doctor_places.socket_path),
     ("disk", doctor_places.disk),
+    ("usage", doctor_usage.usage),
     ("secrets", doctor_secrets.secrets),
     ("configuration", doctor_network.configuration),
     ("port", doctor_network.port),

@@ -62,6 +62,7 @@ from tests.cli.queue_values import QUEUE_CASES
 from tests.cli.service_values import SERVICE_CASES
 from tests.cli.token_values import TOKEN_CASES
 from tests.cli.top_values import TOP_CASES
+from tests.cli.usage_values import USAGE_CASES
 from tests.cli.vendor_values import VENDOR_CASES
 
 # 2026-11-21T12:00:00Z
@@ -335,5 +336,6 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     **SERVICE_CASES,
     **TOKEN_CASES,
     **TOP_CASES,
+    **USAGE_CASES,
     **VENDOR_CASES,
 }

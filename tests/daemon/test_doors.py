@@ -61,7 +61,7 @@ from flock.contract.tokens import (
     ShowMe,
     ShowToken,
 )
-from flock.contract.usage import RecentUsage
+from flock.contract.usage import BreakDownUsage, RecentUsage, SummarizeUsage, VerifyUsage
 from flock.contract.vendors import AddVendor, CheckVendor, ListVendorModels, ListVendors, RemoveVendor, ShowVendor
 from flock.paths import user_name
 from tests.daemon.conftest import Door, bearer
@@ -92,6 +92,8 @@ READING: list[Op[Any]] = [
     ListSecrets(),
     ShowSecretStore(),
     RecentUsage(limit=3),
+    SummarizeUsage(since="2026-01-01", until="2099-01-01"),
+    BreakDownUsage(by="user,model,vendor,key", bucket="hour", since="2026-01-01", until="2099-01-01"),
     RecentUsage(user="nobody"),
     ShowQueue(),
     ListVendors(all=True),
@@ -99,6 +101,7 @@ READING: list[Op[Any]] = [
 ]
 EVERY: list[Op[Any]] = [
     *READING,
+    VerifyUsage(),
     SearchCatalog(query="qwen", sort="released"),
     ShowModelInfo(id="qwen3-8b"),
     ListPicks(),
