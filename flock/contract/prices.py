@@ -10,7 +10,8 @@ class ModelPrice:
     """What a model costs at a vendor: dollars a million tokens, decimal strings, null where unknown.
 
     `source` is set (by `flock price set`), vendor (its own list or rate card), or genai-prices with its version.
-    `tiers` says that a longer prompt costs more than these figures.
+    `cached` and `written` are as `input` where the vendor says nothing else. `tiers` says that a longer prompt costs
+    more than these figures. `at` is when it was set or looked up, null for what is the vendor's own.
     """
 
     vendor: str
@@ -36,7 +37,8 @@ class LocalPrice:
 class Prices:
     """The prices that are set or were needed so far, the newest first, and where all others come from.
 
-    `data` names the tables that are asked for what is not set, `data_at` their date.
+    `data` names the tables that are asked for what is not set, "" while prices.tables is off; `data_at` is when they
+    were fetched, or the newest price in those that came with flock; null while nothing was looked up in them.
     """
 
     prices: tuple[ModelPrice, ...]
@@ -50,7 +52,8 @@ class Saving:
     """What was not spent at a vendor. `start` is a month (RFC 3339 UTC) or null.
 
     `vendor_usd` is what the same tokens cost at `compared_with` ("vendor/model"), null where that has no known price;
-    `power_usd` what the power cost, null while no price of power is set; `saved_usd` the difference.
+    `watt_hours` and `power_usd` what the machines took for that, at today's price, null while no price of power is
+    set; `saved_usd` the difference, and while no price of power is set the whole of `vendor_usd`.
     """
 
     start: str | None
@@ -128,4 +131,4 @@ class ShowSavings(Op[list[Saving]]):
     by: str = flag("user, model, month, or several between commas", default="model")
     since: str = flag("from then on: 2026-11-01, month, or 90d", default="month")
     until: str = flag("before then; empty: now", default="")
-    compare_with: str = flag("VENDOR/MODEL to compare with; empty: the setting savings.compare_with", default="")
+    compare_with: str = flag("VENDOR/MODEL to compare with; empty: the setting prices.compare_with", default="")

@@ -1,4 +1,4 @@
-"""Prices that were set: of a vendor's models, and of the power here. Called by core/prices.py and the daemon's start."""
+"""Prices that were set: of vendors' models, and of the power here. Called by core/prices.py and the daemon's start."""
 
 import json
 from typing import Any, cast

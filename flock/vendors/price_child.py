@@ -248,7 +248,7 @@ def fetch(task: Plain) -> int:
     try:
         keep(task["file"], answer.content)
     except OSError as error:
-        _tell({"failed": {"kind": "unkept", "host": url.host, "why": f"{error.strerror or error}: {task['file']}"}})
+        _tell({"failed": {"kind": "unkept", "host": url.host, "why": f"{why(error)}: {task['file']}"}})
         return 1
     _tell({"tables": load(task["file"])[1]})
     return 0

@@ -45,6 +45,7 @@ from flock.contract.models import (
 )
 from flock.contract.op import Op, Scope, Where, ensure_declared, to_argv
 from flock.contract.presets import ListPresets, RemovePreset, SavePreset
+from flock.contract.prices import ListPrices, RemovePrice, SetPrice, ShowSavings, UpdatePrices
 from flock.contract.queue import ShowQueue
 from flock.contract.requests import CancelRequest, ExplainRequest, ListRequests, ShowRequest
 from flock.contract.secrets import ListSecrets, LockSecrets, ShowSecretStore, UnlockSecrets
@@ -95,6 +96,8 @@ READING: list[Op[Any]] = [
     SummarizeUsage(since="2026-01-01", until="2099-01-01"),
     BreakDownUsage(by="user,model,vendor,key", bucket="hour", since="2026-01-01", until="2099-01-01"),
     RecentUsage(user="nobody"),
+    ListPrices(),
+    ListPrices(vendor="groq"),
     ShowQueue(),
     ListVendors(all=True),
     ShowVendor(name="groq"),
@@ -133,6 +136,10 @@ EVERY: list[Op[Any]] = [
     RemovePreset(name="x"),
     UndoAct(id=1_000_000),
     SimulateLimits(file="limits.yaml", limits="default: {rpm: 1}"),
+    SetPrice(model="openai/gpt-5", input="1", output="1"),
+    RemovePrice(model="openai/gpt-5"),
+    UpdatePrices(),
+    ShowSavings(compare_with="openai/gpt-5"),
     SetConfig(key="listen", value="1"),
     UnsetConfig(key="listen"),
     CreateToken(name="x"),

@@ -160,6 +160,8 @@ def standing(*names: str, keys: int = 1, config: str = "", **environ: str) -> It
         for name in names:
             for number, key in enumerate(KEYS[:keys], 1):
                 environ.setdefault(rows[name].variables[0] + (f"_{number}" if number > 1 else ""), key)
+        # what vendors cost is asked of the tables where a test is about that (test_prices.py): a second of a core each
+        environ.setdefault("FLOCK_PRICES_TABLES", "false")
         with flock_home(FLOCK_ENGINE="embedded", **environ) as flock:
             moved(flock.home, ports)
             settings(flock, config)

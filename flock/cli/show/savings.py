@@ -1,0 +1,71 @@
+"""How savings look."""
+
+from decimal import Decimal
+from typing import Any
+
+from flock import text
+from flock.cli.show.view import Line, Table, View, or_none
+from flock.contract.op import Op
+from flock.contract.prices import Saving
+
+_EMPTY = "no request stayed on the team's own machines in that time"
+_COLUMNS = ("month", "user", "model", "requests", "in", "out", "there", "Wh", "power", "saved")
+# what a narrow terminal goes without, first to last
+_SPARE = ("Wh", "requests", "power", "out", "in")
+
+
+def human(op: Op[Any], value: list[Saving], now: float) -> View:
+    """Show a row for each group and what all of them come to; columns that nobody asked for are left out."""
+    if not value:
+        return View((Line(_EMPTY),))
+    shown = [name for name in _COLUMNS if name not in ("month", "user", "model") or _has(name, value)]
+    rows = tuple(tuple(_cells(row)[name] for name in shown) for row in value)
+    table = Table(tuple(shown), rows, _EMPTY, tuple(name for name in _SPARE if name in shown))
+    asides = [Line(f"there: what the same tokens cost at {value[0].compared_with}", "dim")]
+    if value[0].vendor_usd is None:
+        named = value[0].compared_with
+        asides.append(Line(f"nobody says what {named} costs: flock price set {named} --input 3 --output 15", "warn"))
+    if value[0].power_usd is None:
+        asides.append(Line("power is not counted: flock price set --local --watts 350 --per-kwh 0.31", "dim"))
+    return View((table, Line(), Line(_total(value), "strong")), tuple(asides))
+
+
+def ids(op: Op[Any], value: list[Saving]) -> list[str]:
+    """Return what each row is of."""
+    return [" ".join(filter(None, ((row.start or "")[:7], row.user, row.model))) or "all" for row in value]
+
+
+def _has(name: str, value: list[Saving]) -> bool:
+    return any((row.start if name == "month" else getattr(row, name)) is not None for row in value)
+
+
+def _cells(row: Saving) -> dict[str, str]:
+    return {
+        "month": or_none((row.start or "")[:7]),
+        "user": or_none(row.user),
+        "model": or_none(row.model),
+        "requests": f"{row.requests:,}",
+        "in": f"{row.input_tokens:,}",
+        "out": f"{row.output_tokens:,}",
+        "there": _dollars(row.vendor_usd),
+        "Wh": or_none(None if row.watt_hours is None else f"{Decimal(row.watt_hours):,.1f}"),
+        "power": _dollars(row.power_usd),
+        "saved": _dollars(row.saved_usd),
+    }
+
+
+def _total(value: list[Saving]) -> str:
+    requests = text.count(sum(row.requests for row in value), "request")
+    saved = [row.saved_usd for row in value if row.saved_usd is not None]
+    if not saved:
+        return f"{requests} stayed here"
+    return f"{_dollars(str(sum(map(Decimal, saved))))} saved by {requests} that stayed here"
+
+
+def _dollars(words: str | None) -> str:
+    """Return dollars as people read them: two decimals, four below a dollar's tenth."""
+    if words is None:
+        return "-"
+    amount = Decimal(words)
+    sign, amount = ("-" if amount < 0 else ""), abs(amount)
+    return f"{sign}${amount:,.2f}" if amount >= Decimal("0.1") or not amount else f"{sign}${amount:.4f}"
