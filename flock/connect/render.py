@@ -19,6 +19,7 @@ from flock.connect.formats import open_text
 from flock.connect.leaves import put
 from flock.connect.sheet import PLACEHOLDERS
 from flock.connect.tool import File, Run, Tool
+from flock.contract.models import Model
 from flock.plain import is_array, is_object
 
 _PLACE = re.compile("{(" + "|".join(sorted(PLACEHOLDERS)) + ")}")
@@ -83,6 +84,12 @@ class Fragment:
     changes: tuple[Change, ...]
     defaults: tuple[Change, ...]
     text: str
+
+
+def window(model: str, models: Sequence[Model]) -> int:
+    """Return the window in tokens that tools are told: the model's own where it is known, the default's for auto."""
+    found = next((one for one in models if (one.default if model == "auto" else one.id == model)), None)
+    return (found.largest_context or found.context or CONTEXT) if found else CONTEXT
 
 
 def environment(tool: Tool, values: Values) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flock.client.blocking import ABSENT, Client
 from flock.connect.address import clean_url, is_public
-from flock.connect.render import CONTEXT, Values
+from flock.connect.render import Values, window
 from flock.connect.tool import Tool
 from flock.contract.connect import ConnectClient
 from flock.contract.models import Model
@@ -58,7 +58,7 @@ def find(tool: Tool, op: ConnectClient, here: Here, config: "Config | None") -> 
     models = status.models if status else ()
     if status and model != "auto" and (said := _missing(model, models, here)):
         warnings.append(said)
-    return Known(Values(url, key, model, _window(model, models, status)), tuple(warnings))
+    return Known(Values(url, key, model, window(model, models)), tuple(warnings))
 
 
 def configuration(here: Here) -> "Config | None":
@@ -152,10 +152,3 @@ def _is_of_a_vendor(model: str, here: Here) -> bool:
         model.startswith(vendor.prefixes) or any(fnmatchcase(model, glob) for glob in vendor.patterns)
         for vendor in vendors
     )
-
-
-def _window(model: str, models: tuple[Model, ...], status: Status | None) -> int:
-    """Return the window in tokens that a tool is told: the model's own where it is known."""
-    wanted = status.default_model if status and model == "auto" else model
-    found = next((one for one in models if one.id == wanted), None)
-    return (found.largest_context or found.context or CONTEXT) if found else CONTEXT

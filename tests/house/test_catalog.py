@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from flock.catalog import load_families, load_profiles
+from flock.connect.roster import Roster
+from flock.connect.sheet import FIELDS as CLIENT_FIELDS
 from flock.models.candidate import bits
 from flock.models.entry import Entry
 from flock.models.sheet import FIELDS
 from flock.models.shelf import Shelf
+from flock.yamltext import load
 from tests.house.tree import ROOT
 
 KINDS = {"llamacpp", "embedded", "vllm", "ollama", "mlx", "openai", "whisper", "whisper-openai", "piper"}
@@ -138,12 +141,95 @@ def valid(schema: dict[str, Any], value: Any) -> bool:
 
 
 def test_every_file_is_valid_by_the_schema_that_is_published() -> None:
-    from flock.yamltext import load
-
     schema = json.loads((ROOT / "catalog" / "schema.json").read_text("utf-8"))
     assert set(schema["properties"]) == set(FIELDS)
     invalid = [file.name for file in FILES if not valid(schema, load(file.read_text("utf-8"), file.name))]
     assert invalid == []
     row = load((ROOT / "catalog/models/qwen3-8b.yaml").read_text("utf-8"), "")
     wrong = ({"context": "many"}, {"sizee": 1}, {"license_url": "x"}, {"capabilities": ["fly"]}, {"params_b": 0})
+    assert [change for change in wrong if valid(schema, row | change)] == []
+
+
+# -- tools
+
+TOOLS = Roster([ROOT / "catalog"]).all()
+TOOL_FILES = sorted((ROOT / "catalog" / "clients").iterdir())
+# the list that `flock connect` began with; others may join it, none may leave
+TOOL_IDS = frozenset(
+    [
+        "claude-code",
+        "cursor",
+        "aider",
+        "continue",
+        "zed",
+        "cline",
+        "qwen-code",
+        "hermes",
+        "openclaw",
+        "opencode",
+        "open-webui",
+        "open-notebook",
+        "goose",
+        "plandex",
+        "openhands",
+        "codex-cli",
+        "openai-sdk",
+        "anthropic-sdk",
+        "curl",
+        "copilot-vscode",
+        "copilot-cli",
+        "cowork",
+        "deepseek-tui",
+        "droid",
+        "jcode",
+        "kilo",
+        "antigravity",
+        "gemini-cli",
+        "roo-code",
+        "crush",
+        "amp",
+        "windsurf",
+        "jetbrains-ai",
+        "xcode",
+        "pi",
+        "kimi-cli",
+    ]
+)
+
+
+def test_every_file_of_clients_is_a_tool_without_a_problem() -> None:
+    assert TOOLS.problems == ()
+    assert [file.name for file in TOOL_FILES] == [f"{tool.id}.yaml" for tool in TOOLS.tools]
+    assert {tool.id for tool in TOOLS.tools} >= TOOL_IDS
+
+
+def test_tools_say_where_they_come_from_and_how_they_are_taken_back() -> None:
+    assert [file.name for file in TOOL_FILES if not file.read_text("utf-8").startswith("# As of ")] == []
+    assert [tool.id for tool in TOOLS.tools if not tool.evidence] == []
+    assert [tool.id for tool in TOOLS.tools if tool.support != "none" and not tool.undo] == []
+    assert [tool.id for tool in TOOLS.tools if tool.support == "none" and not tool.notes] == []
+
+
+def test_nothing_is_written_for_a_tool_that_nobody_has_confirmed() -> None:
+    assert [tool.id for tool in TOOLS.tools if tool.verified == "unsure" and (tool.files or tool.run)] == []
+
+
+def test_no_key_stands_in_an_argument() -> None:
+    for tool in TOOLS.tools:
+        assert not any("{token}" in word for word in (tool.run.args if tool.run else ())), tool.id
+        for line in tool.commands:
+            before, found, _ = line.partition("{token}")
+            # printf and export are parts of the shell: their arguments are no process's
+            assert not found or re.fullmatch(r"(printf '[^']*'|export [A-Z_]+=) ?", before), tool.id
+
+
+def test_every_file_of_clients_is_valid_by_the_schema_that_is_published() -> None:
+    schema = json.loads((ROOT / "catalog" / "clients.schema.json").read_text("utf-8"))
+    assert set(schema["properties"]) == set(CLIENT_FIELDS)
+    rows = {file.name: load(file.read_text("utf-8"), file.name) for file in TOOL_FILES}
+    assert [name for name, row in rows.items() if not valid(schema, row)] == []
+    row = rows["claude-code.yaml"]
+    file = row["files"][0]
+    wrong = ({"support": "maybe"}, {"programs": "claude"}, {"envirnment": {}}, {"environment": {"a-b": "x"}})
+    wrong += ({"files": [file | {"format": "ini"}]}, {"files": [file | {"changes": [{"at": [], "value": 1}]}]})
     assert [change for change in wrong if valid(schema, row | change)] == []
