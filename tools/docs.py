@@ -1,5 +1,5 @@
 """Write the generated references: docs/{json,cli,config,errors,fidelity,pitfalls}.md, docs/openapi.json, MODELS.md, the
-schema of the catalog of models, and completions/.
+schemas of the catalogs of models and of tools, and completions/.
 
 Run by `make docs`. Everything comes from declarations in flock/ and from tests/; tests/house/test_docs_current.py runs
 `pages()` and compares. Refuses to say anything that the code does not.
@@ -25,6 +25,7 @@ import pitfalls  # noqa: E402
 from flock.cli import completion  # noqa: E402
 from flock.cli.tree import SHORT, WORDS  # noqa: E402
 from flock.config import SETTINGS  # noqa: E402
+from flock.connect import sheet as clients  # noqa: E402
 from flock.contract import openapi  # noqa: E402
 from flock.contract.op import Op, Risk, Where, ensure_declared, hints, option_name  # noqa: E402
 from flock.errors import BY_CODE  # noqa: E402
@@ -311,6 +312,7 @@ def pages() -> dict[str, str]:
         "MODELS.md": f"{MADE}\n{models_page.page()}",
         "docs/openapi.json": json.dumps(openapi.document(), indent=1, ensure_ascii=False) + "\n",
         "catalog/schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",
+        "catalog/clients.schema.json": json.dumps(clients.schema(), indent=2, ensure_ascii=False) + "\n",
     }
     return made | {f"completions/flock.{shell}": completion.script(shell) for shell in ("bash", "zsh", "fish")}
 

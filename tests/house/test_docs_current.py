@@ -23,7 +23,7 @@ def pages() -> dict[str, str]:
 
 PATHS = (
     *("docs/json.md", "docs/cli.md", "docs/errors.md", "docs/config.md", "docs/fidelity.md", "docs/pitfalls.md"),
-    *("MODELS.md", "catalog/schema.json"),
+    *("MODELS.md", "catalog/schema.json", "catalog/clients.schema.json"),
     *("completions/flock.bash", "completions/flock.zsh", "completions/flock.fish"),
 )
 
