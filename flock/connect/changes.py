@@ -95,7 +95,7 @@ def same(one: Json, other: Json) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         first, second = cast("list[Json]", one), cast("list[Json]", other)
         return len(first) == len(second) and all(map(same, first, second))
-    kinds: tuple[Any, Any] = (one.__class__, other.__class__)
+    kinds = type(cast("object", one)), type(cast("object", other))
     return kinds[0] is kinds[1] and bool(one == other or (one != one and other != other))
 
 

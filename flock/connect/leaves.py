@@ -46,9 +46,10 @@ def put(text: str, changes: Sequence[Change], opened: Open) -> tuple[str, list[T
 
 
 def _merge(document: Document, pointer: Pointer, value: Json, opened: Open, traces: list[Trace]) -> Document:
-    if not is_mapping(value):
-        return _put(document, pointer, value, opened, traces)
     _, rest, there = resolve(document.data, pointer)
+    if not is_mapping(value):
+        beside = isinstance(value, dict) and isinstance(there, dict) and not rest
+        return document if beside else _put(document, pointer, value, opened, traces)
     if not (rest or there is None or there is MISSING or isinstance(there, dict)):
         return _put(document, pointer, value, opened, traces)
     members = cast("dict[str, Json]", value)
@@ -66,6 +67,10 @@ def _put(document: Document, pointer: Pointer, value: Json, opened: Open, traces
     path, rest, there = resolve(document.data, pointer)
     if not pointer:
         raise Refused("the whole file is not one value to be written")
+    for place, part in enumerate(pointer[:-1]):
+        if isinstance(part, Match) and part.key == pointer[place + 1]:
+            if place + 2 < len(pointer) or not same(value, part.value):
+                raise Refused(f"{words(pointer[: place + 1])} cannot have another {part.key}")
     if not rest:
         if same(there, value):
             return document

@@ -8,6 +8,7 @@ formats.py.
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import cast
 
 from flock.connect.brackets import Node, Style, add, removals
@@ -112,7 +113,11 @@ class TomlDocument:
             above = [s for s in self._statements if parents[: len(s.section)] == s.section and s.section]
             anchor = max(above, key=lambda s: (len(s.section), s.start))
             return self._behind(anchor, whole[len(anchor.section) :], value)
-        return self._append([("[" + _dotted(parents) + "]", {names[-1]: value})])
+        made = self._append([("[" + _dotted(parents) + "]", {names[-1]: value})])
+        if len(names) > 1:
+            return made
+        # the table was there by its subtables only: its header is not a value, and goes with this pair
+        return replace(made, lead=f"{self._newline}{made.lead}[{_dotted(parents)}]")
 
     def _dotted_above(self, parents: Path) -> Statement | None:
         """Return the last pair whose dotted key makes one of the parents, the one nearest to the leaf."""

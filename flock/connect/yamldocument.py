@@ -200,7 +200,7 @@ def _bare(text: str, tree: Tree) -> bool:
         if not _bare(text, member.tree):
             return False
         place = max(member.tree.end, member.after)
-    return not tree.members or tree.kind == "scalar" or "#" not in text[place : max(tree.end, line_stop(text, place))]
+    return not tree.flow or "#" not in text[place : tree.end]
 
 
 def _holds(value: Json) -> bool:
