@@ -1,6 +1,6 @@
 """How savings look."""
 
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from typing import Any
 
 from flock import text
@@ -40,6 +40,7 @@ def _has(name: str, value: list[Saving]) -> bool:
 
 
 def _cells(row: Saving) -> dict[str, str]:
+    hours = _amount(row.watt_hours)
     return {
         "month": or_none((row.start or "")[:7]),
         "user": or_none(row.user),
@@ -48,7 +49,7 @@ def _cells(row: Saving) -> dict[str, str]:
         "in": f"{row.input_tokens:,}",
         "out": f"{row.output_tokens:,}",
         "there": _dollars(row.vendor_usd),
-        "Wh": or_none(None if row.watt_hours is None else f"{Decimal(row.watt_hours):,.1f}"),
+        "Wh": or_none(row.watt_hours if hours is None else f"{hours:,.1f}"),
         "power": _dollars(row.power_usd),
         "saved": _dollars(row.saved_usd),
     }
@@ -56,16 +57,24 @@ def _cells(row: Saving) -> dict[str, str]:
 
 def _total(value: list[Saving]) -> str:
     requests = text.count(sum(row.requests for row in value), "request")
-    saved = [row.saved_usd for row in value if row.saved_usd is not None]
+    saved = [amount for row in value if (amount := _amount(row.saved_usd)) is not None]
     if not saved:
         return f"{requests} stayed here"
-    return f"{_dollars(str(sum(map(Decimal, saved))))} saved by {requests} that stayed here"
+    return f"{_dollars(str(sum(saved)))} saved by {requests} that stayed here"
 
 
 def _dollars(words: str | None) -> str:
     """Return dollars as people read them: two decimals, four below a dollar's tenth."""
-    if words is None:
-        return "-"
-    amount = Decimal(words)
+    amount = _amount(words)
+    if amount is None:
+        return or_none(words)
     sign, amount = ("-" if amount < 0 else ""), abs(amount)
     return f"{sign}${amount:,.2f}" if amount >= Decimal("0.1") or not amount else f"{sign}${amount:.4f}"
+
+
+def _amount(words: str | None) -> Decimal | None:
+    """Return a number; None for what is none, as only another flock's answer may have it."""
+    try:
+        return None if words is None else Decimal(words)
+    except DecimalException:
+        return None
