@@ -5,16 +5,17 @@ compared while requests run. Called by daemon/wiring.py and core/examining.py.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Coroutine, Iterable, Mapping
 from typing import Any
 
 from flock.clock import Clock
+from flock.errors import FlockError
 from flock.policy.keys import Key
 from flock.policy.limits import Limits
 from flock.policy.money import dollars
 from flock.policy.windows import NAMES, bounds
 from flock.store.entries import HoldEntry
-from flock.store.ledger import Used
+from flock.store.ledger import Sums, Used, Window
 from flock.store.store import Store
 from flock.store.usage import COLUMNS
 from flock.text import count
@@ -29,8 +30,11 @@ CRASHED_STATUS = 500
 _NONE = Used()
 
 
-async def recover(limits: Limits, store: Store, keys: Iterable[Key], clock: Clock) -> None:
+async def recover(limits: Limits, store: Store, keys: Iterable[Key], clock: Clock) -> Coroutine[Any, Any, None] | None:
     """Fill the counters of the keys from the ledger, and make usage rows of the reserves that a crash left.
+
+    Returned is what may be done while requests run: adding up rows of older releases, which takes seconds, where no key
+    has a quota or a budget yet.
 
     Read are the windows around now and around the newest rows: a machine that starts with its clock at 1970, or a year
     ahead, finds what was spent when the clock is put right. Raises StorageFailed.
@@ -39,11 +43,12 @@ async def recover(limits: Limits, store: Store, keys: Iterable[Key], clock: Cloc
     left = await store.ledger.holds()
     moments = (clock.now(), *await store.ledger.newest(), *(entry.at for entry in left))
     windows = {(name, bounds(name, at)) for name in NAMES for at in moments}
-    used = await store.ledger.used({window for _, window in windows})
-    for name, window in sorted(windows, key=lambda found: found[1]):
-        for key_id, sums in used[window].items():
-            if key_id in known:
-                limits.begin(known[key_id], name, window[0], tokens=sums.tokens, nano_usd=sums.nano_usd)
+    used, unsummed = await store.ledger.summed({window for _, window in windows})
+    _begin(limits, known, windows, used)
+    late = _add_rows(limits, store, known, windows, unsummed) if unsummed else None
+    if late is not None and any(key.quota or key.budgets for key in known.values()):
+        await late
+        late = None
     for entry in left:
         if not await store.ledger.settled(entry):
             store.writer.put_row(_crashed(entry))
@@ -59,6 +64,24 @@ async def recover(limits: Limits, store: Store, keys: Iterable[Key], clock: Cloc
     if left:
         log.warning("%s held money when flock ended; what they may have cost is counted", count(len(left), "request"))
         await store.writer.flush()
+    return late
+
+
+def _begin(limits: Limits, known: Mapping[str, Key], windows: Iterable[tuple[str, Window]], used: Sums) -> None:
+    for name, window in sorted(windows, key=lambda found: found[1]):
+        for key_id, sums in used[window].items():
+            if key_id in known:
+                limits.begin(known[key_id], name, window[0], tokens=sums.tokens, nano_usd=sums.nano_usd)
+
+
+async def _add_rows(
+    limits: Limits, store: Store, known: Mapping[str, Key], windows: Collection[tuple[str, Window]], last: int
+) -> None:
+    """Count the rows of older releases: those up to the id `last`, which no sum had when the others were read."""
+    try:
+        _begin(limits, known, windows, await store.ledger.unsummed({window for _, window in windows}, last))
+    except FlockError as error:
+        log.warning("what keys used before this release is not counted until the next start: %s", error.sentence)
 
 
 def _crashed(entry: HoldEntry) -> tuple[Any, ...]:
@@ -111,7 +134,7 @@ async def compare(limits: Limits, store: Store, keys: Iterable[Key], clock: Cloc
 def _differences(
     key: Key,
     counts: dict[str, tuple[int, int]],
-    used: dict[tuple[int, int], dict[str, Used]],
+    used: Sums,
     held: int,
     now: float,
 ) -> Iterable[str]:

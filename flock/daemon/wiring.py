@@ -85,7 +85,6 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
         metrics = Metrics()
         bus = Bus(clock)
         limits = Limits(clock, store.writer.journal)
-        store.writer.journal.meters = limits.take_meters
         inference = Inference(
             places=registry,
             pools=pools,
@@ -103,7 +102,7 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
             power=power,
         )
         keys = await _keys(config, store, clock, inference)
-        await recover(limits, store, keys.all(), clock)
+        await _counters(limits, store, keys, clock, stack)
         jobs = Jobs(clock, bus.tell)
         stack.push_async_callback(jobs.stop)
         yield Context(
@@ -187,6 +186,21 @@ async def _keys(config: Config, store: Store, clock: Clock, inference: Inference
     )
     store.writer.touched = keys.take_touched
     return keys
+
+
+async def _counters(limits: Limits, store: Store, keys: Keys, clock: Clock, stack: contextlib.AsyncExitStack) -> None:
+    """Let limits go on counting where they ended; what is not needed at once is read while requests run."""
+    store.writer.journal.meters = limits.take_meters
+    late = await recover(limits, store, keys.all(), clock)
+    if late is None:
+        return
+    reading = asyncio.create_task(late, name="usage before this release")
+
+    async def ended() -> None:
+        reading.cancel()
+        await asyncio.wait([reading])
+
+    stack.push_async_callback(ended)
 
 
 async def _vendors(

@@ -31,22 +31,40 @@ class Used:
     nano_usd: int = 0
 
 
+# [begin, end) in epoch seconds, whole hours both; and what each key used in it
+Window = tuple[int, int]
+Sums = dict[Window, dict[str, Used]]
+
+
 class Ledger:
     """The tables behind the counters of limits."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def used(self, windows: Iterable[tuple[int, int]]) -> dict[tuple[int, int], dict[str, Used]]:
-        """Return what each key used in each window [begin, end) of epoch seconds, whole hours both.
+    async def used(self, windows: Iterable[Window]) -> Sums:
+        """Return what each key used in each window. Raises StorageFailed."""
+        async with self._database.reading() as connection:
+            await connection.exec_driver_sql("BEGIN")  # one snapshot: a row is in the sums or not yet, never in both
+            unsummed = await _unsummed(connection)
+            return {
+                window: _added(await _of_hours(connection, window), await _of_rows(connection, window, unsummed))
+                for window in windows
+            }
+
+    async def summed(self, windows: Iterable[Window]) -> tuple[Sums, int]:
+        """Return the sums that are kept by the hour, and up to which id rows of older releases are missing in them.
 
         Raises StorageFailed.
         """
         async with self._database.reading() as connection:
-            await connection.exec_driver_sql("BEGIN")  # one snapshot: a row is in the sums or not yet, never in both
-            mark = select(MARKS.c.value).where(MARKS.c.name == "unsummed")
-            unsummed = (await connection.execute(mark)).scalar() or 0
-            return {window: await _used(connection, window, unsummed) for window in windows}
+            await connection.exec_driver_sql("BEGIN")
+            return {window: await _of_hours(connection, window) for window in windows}, await _unsummed(connection)
+
+    async def unsummed(self, windows: Iterable[Window], last: int) -> Sums:
+        """Return what the rows up to an id come to: 2 s for a million of them. Raises StorageFailed."""
+        async with self._database.reading() as connection:
+            return {window: await _of_rows(connection, window, last) for window in windows}
 
     async def newest(self) -> tuple[float, ...]:
         """Return the times of the row with the latest time and of the row written last. Raises StorageFailed."""
@@ -79,26 +97,39 @@ class Ledger:
         return found
 
 
-async def _used(connection: AsyncConnection, window: tuple[int, int], unsummed: int) -> dict[str, Used]:
+async def _unsummed(connection: AsyncConnection) -> int:
+    mark = select(MARKS.c.value).where(MARKS.c.name == "unsummed")
+    return (await connection.execute(mark)).scalar() or 0
+
+
+async def _of_hours(connection: AsyncConnection, window: Window) -> dict[str, Used]:
     begin, end = window
-    sums = select(
+    query = select(
         HOURS.c.key_id,
         func.sum(HOURS.c.input_tokens + HOURS.c.output_tokens).label("tokens"),
         func.sum(HOURS.c.nano_usd).label("nano"),
     ).where(HOURS.c.hour >= begin // HOUR_SECONDS, HOURS.c.hour < end // HOUR_SECONDS)
-    found = {
-        row.key_id: Used(int(row.tokens), int(row.nano))
-        for row in await connection.execute(sums.group_by(HOURS.c.key_id))
-    }
-    if not unsummed:
-        return found
+    rows = await connection.execute(query.group_by(HOURS.c.key_id))
+    return {row.key_id: Used(int(row.tokens), int(row.nano)) for row in rows}
+
+
+async def _of_rows(connection: AsyncConnection, window: Window, last: int) -> dict[str, Used]:
+    if not last:
+        return {}
+    begin, end = window
     nano = func.sum(cast(func.round(cast(USAGE.c.cost_usd, Double) * NANO), BigInteger))
-    rows = select(
+    query = select(
         USAGE.c.key_id,
         func.sum(USAGE.c.input_tokens + USAGE.c.output_tokens).label("tokens"),
         func.coalesce(nano, 0).label("nano"),
-    ).where(USAGE.c.at >= begin, USAGE.c.at < end, USAGE.c.id <= unsummed)
-    for row in await connection.execute(rows.group_by(USAGE.c.key_id)):
-        had = found.get(row.key_id, Used())
-        found[row.key_id] = Used(had.tokens + int(row.tokens), had.nano_usd + int(row.nano))
-    return found
+    ).where(USAGE.c.at >= begin, USAGE.c.at < end, USAGE.c.id <= last)
+    rows = await connection.execute(query.group_by(USAGE.c.key_id))
+    return {row.key_id: Used(int(row.tokens), int(row.nano)) for row in rows}
+
+
+def _added(one: dict[str, Used], other: dict[str, Used]) -> dict[str, Used]:
+    none = Used()
+    return one | {
+        key_id: Used(sums.tokens + (had := one.get(key_id, none)).tokens, sums.nano_usd + had.nano_usd)
+        for key_id, sums in other.items()
+    }

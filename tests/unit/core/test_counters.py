@@ -56,7 +56,11 @@ async def started(store: Store, who: Key, clock: Clock) -> Limits:
     """Return limits as a start makes them."""
     limits = Limits(clock, store.writer.journal)
     store.writer.journal.meters = limits.take_meters
-    await recover(limits, store, [who], clock)
+    late = await recover(limits, store, [who], clock)
+    if late is not None:
+        assert not who.quota, "a key with limits does not begin without what it used"
+        assert not who.budgets
+        await late
     return limits
 
 
@@ -98,7 +102,10 @@ async def test_a_start_with_a_wrong_clock_gives_no_budget_twice(store: Store, wr
     assert used(limits, who, "2026-11-26 20:30")[3] == nano("1")
 
 
-async def test_rows_of_a_release_without_sums_count_and_forgotten_rows_too(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("limited", [{}, {"quota": 1000}])
+async def test_rows_of_a_release_without_sums_count_and_forgotten_rows_too(
+    store: Store, tmp_path: Path, limited: dict[str, int]
+) -> None:
     words = ", ".join(COLUMNS)
     connection = sqlite3.connect(tmp_path / "flock.db")
     for number in range(10):
@@ -108,7 +115,7 @@ async def test_rows_of_a_release_without_sums_count_and_forgotten_rows_too(store
     connection.commit()
     store.writer.put_row(row("new", at("2026-11-26 10:00:05"), 5, "0.5"))
     await store.writer.flush()
-    who, clock = key(), Virtual("2026-11-26 21:00")
+    who, clock = key(**limited), Virtual("2026-11-26 21:00")
     expected = (35, nano("1.5"), nano("1.5"), nano("1.5"))
     assert used(await started(store, who, clock), who, "2026-11-26 21:00") == expected
     while connection.execute("SELECT count(*) FROM marks").fetchone() != (0,):
