@@ -1,7 +1,7 @@
 """Build hook: make the smoke model, and give the wheel the data that a checkout keeps beside the package.
 
 Owns what is in a wheel and not in the package's tree: flock/smoke/flock-smoke.gguf (made here, never committed), and
-catalog/ and completions/ as flock/data/. An editable installation gets the model only, since it reads the rest where
+catalog/, completions/ and dashboards/ as flock/data/. An editable installation gets the model only, since it reads the rest where
 it lies. Called by hatchling.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 MODEL = "flock/smoke/flock-smoke.gguf"
-DATA = ("catalog", "completions")
+DATA = ("catalog", "completions", "dashboards")
 
 
 class Hook(BuildHookInterface):

@@ -1,4 +1,4 @@
-"""Prometheus figures: requests, durations, tokens, time to the first token, running requests.
+"""Prometheus figures: requests, errors, durations, tokens, dollars, time to the first token, running requests, models.
 
 Owns the metric names (prefix `flock_`, base units, no label without bound: never a user, never a path). Fed at
 settlement; read by `/metrics`.
@@ -6,7 +6,7 @@ settlement; read by `/metrics`.
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from flock import __version__
 
@@ -57,14 +57,20 @@ class Metrics:
         )
         self.tokens = Counter("flock_request_tokens", "Tokens", ["model", "direction"], registry=self.registry)
         self.cost = Counter(
-            "flock_cost_dollars", "What vendors cost, where it is known", ["vendor"], registry=self.registry
+            "flock_cost_dollars", "What vendors cost, where it is known", ["vendor", "model"], registry=self.registry
         )
+        self.unpriced = Counter(
+            "flock_unpriced_requests", "Requests to vendors at a price nobody knows", ["vendor"], registry=self.registry
+        )
+        self.errors = Counter("flock_request_errors", "Requests that failed, by why", ["code"], registry=self.registry)
         self.refusals = Counter(
             "flock_refused", "Requests that a key's limit refused, by the limit", ["limit"], registry=self.registry
         )
         self.running = Gauge("flock_requests_running", "Requests in flight", registry=self.registry)
         self.loaded = Gauge("flock_model_loaded", "1 while the model answers", ["model"], registry=self.registry)
         Gauge("flock_build_info", "The version", ["version"], registry=self.registry).labels(__version__).set(1)
+        # memory, CPU, files and start of this process, by the names every dashboard knows; Linux only
+        ProcessCollector(registry=self.registry)
         self._paid: set[str] = set()
         self._series: dict[tuple[str, str, str], _Series] = {}
 
@@ -88,8 +94,17 @@ class Metrics:
         if record.usage is not None:
             series.input.inc(record.usage.input)
             series.output.inc(record.usage.output)
-        if record.vendor and (cost := record.cost_usd) is not None:
-            self.cost.labels(record.vendor).inc(float(cost))
+        if record.outcome in ("error", "partial"):
+            self.errors.labels(record.error or "upstream").inc()
+        if record.vendor:
+            self._paid_for(record, where[0])
+
+    def _paid_for(self, record: "Record", model: str) -> None:
+        cost = record.cost_nano
+        if cost is not None:
+            self.cost.labels(record.vendor, model).inc(cost / 1e9)
+        elif record.usage is not None and not record.lent:
+            self.unpriced.labels(record.vendor).inc()
 
     def refused(self, limit: str) -> None:
         """Count a refusal: rpm, tpm, quota, budget/day, budget/week, budget/month, request (larger than a limit by

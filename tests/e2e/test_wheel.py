@@ -58,7 +58,7 @@ def environment(installed: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
 def test_it_holds_the_data_and_nothing_of_the_checkout(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "flock/smoke/flock-smoke.gguf" in names
-    for folder in ("catalog", "completions"):
+    for folder in ("catalog", "completions", "dashboards"):
         own = {f"flock/data/{path.relative_to(ROOT)}" for path in (ROOT / folder).rglob("*") if path.is_file()}
         assert own
         assert own <= set(names)

@@ -50,4 +50,27 @@ def test_refusals_count_by_the_limit_and_costs_by_the_vendor() -> None:
         'flock_refused_total{limit="rpm"} 2.0',
         'flock_refused_total{limit="budget/day"} 1.0',
     ]
-    assert lines(metrics, "flock_cost_dollars_total") == ['flock_cost_dollars_total{vendor="openai"} 0.00016']
+    assert lines(metrics, "flock_cost_dollars_total") == [
+        'flock_cost_dollars_total{model="openai/gpt-4o",vendor="openai"} 0.00016'
+    ]
+    assert lines(metrics, "flock_unpriced_requests_total") == ['flock_unpriced_requests_total{vendor="openai"} 1.0']
+
+
+def test_a_vendor_that_its_caller_pays_is_no_request_without_a_price() -> None:
+    metrics, lent = Metrics(), settled("openai/gpt-4o", vendor="openai")
+    lent.lent = True
+    metrics.settled(lent)
+    assert lines(metrics, "flock_unpriced_requests_total") == []
+
+
+def test_errors_count_by_why() -> None:
+    metrics = Metrics()
+    for outcome, code in (("error", "rate_limited"), ("partial", "upstream_error"), ("cancelled", ""), ("error", "")):
+        record = settled("m")
+        record.outcome, record.error = outcome, code
+        metrics.settled(record)
+    assert lines(metrics, "flock_request_errors_total") == [
+        'flock_request_errors_total{code="rate_limited"} 1.0',
+        'flock_request_errors_total{code="upstream_error"} 1.0',
+        'flock_request_errors_total{code="upstream"} 1.0',
+    ]
