@@ -23,6 +23,10 @@ TOKEN, SETTING, DEFAULT, PRICE = "token", "setting", "default model", "price"
 DEFAULT_KEY = "router.default_model"
 
 
+# fields as people call them
+_NAMES = {"expires_at": "the end", "value": "the value", "model": "the model", "card": "the price"}
+
+
 def enter() -> None:
     """Enter every kind; once is enough."""
     for name, kind in ((TOKEN, _Tokens()), (SETTING, _Settings()), (DEFAULT, _Default()), (PRICE, _Prices())):
@@ -32,7 +36,9 @@ def enter() -> None:
 
 def unchanged(made: Note, current: Fields, show: str) -> None:
     """Check that a thing is as an act left it. Raises Conflict naming the fields that were changed since."""
-    other = [field for field, value in made.now.items() if current.get(field) != value]
+    other = [_NAMES.get(field, field) for field, value in made.now.items() if current.get(field) != value]
+    if "active" in other:
+        raise Conflict(f"{made.id} {'is active again' if current['active'] else 'was revoked since'}", hint=show)
     if other:
         raise Conflict(
             f"{_listed(other)} of {made.id} {'was' if len(other) == 1 else 'were'} changed since: undo the later act "
