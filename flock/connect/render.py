@@ -63,12 +63,12 @@ class Values:
     @property
     def model_quoted(self) -> str:
         """The model's id as a string of JSON, which TOML reads as well."""
-        return json.dumps(self.model)
+        return json.dumps(self.model, ensure_ascii=False)
 
     @property
     def v1_quoted(self) -> str:
         """The URL with /v1 as a string of JSON."""
-        return json.dumps(f"{self.base_url}/v1")
+        return json.dumps(f"{self.base_url}/v1", ensure_ascii=False)
 
     def of(self, name: str) -> str | int:
         """Return what a placeholder stands for; `document` and `dir` belong to a run and are filled in there."""

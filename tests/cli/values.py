@@ -50,12 +50,14 @@ from flock.contract.status import Machine, ShowStatus, Status
 from flock.contract.usage import RecentUsage, UsageRow
 from tests.cli.audit_values import AUDIT_CASES
 from tests.cli.catalog_values import CATALOG_CASES
+from tests.cli.connect_values import CONNECT_CASES
 from tests.cli.engine_values import ENGINE_CASES
 from tests.cli.events_values import EVENTS_CASES
 from tests.cli.exposing_values import EXPOSING_CASES
 from tests.cli.files_values import FILES_CASES
 from tests.cli.hardware_values import HARDWARE_CASES
 from tests.cli.hub_values import HUB_CASES
+from tests.cli.invite_values import INVITE_CASES
 from tests.cli.model_values import MODEL_CASES
 from tests.cli.prices_values import PRICES_CASES
 from tests.cli.queue_values import QUEUE_CASES
@@ -324,12 +326,14 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     "usage.recent": (RecentUsage(), [USED, GUESSED, PAID, UNPRICED]),
     **AUDIT_CASES,
     **CATALOG_CASES,
+    **CONNECT_CASES,
     **ENGINE_CASES,
     **EVENTS_CASES,
     **EXPOSING_CASES,
     **FILES_CASES,
     **HARDWARE_CASES,
     **HUB_CASES,
+    **INVITE_CASES,
     **MODEL_CASES,
     **PRICES_CASES,
     **QUEUE_CASES,

@@ -100,7 +100,7 @@ def _written(value: Connection) -> View:
     done = not any(edit.fragment for edit in value.edits)
     aside: list[Line] = []
     if done and value.environment and not value.alone:
-        blocks += [*_titled("it also needs, in the environment"), *_exports(value)]
+        blocks += [Line(), *_titled("it also needs, in the environment"), *_exports(value)]
     if done:
         aside += [Line(words) for words in value.steps]
         aside.append(Line(f"take it back: flock disconnect {value.client} --write"))
