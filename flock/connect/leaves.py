@@ -68,9 +68,9 @@ def _put(document: Document, pointer: Pointer, value: Json, opened: Open, traces
     if not pointer:
         raise Refused("the whole file is not one value to be written")
     for place, part in enumerate(pointer[:-1]):
-        if isinstance(part, Match) and part.key == pointer[place + 1]:
-            if place + 2 < len(pointer) or not same(value, part.value):
-                raise Refused(f"{words(pointer[: place + 1])} cannot have another {part.key}")
+        named = isinstance(part, Match) and part.key == pointer[place + 1]
+        if isinstance(part, Match) and named and (place + 2 < len(pointer) or not same(value, part.value)):
+            raise Refused(f"{words(pointer[: place + 1])} cannot have another {part.key}")
     if not rest:
         if same(there, value):
             return document
