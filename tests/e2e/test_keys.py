@@ -15,7 +15,8 @@ REVOKED_SECONDS = 1.0
 @pytest.fixture(scope="module")
 def flock(fake: int) -> Iterator[Flock]:
     with flock_home(**environment()) as flock:
-        settings(flock, "log_level: debug\n")
+        # more wrong keys are shown here than an address may in a minute
+        settings(flock, "log_level: debug\nauth:\n  bad_keys_per_minute: 0\n")
         flock.ok("up")
         flock.ok("engine", "attach", f"http://127.0.0.1:{fake}", "--name", "fake")
         yield flock

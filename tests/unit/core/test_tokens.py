@@ -2,15 +2,11 @@
 
 import asyncio
 import stat
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
-from flock.contract.op import Op, Scope
+from flock.contract.op import Op
 from flock.contract.tokens import (
     CreateToken,
     EditToken,
@@ -19,118 +15,12 @@ from flock.contract.tokens import (
     RenewToken,
     RevokeToken,
     RotateToken,
-    ShowMe,
     ShowToken,
-    TokenCreated,
 )
-from flock.core import me, tokens
-from flock.core.context import Actor, Context
-from flock.core.ids import IdLists
 from flock.core.key_file import write_key
-from flock.core.names import Names
-from flock.core.operations import HANDLERS
-from flock.core.reach import Reach
-from flock.errors import Conflict, FlockError, InvalidKey, InvalidRequest, MissingKey, NotFound
-from flock.paths import Home
+from flock.errors import Conflict, InvalidKey, InvalidRequest, NotFound
 from flock.policy.keys import Keys
-from flock.policy.limits import Limits
-from flock.store.store import Store
-from flock.upstream import Placement
-
-Out = TypeVar("Out")
-# importing them registers the handlers
-HANDLED = (me, tokens)
-# 2026-11-21T12:00:00Z
-NOON = 1795262400.0
-DAY = 86400.0
-
-
-class HandClock:
-    def __init__(self) -> None:
-        self.at = NOON
-
-    def now(self) -> float:
-        return self.at
-
-    def monotonic(self) -> float:
-        return self.at
-
-
-@dataclass
-class Settled:
-    """A request of a key, as the writer takes it."""
-
-    key_id: str
-    at: float
-    tokens: int
-    cost: str | None = None
-
-    def usage_row(self) -> tuple[object, ...]:
-        return (
-            *("req_1", self.at, "ada", self.key_id, "m", "chat", "e"),
-            *(self.tokens, 0, 1, 0, 1.0, None, 200, "ok", 0),
-            *("groq" if self.cost else "", self.cost, 0, 0, 0.0),
-        )
-
-    def decision(self) -> tuple[str, float, bytes]:
-        return "req_1", self.at, b"{}"
-
-
-HERE = Placement("m", "llamacpp-1", "llamacpp", True, "ready", None)
-
-
-def found(model: str) -> tuple[Placement, ...]:
-    """Return where vendors have a model: both have theirs."""
-    vendor, _, served = model.partition("/")
-    return (Placement(model, vendor, "openai", False, "ready", None, vendor=vendor, served=served),)
-
-
-@dataclass
-class Bench:
-    """What the handlers touch of a daemon."""
-
-    home: Home
-    clock: HandClock
-    store: Store
-    keys: Keys
-    limits: Limits
-    ids: IdLists
-    ended: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        groq = SimpleNamespace(name="groq", prefixes=("groq/",), patterns=("kimi-*",))
-        self.registry = SimpleNamespace(table={"qwen3-8b": (HERE,), "gemma3": (HERE,)})
-        known = [SimpleNamespace(id="groq/kimi"), SimpleNamespace(id="other/a")]
-        self.vendors = SimpleNamespace(rows=lambda off=False: [groq], known=lambda: known, find=found)
-        reach = Reach(Names(), lambda: self.registry.table, self.clock, vendors=self.vendors)
-        self.inference = SimpleNamespace(reach=reach)
-        self.keys.on_revoked = self.ended.append
-        self.before: dict[str, Any] = {}
-
-    async def do(self, op: Op[Out], actor: Actor | None = None) -> Out:
-        """Carry out an operation, and keep what undoing it needs."""
-        actor = actor or Actor("ada", Scope.ADMIN)
-        context: Any = self
-        answer: Any = await HANDLERS[type(op)](context, op, actor)
-        self.before = actor.before
-        return answer
-
-    async def create(self, name: str, **more: Any) -> TokenCreated:
-        return await self.do(CreateToken(name=name, **more))
-
-    async def refused(self, op: Op[Any], kind: type[FlockError]) -> FlockError:
-        with pytest.raises(kind) as caught:
-            await self.do(op)
-        return caught.value
-
-
-@pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    clock = HandClock()
-    home = Home(tmp_path, tmp_path, tmp_path, tmp_path / "run")
-    store = await Store.open(tmp_path / "flock.db", clock)
-    yield Bench(home, clock, store, Keys(clock, required=True), Limits(clock), IdLists(home.completions))
-    await store.close()
+from tests.unit.core.key_bench import DAY, NOON, Bench
 
 
 async def test_a_key_is_made_with_all_it_may_have(bench: Bench) -> None:
@@ -378,47 +268,3 @@ async def test_of_two_changes_at_once_neither_loses_a_field(bench: Bench) -> Non
     assert (dict(entry.tags), entry.expires_at) == ({"a": "1", "b": "2"}, NOON + DAY)
     assert entry.old_digest is not None
     bench.keys.authenticate(made.token)
-
-
-async def test_keys_are_listed_with_what_they_used_today(bench: Bench) -> None:
-    old = await bench.create("old", tag=("team=web",))
-    bench.clock.at += 1.0
-    new = await bench.create("new")
-    put = bench.store.writer.put
-    put(Settled(old.id, NOON - DAY, 1000, "9"))
-    put(Settled(old.id, NOON, 99, "0.000000001"))
-    put(Settled(old.id, NOON, 99, "0.1"))
-    put(Settled(new.id, NOON, 9))
-    rows = await bench.do(ListTokens())
-    assert [(k.name, k.requests_today, k.tokens_today, k.cost_today_usd) for k in rows] == [
-        ("new", 1, 10, None),
-        ("old", 2, 200, "0.100000001"),
-    ]
-    assert [k.name for k in await bench.do(ListTokens(tag="team"))] == ["old"]
-    assert [k.name for k in await bench.do(ListTokens(tag="team=ops"))] == []
-    await bench.refused(ListTokens(tag="="), InvalidRequest)
-
-
-async def test_me(bench: Bench) -> None:
-    made = await bench.create("alice", models="qwen*", quota=100)
-    other = await bench.create("bob")
-    key = bench.keys.authenticate(made.token)
-    for at, tokens_in in ((NOON, 9), (NOON - 3 * DAY, 19), (NOON - 21 * DAY, 1000)):
-        bench.store.writer.put(Settled(made.id, at, tokens_in, "0.5"))
-    bench.store.writer.put(Settled(other.id, NOON, 5))
-    mine = await bench.do(ShowMe(), Actor("alice", Scope.USER, key))
-    assert (mine.token.id, mine.models, [m.name for m in mine.meters]) == (made.id, ("qwen3-8b",), ["quota"])
-    assert (mine.requests_today, mine.tokens_today, mine.cost_today_usd) == (1, 10, "0.5")
-    assert (mine.requests_month, mine.tokens_month, mine.cost_month_usd) == (2, 30, "1")
-    await bench.do(EditToken(id=made.id, models="", vendors="groq"))
-    mine = await bench.do(ShowMe(), Actor("alice", Scope.USER, key))
-    assert mine.models == ("qwen3-8b", "gemma3", "groq/kimi")
-    with pytest.raises(MissingKey, match="none came along"):
-        await bench.do(ShowMe())
-    await bench.do(RevokeToken(id=made.id))
-    with pytest.raises(InvalidKey):
-        await bench.do(ShowMe(), Actor("alice", Scope.USER, key))
-
-
-def test_the_bench_has_what_a_daemon_has() -> None:
-    assert {"home", "clock", "store", "keys", "registry", "vendors", "ids"} <= set(Context.__slots__)
