@@ -49,7 +49,7 @@ from flock.errors import (
 )
 from flock.outbound.exchange import Exchange
 from flock.outbound.pool import Pools
-from flock.policy.keys import ANYONE, Key
+from flock.policy.keys import ANYONE, Key, masked
 from flock.policy.limits import Limits
 from flock.profile import TASKS
 from flock.routing.choose import choose
@@ -176,7 +176,7 @@ class Inference:
         Raises the first upstream's error (EngineUnreachable, EngineFailed, UpstreamError, Unsupported), ModelNotFound,
         ModelNotAllowed, what a limit of the key refuses, or InvalidRequest for a request that nobody could serve.
         """
-        record.requested, record.stream, record.dialect = ask.model, ask.stream, ask.dialect
+        record.requested, record.stream, record.dialect = masked(ask.model), ask.stream, ask.dialect
         ask, wished = wishes(ask)
         named = self.resolve(ask.model, record.key, record.endpoint, ask)
         record.model = named.model

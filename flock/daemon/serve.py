@@ -10,6 +10,7 @@ import gc
 import json
 import logging
 import os
+import resource
 import signal
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -43,6 +44,8 @@ def run(home: Home, ready_fd: int | None = None) -> int:
     `ready_fd` gets one JSON line: {"ready": true, "first_key": …} or {"error": {…}}. Without it errors are raised.
     """
     seed = take_seed(os.environ)
+    # a core file would hold keys and prompts; what the daemon starts inherits it
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         check_owner(home)
         config = load(home, os.environ)

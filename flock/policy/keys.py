@@ -100,6 +100,11 @@ def new_secret() -> str:
     return PREFIX + secrets.token_urlsafe(SECRET_BYTES)
 
 
+def masked(words: str) -> str:
+    """Return words without the secret in them: whoever puts a key where a name belongs is not to find it on record."""
+    return f"{PREFIX}…" if words.startswith(PREFIX) else words
+
+
 def globs(text: str) -> tuple[str, ...]:
     """Return the globs in a text, between commas ("groq, open*")."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
