@@ -8,6 +8,7 @@ file of several when another cannot be written. How files are edited is known by
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flock.connect import render
 from flock.connect.changes import Change, resolve
@@ -25,14 +26,17 @@ from flock.local.connect_values import configuration, find
 from flock.local.operations import Here, handles
 from flock.paths import short
 
+if TYPE_CHECKING:
+    from flock.config import Config
+
 # the value of what calls itself a key or a token, in any of the formats; a variable's name ("$X", "${X}") is none
 _KEY = re.compile(r"""((?:key|token)["']?\s*[:=]\s*["']?)([^\s"'$…][^\s"'…]{11,})""", re.IGNORECASE)
 
 
-def _roster(here: Here) -> Roster:
+def _roster(here: Here, config: "Config | None" = None) -> Roster:
     from flock.config import Config
 
-    return Roster((configuration(here) or Config()).catalog_dirs(here.home))
+    return Roster((config or configuration(here) or Config()).catalog_dirs(here.home))
 
 
 def _manifest(here: Here) -> Manifest:
@@ -81,19 +85,20 @@ def connect(op: ConnectClient, here: Here) -> Connection:
         )
     if op.words and not op.run:
         raise UsageError("words behind -- are for the tool that --run starts", hint=f"flock connect {op.client} --run")
-    tool, problems = _roster(here).find(op.client)
+    config = configuration(here)
+    tool, problems = _roster(here, config).find(op.client)
     if tool.support == "none":
         return _unknown_way(tool, op, here, problems)
     if op.write and not tool.files:
         raise Unsupported(f"{tool.name} has no file that flock could write", hint=f"flock connect {tool.id}")
-    known = find(tool, op, here, configuration(here))
+    known = find(tool, op, here, config)
     if op.run:
         code = connect_run.run(tool, known.values, op.words, here)
         return Connection(tool.id, tool.name, known.values.base_url, known.values.model, exit_code=code)
     manifest = _manifest(here)
     planned = [_plan(tool, fragment, manifest, known.values, here) for fragment in render.fragments(tool, known.values)]
-    edits = _write(tool, planned, manifest) if op.write else [_shown(f, p) for f, p in planned]
     warnings = (*problems, *known.warnings, *_warnings(tool, op, here), *filter(None, (manifest.warning,)))
+    edits = _write(tool, planned, manifest) if op.write else [_shown(f, p) for f, p in planned]
     return _connection(tool, known.values, edits, _state(tool, manifest.clients(), here), warnings)
 
 

@@ -14,6 +14,7 @@ from flock.client.calls import encode
 from flock.contract.audit import ListHistory, RecentAudit, SummarizeAudit, UndoAct, VerifyAudit
 from flock.contract.cache import ExamineCache
 from flock.contract.catalog import ListPicks, SearchCatalog, ShowModelInfo
+from flock.contract.connect import Invite
 from flock.contract.engines import (
     AttachEngine,
     CheckEngines,
@@ -143,6 +144,7 @@ EVERY: list[Op[Any]] = [
     SetConfig(key="listen", value="1"),
     UnsetConfig(key="listen"),
     CreateToken(name="x"),
+    Invite(name="x", base_url="https://flock.example.org"),
     EditToken(id="k_1", rpm=1),
     RenewToken(id="k_1", ttl="7d"),
     ExpireToken(id="k_1"),
