@@ -86,5 +86,5 @@ AUDIT_CASES: dict[str, tuple[Op[Any], Any]] = {
     "history.ls": (ListHistory(), ACTS),
     "history.ls-empty": (ListHistory(), []),
     "history.undo": (UndoAct(id=42), replace(EDITED, undone_by=45)),
-    "limit.simulate": (SimulateLimits(file="limits.yaml"), REPLAYED),
+    "limit.simulate": (SimulateLimits(file="/dev/null"), REPLAYED),
 }

@@ -23,7 +23,7 @@ Captured = pytest.CaptureFixture[str]
 
 # what `events` gives is a stream, and a check that found something wrong says so by its exit code
 ANOTHER_WAY = re.compile("add|refused|^events")
-WRONG = ("engine.check", "model.validate-no")
+WRONG = ("engine.check", "model.validate-no", "audit.verify-broken")
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_parse_reads_what_to_argv_writes(kind: type[Op[Any]], data: st.DataObjec
 @pytest.mark.parametrize("kind", OPERATIONS, ids=lambda op: op.spec.name)
 def test_every_spelling_takes_the_switches(kind: type[Op[Any]]) -> None:
     fields = [f for f in dataclasses.fields(kind) if required(f)]
-    arguments = ["x" for f in fields if f.metadata["kind"] == "arg"]
+    arguments = ["1" for f in fields if f.metadata["kind"] == "arg"]
     options = [f"{option_name(f)}=x" for f in fields if f.metadata["kind"] == "flag"]
     for verb in (kind.spec.verb, *kind.spec.aliases):
         # a flag that stands for a command may be an option of it, and then has a value (`usage --by=x`)

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import json
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -13,65 +12,11 @@ import pytest
 from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
-from flock.clock import SystemClock
-from flock.store.audit import UNDO, Wanted
-from flock.store.chain import HASHED, MOST_PRUNED, Chain, Head, Walk, digest
-from flock.store.database import Database
-from flock.store.migrate import prepare
-from flock.store.store import Store
-from flock.store.writer import PRUNE_SECONDS, Writer
+from flock.store.chain import HASHED, Head, Walk, digest
+from tests.unit.store.chained import DAY, NOW, Opened, sql, whole
 from tests.unit.store.conftest import Request
-from tests.unit.store.test_writer import At
 
-DAY = 86400.0
-# 2026-11-21T12:00:00Z
-NOW = 1795262400.0
 COLUMNS = (*(column.name for column in HASHED), "hash")
-
-
-class Jumping(At):
-    """A clock whose wall time is the test's choice, beside seconds that only go forward."""
-
-    seconds = 0.0
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-
-class Opened:
-    """A writer and the audit on a clock that stands, and the file by another way."""
-
-    def __init__(self, path: Path, now: float = NOW) -> None:
-        from flock.store.audit import Audit
-
-        prepare(path)
-        self.path, self.clock, self.database = path, Jumping(now), Database(path)
-        self.writer, self.audit = Writer(self.database, self.clock), Audit(self.database)
-
-    async def act(self, count: int = 1, action: str = "token.create") -> None:
-        for number in range(count):
-            self.writer.audit("root", action, f"k_{number}", "ok", {"n": number}, {"was": number})
-        await self.writer.flush()
-
-    async def walk(self, noted: str = "", *, known: bool = True) -> Walk:
-        await self.writer.flush()
-        return await self.audit.walk(noted, self.writer.chain.head if known else None)
-
-    def sql(self, statement: str, *values: object) -> list[Any]:
-        return sql(self.path, statement, *values)
-
-    async def close(self) -> None:
-        await self.writer.close()
-        await self.database.close()
-
-
-def sql(path: Path, statement: str, *values: object) -> list[Any]:
-    connection = sqlite3.connect(path)
-    try:
-        with connection:
-            return connection.execute(statement, values).fetchall()
-    finally:
-        connection.close()
 
 
 @pytest.fixture
@@ -79,10 +24,6 @@ async def opened(path: Path) -> AsyncIterator[Opened]:
     made = Opened(path)
     yield made
     await made.close()
-
-
-def whole(walk: Walk) -> bool:
-    return walk.broken_at is None and walk.problem == ""
 
 
 async def test_what_flock_writes_is_whole(opened: Opened) -> None:
@@ -318,153 +259,6 @@ async def test_bytes_that_are_no_text_break_it_at_their_row(opened: Opened) -> N
     assert (walk.broken_at, walk.problem) == (777, "row 777 was changed: it holds bytes that are no text")
 
 
-# -- rows of releases without a chain
-
-
-def older(path: Path, rows: int) -> None:
-    """Make a database with rows as a release without a chain wrote them, forty days old."""
-    prepare(path)
-    connection = sqlite3.connect(path)
-    with connection:
-        connection.executemany(
-            "INSERT INTO audit (at, actor, action, target, outcome, details) VALUES (?, 'root', 'a', ?, 'ok', '{}')",
-            [(NOW - 40 * DAY, f"k_{number}") for number in range(rows)],
-        )
-    connection.close()
-
-
-async def test_rows_of_older_releases_stand_before_the_chain_and_are_covered_by_it(path: Path) -> None:
-    older(path, 1203)
-    opened = Opened(path)
-    walk = await opened.walk()
-    assert (whole(walk), walk.rows, walk.unchained) == (True, 1203, 1203)
-    await opened.act(4)
-    walk = await opened.walk()
-    assert (whole(walk), walk.rows, walk.unchained) == (True, 1207, 1203)
-    opened.sql("UPDATE audit SET target = 'other' WHERE id = 700")
-    walk = await opened.walk()
-    assert walk.broken_at == 1204
-    assert "one of the 1203 of an older release before it was changed or taken out" in walk.problem
-    await opened.close()
-
-
-async def test_a_row_cannot_pass_for_one_of_an_older_release(opened: Opened) -> None:
-    await opened.act(8)
-    opened.sql("UPDATE audit SET hash = '' WHERE id < 5")
-    walk = await opened.walk()
-    assert (walk.broken_at, walk.unchained) == (5, 4)
-
-
-# -- retention
-
-
-async def pruned(opened: Opened, days: int) -> None:
-    opened.writer.audit_days = days
-    opened.clock.seconds += PRUNE_SECONDS + 1
-    await opened.act(1, "model.load")
-    await opened.writer.flush()
-
-
-async def test_retention_leaves_a_chain_that_can_be_checked(opened: Opened) -> None:
-    await opened.act(10)
-    old = (await opened.walk()).head.hash
-    opened.clock.time += 20 * DAY
-    await opened.act(5)
-    await pruned(opened, 10)
-    marker = opened.sql("SELECT actor, action, outcome, details FROM audit ORDER BY id DESC LIMIT 1")[0]
-    assert marker[:3] == ("flock", "audit.pruned", "ok")
-    assert json.loads(marker[3]) == {"rows": 10, "first": 11, "before": old, "days": 10}
-    walk = await opened.walk()
-    assert (whole(walk), walk.rows, walk.pruned) == (True, 7, 10)
-    assert whole(await opened.walk(old))
-    opened.sql("DELETE FROM audit WHERE id = 11")
-    assert (await opened.walk()).broken_at == 12
-
-
-async def test_retention_again_and_again_and_after_a_start(path: Path) -> None:
-    for turn in range(4):
-        opened = Opened(path, NOW + turn * 20 * DAY)
-        await opened.act(3)
-        await pruned(opened, 10)
-        walk = await opened.walk()
-        assert whole(walk), walk.problem
-        assert walk.pruned == sql(path, "SELECT min(id) FROM audit")[0][0] - 1
-        await opened.close()
-
-
-async def test_when_everything_is_old_only_the_row_that_says_so_stays(opened: Opened) -> None:
-    await opened.act(10)
-    opened.clock.time += 20 * DAY
-    async with opened.database.writing() as connection:
-        assert await opened.writer.chain.prune(connection, opened.clock.now(), 10) == 10
-    opened.writer.chain.committed()
-    walk = await opened.walk()
-    assert (whole(walk), walk.rows, walk.pruned) == (True, 1, 10)
-    await opened.act(3)
-    assert opened.sql("SELECT id FROM audit ORDER BY id") == [(11,), (12,), (13,), (14,)]
-    assert whole(await opened.walk())
-
-
-async def test_rows_of_older_releases_are_forgotten_too(path: Path) -> None:
-    older(path, 30)
-    opened = Opened(path)
-    await opened.act(2)
-    assert whole(await opened.walk())
-    await pruned(opened, 10)
-    walk = await opened.walk()
-    assert (whole(walk), walk.unchained, walk.pruned) == (True, 0, 30)
-    await opened.close()
-
-
-async def test_a_cut_takes_a_bounded_number_and_the_next_goes_on(path: Path) -> None:
-    older(path, MOST_PRUNED + 70)
-    opened = Opened(path)
-    await pruned(opened, 30)
-    walk = await opened.walk()
-    assert (whole(walk), walk.pruned, walk.unchained) == (True, MOST_PRUNED, 70)
-    await pruned(opened, 30)
-    walk = await opened.walk()
-    assert (whole(walk), walk.pruned, walk.unchained) == (True, MOST_PRUNED + 70, 0)
-    await opened.close()
-
-
-async def test_a_clock_that_was_ahead_keeps_rows_longer_and_one_behind_forgets_none(opened: Opened) -> None:
-    await opened.act(3)
-    opened.clock.time = NOW + 300 * DAY
-    await opened.act(1)
-    opened.clock.time = NOW + 20 * DAY
-    await opened.act(2)
-    await pruned(opened, 10)
-    assert opened.sql("SELECT min(id) FROM audit") == [(4,)]
-    opened.clock.time = NOW - 4000 * DAY
-    await pruned(opened, 10)
-    assert opened.sql("SELECT min(id) FROM audit") == [(4,)]
-    assert whole(await opened.walk())
-
-
-async def test_without_days_nothing_is_forgotten(opened: Opened) -> None:
-    await opened.act(3)
-    opened.clock.time += 4000 * DAY
-    await pruned(opened, 0)
-    assert opened.sql("SELECT count(*) FROM audit") == [(4,)]
-
-
-async def test_a_prune_that_fails_forgets_nothing(opened: Opened) -> None:
-    await opened.act(3)
-    chain = Chain()
-
-    async def fail() -> None:
-        async with opened.database.writing() as connection:
-            assert await chain.prune(connection, NOW + 20 * DAY, 10) == 3
-            raise RuntimeError("halfway")
-
-    with pytest.raises(RuntimeError):
-        await fail()
-    chain.lost()
-    assert whole(await opened.walk())
-    assert opened.sql("SELECT count(*) FROM audit") == [(3,)]
-
-
 async def test_acts_go_on_while_the_chain_is_checked(opened: Opened) -> None:
     await opened.act(3000)
     checking = asyncio.create_task(opened.walk())
@@ -472,58 +266,3 @@ async def test_acts_go_on_while_the_chain_is_checked(opened: Opened) -> None:
         await opened.act(1)
     assert whole(checking.result())
     assert whole(await opened.walk())
-
-
-# -- reading
-
-
-async def test_acts_are_found_by_globs_and_times(store: Store) -> None:
-    for actor, action, outcome in (
-        ("root", "token.create", "ok"),
-        ("Root", "token.edit", "ok"),
-        ("ci", "config.set", "not_allowed"),
-        ("100%_x", "audit.pruned", "ok"),
-    ):
-        store.writer.audit(actor, action, "t", outcome, {})
-    await store.writer.flush()
-
-    async def found(**wanted: Any) -> list[int]:
-        return [row.id for row in await store.audit.recent(10, Wanted(**wanted))]
-
-    assert await found() == [4, 3, 2, 1]
-    assert await found(actor="root") == [1]
-    assert await found(actor="*oot") == [2, 1]
-    assert await found(actor="[Rc]*") == [3, 2]
-    assert await found(actor="100%_x") == [4]
-    assert await found(actor="1%") == []
-    assert await found(action="token.*") == [2, 1]
-    assert await found(done=True) == [2, 1]
-    now = SystemClock().now()
-    assert await found(since=now + 60) == []
-    assert await found(until=now - 3600) == []
-    assert await found(since=now - 3600, until=now + 60, action="*.set") == [3]
-    acts, refused, top = await store.audit.counts(Wanted())
-    assert (acts, refused) == (4, 1)
-    assert [(c.name, c.count) for c in top["outcome"]] == [("ok", 3), ("not_allowed", 1)]
-    assert await store.audit.counts(Wanted(actor="nobody")) == (0, 0, {"actor": (), "action": (), "outcome": ()})
-
-
-async def test_an_act_whose_undoing_was_undone_is_in_force(store: Store) -> None:
-    for target in ("", "1", "2", "1"):  # act 1; 2 undoes 1; 3 undoes 2; 4 undoes 1 again
-        store.writer.audit("root", UNDO if target else "token.edit", target, "ok", {})
-        await store.writer.flush()
-    assert await store.audit.undone(1) == {2: 3, 1: 4}
-    store.writer.audit("root", UNDO, "4", "ok", {})
-    store.writer.audit("root", UNDO, "3", "conflict", {})
-    await store.writer.flush()
-    assert await store.audit.undone(1) == {2: 3, 4: 5}
-    assert await store.audit.undone(3) == {4: 5}
-
-
-async def test_a_damaged_row_hides_no_other(store: Store, path: Path) -> None:
-    for number in range(3):
-        store.writer.audit("root", "token.edit", str(number), "ok", {"a": 1}, {"b": 2})
-    await store.writer.flush()
-    sql(path, "UPDATE audit SET details = '[', before = '[1]' WHERE id = 2")
-    acts = await store.audit.acts(10, Wanted())
-    assert [(act.row.details, act.before) for act in acts] == [({"a": 1}, {"b": 2}), ({}, None), ({"a": 1}, {"b": 2})]
