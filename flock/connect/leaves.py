@@ -6,7 +6,7 @@ otherwise the next way is tried, and then the change is refused. Pure; called by
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 from flock.connect.changes import (
     MISSING,
@@ -31,6 +31,7 @@ from flock.connect.changes import (
 from flock.connect.document import Document, Inserted, Unreadable
 
 Open = Callable[[str], Document]
+_GONE: Final = object()  # in the place of a value that will go, so that the items of a list keep their numbers
 
 
 def put(text: str, changes: Sequence[Change], opened: Open) -> tuple[str, list[Trace]]:
@@ -117,8 +118,9 @@ def _first(texts: Iterable[str], expected: Json, opened: Open, pointer: Pointer)
 
 @dataclass(slots=True)
 class _Ours:
-    """What the traces of one file say together: which parents were made, and how they were set off."""
+    """What the traces of one file say together: what is new, which parents were made, and how they were set off."""
 
+    added: list[Trace]
     made: list[Pointer]
     set_off: dict[Pointer, tuple[str, str]]
     shells: dict[Pointer, str]
@@ -129,7 +131,7 @@ def take(text: str, traces: Sequence[Trace], opened: Open) -> tuple[str, list[st
 
     Raises Unreadable where the text is not in its format.
     """
-    ours = _Ours([], {}, {})
+    ours = _Ours([trace for trace in traces if trace.old is None], [], {}, {})
     for trace in traces:
         top = len(trace.pointer) - trace.made
         ours.made += [trace.pointer[:length] for length in range(max(top, 0), len(trace.pointer))]
@@ -154,8 +156,16 @@ def take(text: str, traces: Sequence[Trace], opened: Open) -> tuple[str, list[st
 def _take(document: Document, path: Path, trace: Trace, ours: _Ours, opened: Open) -> Document:
     if trace.old is not None:
         return _restored(document, path, trace.old, opened)
-    without = with_value(document.data, path, MISSING)
-    return _remove(document, _hollow_above(document, without, path, ours), ours, opened, trace.pointer)
+    return _remove(document, _hollow_above(document, _without(document.data, ours), path, ours), ours, opened, path)
+
+
+def _without(data: Json, ours: _Ours) -> Json:
+    """Return the values without all that is still ours: what holds nothing then can go in one piece."""
+    for trace in reversed(ours.added):
+        path, rest, there = resolve(data, trace.pointer)
+        if not rest and same(there, trace.value):
+            data = with_value(data, path, _GONE)
+    return data
 
 
 def _prune(document: Document, path: Path, ours: _Ours, opened: Open) -> Document:
@@ -185,6 +195,8 @@ def _hollow_above(document: Document, without: Json, path: Path, ours: _Ours) ->
 
 
 def _hollow(value: Json, path: Path, made: dict[Path, Pointer]) -> bool:
+    if value is _GONE:
+        return True
     if path not in made:
         return False
     last = made[path][-1] if made[path] else None

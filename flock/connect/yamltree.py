@@ -84,8 +84,10 @@ def read(text: str) -> Tree | None:
     except MarkedYAMLError as error:
         marked: Any = error
         mark = marked.problem_mark or marked.context_mark
-        words = one_line(str(marked.problem or marked.context or "it cannot be read"), 120)
-        raise Unreadable(mark.index if mark else 0, words) from None
+        words = str(marked.problem or marked.context or "it cannot be read")
+        if words.startswith("but ") and marked.context:
+            words = f"{marked.context}, {words}"
+        raise Unreadable(mark.index if mark else 0, one_line(words, 120)) from None
     except RecursionError:
         raise Unreadable(0, "nested too deeply") from None
     except (YAMLError, ValueError, TypeError, AttributeError, IndexError) as error:
