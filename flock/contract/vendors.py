@@ -19,11 +19,26 @@ class VendorKey:
 
 
 @dataclass(frozen=True, slots=True)
+class VendorUse:
+    """What all of flock used of a vendor in this `window` (day, week from Monday, month; UTC), as flock counted it.
+
+    `cost_usd` is null where no price was known; `unpriced` counts the requests that are in no sum of dollars.
+    """
+
+    window: str
+    requests: int
+    tokens: int
+    cost_usd: str | None
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
 class Vendor:
     """A vendor. `state` is on or off, `note` says why it is off; `dialects` are those it speaks natively.
 
     `prefixes` stand before its models' ids; `patterns` are ids that are its own without one. `models` counts those of
-    its list, null while it has not been asked. `source` says why it is known: "catalog", "added" or "plug-in".
+    its list, null while it has not been asked. `source` says why it is known: "catalog", "added" or "plug-in". `used`
+    is what flock used of it, told by `vendor show` only.
     """
 
     name: str
@@ -40,6 +55,7 @@ class Vendor:
     source: str
     docs: str = ""
     note: str = ""
+    used: tuple[VendorUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +98,7 @@ class ListVendors(Op[list[Vendor]]):
 
 @operation("vendor.show", "vendor show", "GET /admin/v1/vendors/{name}", examples=("vendor show groq",))
 class ShowVendor(Op[Vendor]):
-    """Show one vendor: its URL, its keys and which of them rest, and what is known of it."""
+    """Show one vendor: its URL, its keys and which of them rest, what is known of it, and what was used of it."""
 
     name: str = arg("the vendor's name, from `flock vendor ls --all`")
 

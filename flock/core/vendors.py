@@ -1,5 +1,7 @@
 """Listing, adding, testing and removing vendors."""
 
+from dataclasses import replace
+
 from flock.contract.vendors import (
     AddVendor,
     CheckVendor,
@@ -10,9 +12,14 @@ from flock.contract.vendors import (
     ShowVendor,
     Vendor,
     VendorModel,
+    VendorUse,
 )
 from flock.core.context import Actor, Context
 from flock.core.operations import handles
+from flock.policy import windows
+from flock.policy.money import dollars
+from flock.store.reckoning import Wanted
+from flock.store.sums import Sums
 
 
 @handles(ListVendors)
@@ -23,8 +30,24 @@ async def list_vendors(context: Context, op: ListVendors, _actor: Actor) -> list
 
 @handles(ShowVendor)
 async def show_vendor(context: Context, op: ShowVendor, _actor: Actor) -> Vendor:
-    """Return one vendor."""
-    return context.vendors.row(op.name)
+    """Return one vendor, and what was used of it in this day, week and month."""
+    vendor = context.vendors.row(op.name)
+    await context.store.writer.flush()
+    now = context.clock.now()
+    return replace(vendor, used=tuple([await _used(context, vendor.name, window, now) for window in windows.NAMES]))
+
+
+async def _used(context: Context, vendor: str, window: str, now: float) -> VendorUse:
+    since, _ = windows.bounds(window, now)
+    found = await context.store.reckoning.reckon(Wanted(since, now, ("vendor",)))
+    sums = found.parts.get((None, vendor)) or Sums()
+    return VendorUse(
+        window=window,
+        requests=sums.requests,
+        tokens=sums.input_tokens + sums.output_tokens,
+        cost_usd=dollars(sums.nano_usd) if sums.priced else None,
+        unpriced=sums.unpriced,
+    )
 
 
 @handles(CheckVendor)

@@ -1,5 +1,6 @@
 """The fixed answers to the operations of vendors; values.py has those of all others."""
 
+from dataclasses import replace
 from typing import Any
 
 from flock.contract.op import Op
@@ -14,6 +15,7 @@ from flock.contract.vendors import (
     Vendor,
     VendorKey,
     VendorModel,
+    VendorUse,
 )
 
 GROQ = Vendor(
@@ -30,6 +32,11 @@ GROQ = Vendor(
     own_credentials=False,
     source="added",
     docs="https://console.groq.com/docs/openai",
+)
+USED = (
+    VendorUse("day", 1, 57, "0.000042", 0),
+    VendorUse("week", 41, 120_345, "0.81", 2),
+    VendorUse("month", 41, 120_345, None, 41),
 )
 ANTHROPIC = Vendor(
     name="anthropic",
@@ -77,7 +84,7 @@ VENDOR_CASES: dict[str, tuple[Op[Any], Any]] = {
     ),
     "vendor.remove": (RemoveVendor(name="azure"), AZURE),
     "vendor.remove-stays": (RemoveVendor(name="groq"), GROQ),
-    "vendor.show": (ShowVendor(name="groq"), GROQ),
+    "vendor.show": (ShowVendor(name="groq"), replace(GROQ, used=USED)),
     "vendor.show-off": (ShowVendor(name="azure"), AZURE),
     "vendor.test": (CheckVendor(name="groq"), [KeyCheck("groq", "GROQ_API_KEY", ASKED, "ok", 200, 14, "")]),
     "vendor.test-refused": (

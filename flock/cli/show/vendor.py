@@ -5,7 +5,9 @@ from typing import Any, cast
 from flock import text
 from flock.cli.show.view import NONE, Line, Pairs, View, listed, or_none, table
 from flock.contract.op import Op
-from flock.contract.vendors import AddVendor, KeyCheck, RemoveVendor, Vendor, VendorKey, VendorModel
+from flock.contract.vendors import AddVendor, KeyCheck, RemoveVendor, Vendor, VendorKey, VendorModel, VendorUse
+
+_WINDOWS = {"day": "used today", "week": "used this week", "month": "used this month"}
 
 
 def human(op: Op[Any], value: Any, now: float) -> View:
@@ -63,8 +65,16 @@ def _one(v: Vendor) -> View:
         ("tags", ", ".join(v.tags) or NONE),
         ("known from", v.source),
         ("described at", v.docs or NONE),
+        *((_WINDOWS[use.window], _use(use)) for use in v.used),
     ]
     return View((Pairs(tuple(rows)),))
+
+
+def _use(use: VendorUse) -> str:
+    words = f"{text.count(use.requests, 'request')}, {use.tokens:,} tokens"
+    if use.cost_usd is not None:
+        words += f", ${use.cost_usd}"
+    return words + (f", {use.unpriced} without a known price" if use.unpriced else "")
 
 
 def _added(v: Vendor) -> View:
