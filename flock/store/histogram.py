@@ -12,7 +12,7 @@ A histogram in memory is a dict from bucket to count; stored it is b"" when empt
 
 import struct
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import repeat
 from math import ceil, log
 
@@ -29,9 +29,10 @@ _LISTED = 1
 # by the first byte: the bytes of a count, and for more than one the letter of struct
 _OF_KIND = {2: 1, 3: 2, 4: 4}
 _LETTERS = {3: "H", 4: "I"}
-# while histograms are added as whole numbers a bucket is so many bytes wider, which hold this many of them
-_MORE_BYTES = 2
-_ADDED = 1 << 8 * _MORE_BYTES
+# the same while histograms are added as whole numbers: each bucket is two bytes wider at least, so that 65,536 of them
+# can be added before a bucket would flow into the next one
+_LANES = {2: (4, "I"), 3: (4, "I"), 4: (8, "Q")}
+_ADDED = 1 << 16
 # observations of the first kind that are gathered before they are counted: 2 MB
 _GATHERED = 1_000_000
 
@@ -59,17 +60,19 @@ def middle(index: int) -> float:
     return LEAST_MS if index <= 0 else 2 * LEAST_MS * GROWTH**index / (GROWTH + 1)
 
 
-def percentile(counts: Buckets, share: float) -> float | None:
-    """Return the milliseconds that `share` (0 to 1) of the observations did not exceed, None where there are none."""
-    total = sum(counts.values())
-    if not total:
-        return None
-    left = max(1, ceil(share * total))
+def percentiles(counts: Buckets, shares: Sequence[float]) -> list[float | None]:
+    """Return the milliseconds that each share (0 to 1, ascending) of the observations did not exceed, None where there
+    are none.
+    """
+    if not counts:
+        return [None] * len(shares)
+    total, seen, found = sum(counts.values()), 0, list[float | None]()
+    ranks = [max(1, ceil(share * total)) for share in shares]
     for index in sorted(counts):
-        left -= counts[index]
-        if left <= 0:
-            return middle(index)
-    return None
+        seen += counts[index]
+        while len(found) < len(ranks) and seen >= ranks[len(found)]:
+            found.append(middle(index))
+    return found
 
 
 def added(one: Buckets, other: Buckets) -> Buckets:
@@ -111,7 +114,7 @@ class Adding:
     def __init__(self) -> None:
         self._listed: list[bytes] = []
         self._waiting = 0
-        self._counted: Counter[int] = Counter()
+        self._counted: Buckets = {}
         # by kind and first bucket, which are the stored form's first three bytes
         self._numbers: dict[bytes, int] = {}
         self._spread = 0
@@ -130,7 +133,7 @@ class Adding:
         width = _OF_KIND.get(kind)
         if width is None or size < 4 or (size - 3) % width:
             raise ValueError(f"these bytes are no histogram: {stored[:16].hex()}")
-        lane = width + _MORE_BYTES
+        lane = _LANES[kind][0]
         spread = bytearray((size - 3) // width * lane)
         for byte in range(width):
             spread[byte::lane] = stored[3 + byte :: width]
@@ -147,15 +150,19 @@ class Adding:
         return dict(self._counted)
 
     def _count(self) -> None:
-        data = b"".join(self._listed)
-        self._counted.update(struct.unpack(f"<{len(data) // 2}H", data))
-        self._listed, self._waiting = [], 0
+        if self._listed:
+            data = b"".join(self._listed)
+            self._counted = added(self._counted, Counter(struct.unpack(f"<{len(data) // 2}H", data)))
+            self._listed, self._waiting = [], 0
 
     def _fold(self) -> None:
-        for head, number in self._numbers.items():
-            lane, first = _OF_KIND[head[0]] + _MORE_BYTES, head[1] | head[2] << 8
-            data = number.to_bytes(number.bit_length() // 8 + lane, "little")
-            for at in range(0, len(data), lane):
-                if count := int.from_bytes(data[at : at + lane], "little"):
-                    self._counted[first + at // lane] += count
+        for lane, letter in set(_LANES.values()):
+            numbers = [(h[1] | h[2] << 8, n) for h, n in self._numbers.items() if _LANES[h[0]][0] == lane]
+            if not numbers:
+                continue
+            first = min(at for at, _ in numbers)
+            number = sum(number << 8 * lane * (at - first) for at, number in numbers)
+            count = number.bit_length() // (8 * lane) + 1
+            counts = struct.unpack(f"<{count}{letter}", number.to_bytes(count * lane, "little"))
+            self._counted = added(self._counted, {first + at: n for at, n in enumerate(counts) if n})
         self._numbers, self._spread = {}, 0
