@@ -128,15 +128,14 @@ def _unquoted(found: re.Match[str]) -> str:
 
 
 def _spelled(value: Json) -> str:
-    """Return a value as it stands behind "=". Raises Refused for lists and mappings."""
-    if isinstance(value, list | dict):
-        raise Refused("a variable is one value")
-    text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    if _SAFE.fullmatch(text):
-        return text
-    if not any(sign in text for sign in "'\\\r\n"):
-        return f"'{text}'"
-    inside = text.replace("\\", "\\\\").replace('"', '\\"')
+    """Return a value as it stands behind "=". Raises Refused for all but text."""
+    if not isinstance(value, str):
+        raise Refused("a variable is one text")
+    if _SAFE.fullmatch(value):
+        return value
+    if not any(sign in value for sign in "'\\\r\n"):
+        return f"'{value}'"
+    inside = value.replace("\\", "\\\\").replace('"', '\\"')
     for sign, letter in (("\n", "n"), ("\r", "r"), ("\t", "t")):
         inside = inside.replace(sign, "\\" + letter)
     return f'"{inside}"'

@@ -79,7 +79,8 @@ def test_a_file_that_is_not_in_its_format_is_named_by_line_and_left(
         ("toml", "[a]\nb = 1\n", [Change(("a",), 1)], "a is written as tables"),
         ("yaml", "base: &b\n  x: 1\nmine: *b\n", [Change(("mine", "x"), 2)], "mine is a single value"),
         ("yaml", "a: &b 1\nc: *b\n", [Change(("a",), 2)], "a cannot be changed without touching other lines"),
-        ("dotenv", "", [Change(("A", "B"), "1")], "a variable is one value"),
+        ("dotenv", "", [Change(("A", "B"), "1")], "a variable is one text"),
+        ("dotenv", "", [Change(("A",), 5)], "a variable is one text"),
         ("dotenv", "", [Change(("A B",), "1")], "A B is no name of a variable"),
     ],
 )
