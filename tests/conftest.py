@@ -14,6 +14,7 @@ from functools import partial
 import pytest
 
 from tests.clients.roster import PROGRAMS, installed, installer
+from tests.clients.tools import MORE, is_there
 from tests.running import ROOT, llama_server
 
 # engine → (is it there, how to get it)
@@ -24,6 +25,7 @@ ENGINES = {
     "whisper": (lambda: (ROOT / ".engines/whisper/.made").exists(), "tests/engines/install/whisper.sh"),
     "piper": (lambda: (ROOT / ".engines/piper/.made").exists(), "tests/engines/install/piper.sh"),
     **{name: (partial(installed, client), installer(client)) for name, client in PROGRAMS.items()},
+    **{name: (partial(is_there, name), script) for name, (_, script) in MORE.items()},
 }
 # What a user set for a flock of their own must not reach the one that is tested
 KEPT = ("FLOCK_TEST_ENGINES", "FLOCK_WRITE_GOLDENS")
@@ -40,8 +42,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip, or fail where all engines were asked for, before any fixture of a test whose engine is missing."""
     for mark in item.iter_markers("engine"):
         (engine,) = mark.args
-        is_there, how = ENGINES[engine]
-        if is_there():
+        found, how = ENGINES[engine]
+        if found():
             continue
         cause = f"{engine} is not installed: {how}, or make test ENGINES=all"
         if os.environ.get("FLOCK_TEST_ENGINES") == "all":
