@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from tests.e2e.vendor_standing import standing
 
-MODEL = "gpt-4o"
+MODEL = "gpt-5"
 
 
 def test_used_of_a_vendor() -> None:
