@@ -211,6 +211,11 @@ class Flock(Server):
         ours = script.is_file() and b"flock.__main__" in script.read_bytes()[:512]
         return [str(script)] if ours else [self.python, "-m", "flock"]
 
+    @property
+    def database(self) -> Path:
+        """Where its usage is."""
+        return self.directory / "home" / "data" / "flock.db"
+
     def cli(self, *words: str) -> str:
         """Run one flock command against this daemon and return its output. Raises BenchFailed when it fails."""
         return self.children.run([*self.command(), *words], self.tool_core, self.env(), seconds=60)[0]

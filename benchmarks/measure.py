@@ -171,6 +171,31 @@ def command_times(flock: Flock, pairs: int) -> dict[str, list[float]]:
     return found
 
 
+def usage_times(flock: Flock, rows: int, turns: int) -> tuple[dict[str, list[float]], dict[str, list[float]], int]:
+    """Give a flock ninety days of usage and time questions about all of it, the whole command.
+
+    Return by name the seconds, and those of CPU that the daemon took; and how many rows of sums there are. The first
+    turn only warms the file cache and is not counted.
+    """
+    flock.stop()
+    # ten million rows take two minutes
+    script, limit = str(HERE / "usage_rows.py"), 900.0
+    argv = [flock.python, script, str(flock.database), str(rows)]
+    made, _ = flock.children.run(argv, flock.tool_core, flock.env(), limit)
+    flock.start()
+    asked = {"summary": ["usage", "--summary"], "by user": ["usage", "--by", "user"]}
+    found: dict[str, list[float]] = {name: [] for name in asked}
+    spent: dict[str, list[float]] = {name: [] for name in asked}
+    for turn in range(min(turns, 10) + 1):
+        for name, words in asked.items():
+            began, before = time.perf_counter(), cpu_seconds(flock.pid or 0)
+            flock.cli(*words, "--since", "100d", "--json")
+            if turn:
+                found[name].append(time.perf_counter() - began)
+                spent[name].append(cpu_seconds(flock.pid or 0) - before)
+    return found, spent, json.loads(made)["hours"]
+
+
 def paired_ratio(above: list[float], below: list[float]) -> float:
     """Return the median of the ratios of what was measured in the same turn: slow spells hit both sides."""
     return statistics.median(a / b for a, b in zip(above, below, strict=True))

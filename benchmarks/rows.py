@@ -10,12 +10,11 @@ import statistics
 from bench import PACE_US, Bench, tell
 from figures import AT_LEAST, Figure, leak, number
 from gateways import Flock
-from measure import Sample, command_times, idle_rss, paired_ratio, soak, start_times
+from measure import Sample, command_times, idle_rss, paired_ratio, soak, start_times, usage_times
 
 # Targets of parts that have no code yet; each becomes a measurement with the part.
 NOT_BUILT = (
     Figure("choosing among 100 nodes × 50 models", None, "µs", 50, note="not built yet"),
-    Figure("`flock usage --summary` over 10 million rows", None, "s", 1, note="not built yet"),
     Figure("`flock tui` first paint, to a minimal Textual app", None, "×", 1.3, note="not built yet"),
 )
 
@@ -195,6 +194,25 @@ def start_rows(bench: Bench) -> list[Figure]:
     )
     reference = ", ".join(text for text in shown if text)
     return [Figure("start to the first 200 on /healthz", median.get("flock"), "s", 1.0, reference=reference)]
+
+
+def usage_rows(bench: Bench) -> list[Figure]:
+    """Questions about ninety days of usage; the database is made for it, so nothing can come after."""
+    flock, rows = bench.servers.get("flock"), bench.options.usage_rows
+    names = {"summary": f"`flock usage --summary` over {rows:,} rows", "by user": "`flock usage --by user` over them"}
+    if not isinstance(flock, Flock):
+        return [Figure(shown, None, "s", 1) for shown in names.values()]
+    times, cpu, hours = usage_times(flock, rows, bench.options.pairs)
+    return [
+        Figure(
+            shown,
+            statistics.median(times[name]),
+            "s",
+            1,
+            reference=f"{number(statistics.median(cpu[name]))} s of flock's CPU; {hours:,} rows of sums",
+        )
+        for name, shown in names.items()
+    ]
 
 
 def _beside(name: str, value: float | None, unit: str) -> str:

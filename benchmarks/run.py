@@ -27,7 +27,7 @@ from bench import Bench, tell
 from figures import Figure, table
 from processes import BenchFailed, Children, require_tools
 
-# in the order in which each part finds what it needs: memory before any load, restarts last
+# in the order in which each part finds what it needs: memory before any load, restarts and another database last
 PARTS = {
     "rss": rows.memory_rows,
     "requests": rows.request_rows,
@@ -41,6 +41,7 @@ PARTS = {
     "cli": rows.command_rows,
     "soak": rows.soak_rows,
     "start": rows.start_rows,
+    "usage": rows.usage_rows,
 }
 
 
@@ -58,6 +59,9 @@ def read_options(argv: list[str] | None = None) -> argparse.Namespace:
     ap.add_argument("--soak", type=int, help="streams in the soak (200000; quick 30000)")
     ap.add_argument("--warm-up", type=int, help="of those, before the slope is taken (20000; quick 10000)")
     ap.add_argument("--starts", type=int, help="starts of each gateway (5; quick 2)")
+    ap.add_argument(
+        "--usage-rows", type=int, help="rows of usage to sum up (10000000, 2 GB for two minutes; quick 200000)"
+    )
     ap.add_argument("--pairs", type=int, help="calls of each command (40; quick 10)")
     ap.add_argument("--gateway-core", type=int, default=0)
     ap.add_argument("--load-core", type=int, default=1)
@@ -65,8 +69,24 @@ def read_options(argv: list[str] | None = None) -> argparse.Namespace:
     ap.add_argument("--json", metavar="FILE", help="also write the figures and every sample there")
     ap.add_argument("--profile", nargs="?", const="auto", choices=hotspots.PROFILERS, help="print the top functions")
     options = ap.parse_args(argv)
-    full = {"rounds": 5, "seconds": 5.0, "soak": 200_000, "warm_up": 20_000, "starts": 5, "pairs": 40}
-    quick = {"rounds": 2, "seconds": 1.0, "soak": 30_000, "warm_up": 10_000, "starts": 2, "pairs": 10}
+    full = {
+        "rounds": 5,
+        "seconds": 5.0,
+        "soak": 200_000,
+        "warm_up": 20_000,
+        "starts": 5,
+        "pairs": 40,
+        "usage_rows": 10_000_000,
+    }
+    quick = {
+        "rounds": 2,
+        "seconds": 1.0,
+        "soak": 30_000,
+        "warm_up": 10_000,
+        "starts": 2,
+        "pairs": 10,
+        "usage_rows": 200_000,
+    }
     for name, value in (quick if options.quick else full).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
