@@ -118,9 +118,9 @@ def _first(texts: Iterable[str], expected: Json, opened: Open, pointer: Pointer)
 
 @dataclass(slots=True)
 class _Ours:
-    """What the traces of one file say together: what is new, which parents were made, and how they were set off."""
+    """What the traces of one file say together: which parents were made, and how they were set off."""
 
-    added: list[Trace]
+    traces: Sequence[Trace]
     made: list[Pointer]
     set_off: dict[Pointer, tuple[str, str]]
     shells: dict[Pointer, str]
@@ -131,7 +131,7 @@ def take(text: str, traces: Sequence[Trace], opened: Open) -> tuple[str, list[st
 
     Raises Unreadable where the text is not in its format.
     """
-    ours = _Ours([trace for trace in traces if trace.old is None], [], {}, {})
+    ours = _Ours(traces, [], {}, {})
     for trace in traces:
         top = len(trace.pointer) - trace.made
         ours.made += [trace.pointer[:length] for length in range(max(top, 0), len(trace.pointer))]
@@ -156,14 +156,20 @@ def take(text: str, traces: Sequence[Trace], opened: Open) -> tuple[str, list[st
 def _take(document: Document, path: Path, trace: Trace, ours: _Ours, opened: Open) -> Document:
     if trace.old is not None:
         return _restored(document, path, trace.old, opened)
-    return _remove(document, _hollow_above(document, _without(document.data, ours), path, ours), ours, opened, path)
+    top = _hollow_above(document, _without(document.data, ours), path, ours)
+    within = [known.pointer[: len(top)] == trace.pointer[: len(top)] for known in ours.traces]
+    latest = ours.traces.index(trace)
+    if not all(within[within.index(True) : latest + 1]):
+        # something else was written in between: what came last goes first, or the blank lines would not fit
+        top = _hollow_above(document, with_value(document.data, path, _GONE), path, ours)
+    return _remove(document, top, ours, opened, path)
 
 
 def _without(data: Json, ours: _Ours) -> Json:
     """Return the values without all that is still ours: what holds nothing then can go in one piece."""
-    for trace in reversed(ours.added):
+    for trace in reversed(ours.traces):
         path, rest, there = resolve(data, trace.pointer)
-        if not rest and same(there, trace.value):
+        if trace.old is None and not rest and same(there, trace.value):
             data = with_value(data, path, _GONE)
     return data
 

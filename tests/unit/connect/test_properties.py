@@ -113,3 +113,11 @@ def test_what_the_tool_writes_meanwhile_stays(format: Format) -> None:
         assert same(parsed(left, format), parsed(alone, format))
 
     holds()
+
+
+def test_what_was_written_last_goes_first() -> None:
+    changes = [Change((table, key), []) for table, key in (("a", "a"), ("b", "a"), ("a", "b"))]
+    opened = partial(open_text, format="toml")
+    after, traces = put("", changes, opened)
+    assert after == "[a]\na = []\nb = []\n\n[b]\na = []\n"
+    assert take(after, traces, opened) == ("", [])
