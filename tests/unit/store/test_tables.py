@@ -8,6 +8,7 @@ import pytest
 
 from flock.clock import SystemClock
 from flock.errors import Conflict, NotFound
+from flock.store.audit import Wanted
 from flock.store.entries import EngineEntry, KeyEntry, ModelEntry, VendorEntry
 from flock.store.store import Store
 from flock.store.usage import COLUMNS
@@ -111,7 +112,7 @@ async def test_audit(store: Store) -> None:
         ("root", "token.create", "ci", "ok"),
     ]
     assert rows[1].details == {"scope": "admin", "wörd": "\udcff"}
-    assert [r.actor for r in await store.audit.recent(10, "root")] == ["root"]
+    assert [r.actor for r in await store.audit.recent(10, Wanted(actor="root"))] == ["root"]
 
 
 async def test_decisions(store: Store) -> None:
