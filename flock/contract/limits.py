@@ -42,8 +42,9 @@ class Simulation:
 class SimulateLimits(Op[Simulation]):
     """Replay what was asked through other limits: who would have been refused, and when. Nothing is changed.
 
-    The file has limits for everybody under `default:` and for some under `users:`: rpm, tpm, quota and budgets as
-    `flock token create` takes them.
+    The file has limits for each user under `default:` and for some by name under `users:`: rpm, tpm, quota and budgets
+    as `flock token create` takes them. What a user's entry does not name is as in `default:`; 0 is no limit. What would
+    have been refused does not count as used afterwards.
     """
 
     file: str = flag("the YAML file with the limits")

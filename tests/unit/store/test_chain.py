@@ -74,6 +74,18 @@ async def test_a_usage_row_that_is_given_up_takes_no_act_along(opened: Opened) -
     assert (whole(walk), walk.rows) == (True, 6)
 
 
+async def test_acts_that_waited_for_the_disk_are_chained_when_it_takes_them(opened: Opened) -> None:
+    await opened.act(3)
+    opened.sql("ALTER TABLE audit RENAME TO aside")
+    await opened.act(2)
+    assert opened.writer.failing
+    assert opened.writer.chain.head is None
+    opened.sql("ALTER TABLE aside RENAME TO audit")
+    await opened.act(2)
+    walk = await opened.walk()
+    assert (whole(walk), walk.rows, opened.writer.failing, opened.writer.dropped) == (True, 7, "", 0)
+
+
 async def test_a_clock_that_jumps_does_not_break_it(opened: Opened) -> None:
     for jump in (0.0, -400 * DAY, 3650 * DAY, -0.0, 1e-9):
         opened.clock.time = NOW + jump
