@@ -23,6 +23,8 @@ from flock.cli.grammar import ITSELF, Both, Group, Itself, Verb, names_of, usage
 from flock.cli.nouns import EPILOG, GROUPS, PARTS, SHORT, TITLE, WORDS
 from flock.contract.op import OPERATIONS, Op, Risk, ensure_declared, hints, option_name
 
+# What asks, beside all that removes: another program's file is changed, once its difference was shown (cli/connect.py)
+ASKING = ("connect.client", "connect.undo")
 # The words of a command without "flock"
 Path = tuple[str, ...]
 
@@ -276,7 +278,7 @@ def _switches(op: type[Op[Any]]) -> dict[str, Any]:
         "json": typer.Option(False, "--json", help="print the answer as JSON"),
         "quiet": typer.Option(False, "--quiet", "-q", help="print ids only"),
     }
-    if op.spec.risk is Risk.REMOVE or op.spec.name in ("connect.client", "connect.undo"):
+    if op.spec.risk is Risk.REMOVE or op.spec.name in ASKING:
         found["yes"] = typer.Option(False, "--yes", "-y", help="do not ask")
     if op.spec.name in ("token.create", "token.rotate"):
         found["copy"] = typer.Option(False, "--copy", help="also put the key on this terminal's clipboard")

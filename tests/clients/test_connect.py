@@ -18,7 +18,7 @@ import pytest
 
 from tests.clients.client import NODE, shut_in
 from tests.clients.tools import TOOLS
-from tests.running import ROOT, Flock, running_flock
+from tests.running import Flock, running_flock
 
 MODEL = "flock-smoke"
 SAYS = "the path works"
@@ -125,10 +125,8 @@ def flock() -> Iterator[Flock]:
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A home of the test's own, in no directory that others may write to: Gemini CLI refuses a file from there."""
-    place = ROOT / ".engines" / "homes"
-    place.mkdir(exist_ok=True, parents=True)
-    with TemporaryDirectory(prefix="connect-", dir=place, ignore_cleanup_errors=True) as directory:
+    """A home of the test's own, outside of any repository: aider would write its history into that."""
+    with TemporaryDirectory(prefix="connect-", ignore_cleanup_errors=True) as directory:
         (Path(directory) / "work").mkdir()
         yield Path(directory)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flock.__main__ import VERBS
-from flock.cli.tree import WORDS, commands, parse
+from flock.cli.tree import ASKING, WORDS, commands, parse
 from flock.contract.op import Op, Risk, Where, ensure_declared
 from flock.local import operations as local
 from tests.house.tree import modules, name
@@ -43,7 +43,7 @@ def test_every_field_is_an_argument_or_an_option_of_the_command(op: type[Op[Any]
     fields = {f.name: f.metadata["kind"] for f in dataclasses.fields(op)}  # type: ignore[arg-type]
     assert list(command.arguments) == [field for field, kind in fields.items() if kind == "arg"]
     assert {"--json", "--quiet", "--help"} <= set(command.options)
-    assert ("--yes" in command.options) == (op.spec.risk is Risk.REMOVE)
+    assert ("--yes" in command.options) == (op.spec.risk is Risk.REMOVE or op.spec.name in ASKING)
     for field, kind in fields.items():
         spelled = "--" + field.replace("_", "-")
         if kind in ("secret", "inner"):

@@ -17,7 +17,7 @@ from flock.local.operations import Here, run
 from flock.paths import find_home
 from tests.unit.local.standing import ROOT
 
-KEY = "sk-orc-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+KEY = "sk-orc-" + "a" * 34
 WRITTEN = {tool.id: tool for tool in Roster([ROOT / "catalog"]).all().tools if tool.support == "write"}
 # a file that was there before, with what a careless edit loses: comments, order, odd spaces, no line at its end
 BEFORE = {
