@@ -9,9 +9,8 @@ What is charged is what the usage row says, so that counters and rows never part
 as one.
 """
 
-import contextlib
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -81,11 +80,15 @@ class Admission:
         tokens = 0
         if key.rpm or key.tpm:
             record.levels = lambda: (self._clock.now(), limits.levels(key))
-        if most := min((limit for limit in (key.tpm, key.quota) if limit), default=0):
+        if key.tpm or key.quota:
+            most = min(key.tpm or key.quota, key.quota or key.tpm)
             needed = record.demand = demand(ask, _window(named))
             tokens = max(needed.prompt, min(needed.prompt + needed.answer, most))
-        with self._counted():
+        try:
             record.hold = limits.admit(key, record.id, tokens=tokens, at=record.at)
+        except FlockError as error:
+            self._count(error)
+            raise
 
     async def spend(self, record: Record, ask: Ask) -> None:
         """Reserve the most that a request to a paid vendor may cost, before it is sent. Raises BudgetExceeded,
@@ -99,7 +102,7 @@ class Admission:
         needed = record.demand = record.demand or demand(ask)
         prompt = math.ceil(needed.prompt * _MARGIN)
         nano = worst_nano(prompt, needed.answer, record.price)
-        with self._counted():
+        try:
             await limits.spend(
                 record.hold,
                 key,
@@ -110,17 +113,15 @@ class Admission:
                 tokens=prompt + needed.answer,
                 nano_usd=nano,
             )
+        except FlockError as error:
+            self._count(error)
+            raise
         record.spent = nano or 0
 
-    @contextlib.contextmanager
-    def _counted(self) -> Generator[None]:
-        """Count what a limit refuses."""
-        try:
-            yield
-        except FlockError as error:
-            if kind := kind_of_refusal(error):
-                self._refused(kind)
-            raise
+    def _count(self, error: FlockError) -> None:
+        """Count what a limit refuses; an error of the disk is none."""
+        if kind := kind_of_refusal(error):
+            self._refused(kind)
 
     def settle(self, record: Record) -> None:
         """Charge a request that ended: called once, before its row is written and without a wait in between."""

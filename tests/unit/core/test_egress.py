@@ -10,7 +10,7 @@ from flock.core.egress import Egress
 from flock.core.record import Record
 from flock.dialects.ask import Ask
 from flock.dialects.plan import RELAY, Plan
-from flock.errors import EngineUnreachable, SecretsLocked
+from flock.errors import BudgetExceeded, EngineUnreachable, SecretsLocked
 from flock.outbound.exchange import Exchange, Sink
 from flock.profile import Profile
 from flock.routing.health import Health
@@ -124,10 +124,20 @@ class Case:
         self.channel = Channel(self.keys, lends, locked)
         self.health = Health(SystemClock())
         self.record = Record("chat", 0.0, 0.0)
+        # how many had been sent when dollars were reserved
+        self.reserves: list[int] = []
+        self.spent = False
+
+    async def reserve(self, record: Record, _ask: Ask) -> None:
+        assert record is self.record
+        self.reserves.append(len(self.post.sent))
+        if self.spent:
+            raise BudgetExceeded("spent")
 
     async def send(self, **credentials: str) -> Exchange:
         upstream = Upstream("vendor:groq", "groq", "vendor.example", 443, PROFILE, False, channel=self.channel)
-        return await Egress(self.post, self.health, SystemClock()).send(self.record, upstream, MADE, ask(**credentials))
+        egress = Egress(self.post, self.health, SystemClock(), self.reserve)
+        return await egress.send(self.record, upstream, MADE, ask(**credentials))
 
     @property
     def shown(self) -> list[str]:
@@ -210,3 +220,20 @@ async def test_locked_secrets_are_said_and_nobody_is_asked() -> None:
     with pytest.raises(SecretsLocked):
         await case.send()
     assert case.post.sent == []
+
+
+async def test_dollars_are_reserved_once_and_before_anybody_is_asked() -> None:
+    case = Case(Answer(429), Answer(200))
+    await case.send()
+    assert case.reserves == [0]
+    refused = Case(Answer(200))
+    refused.spent = True
+    with pytest.raises(BudgetExceeded):
+        await refused.send()
+    assert refused.post.sent == []
+
+
+async def test_for_a_callers_own_key_nothing_is_reserved() -> None:
+    case = Case(Answer(200), lends=True)
+    await case.send(authorization="Bearer mine")
+    assert case.reserves == []
