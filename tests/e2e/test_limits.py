@@ -5,6 +5,7 @@ what the test says. What the vendor saw, what rows say and what `flock token sho
 """
 
 import contextlib
+import json
 import os
 import signal
 import sqlite3
@@ -278,3 +279,9 @@ def test_keys_without_limits_have_no_headers_of_limits(on: Standing) -> None:
     told = ask(on.flock.port, secret, BODY)
     assert told.status == 200
     assert not [name for name in told.headers if "ratelimit" in name]
+
+
+def test_after_all_of_it_the_counters_are_what_the_rows_add_up_to(on: Standing) -> None:
+    done = on.flock.run("doctor", "--json")
+    (found,) = [check for check in json.loads(done.stdout)["checks"] if check["name"] == "limits"]
+    assert (found["state"], "counters are what usage adds up to" in json.dumps(found)) == ("ok", True), found
