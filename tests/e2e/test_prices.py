@@ -222,7 +222,9 @@ def test_power_of_own_machines_and_what_they_saved(on: Standing) -> None:
         assert Decimal(found["power_usd"]) == pytest.approx(power(ms), abs=Decimal("2e-9"))
         assert Decimal(found["saved_usd"]) == there - Decimal(found["power_usd"])
         assert float(found["watt_hours"]) == pytest.approx(350 * ms / 3_600_000, abs=0.001)
-    assert "saved by" in flock.ok("savings", "--compare-with", COMPARED)
+    said = flock.run("savings", "--compare-with", COMPARED)
+    assert "flock-smoke" in said.stdout
+    assert "saved by" in said.stderr
     flock.ok("price", "remove", "local")
     assert row(on, on.chat("flock-smoke", max_tokens=8))["cost_usd"] is None
 

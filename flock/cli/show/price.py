@@ -18,7 +18,7 @@ def human(op: Op[Any], value: Prices, now: float) -> View:
         empty = f"nobody says what {named} costs: flock price set {named} --input 1.25 --output 10"
     rows = tuple(_row(price, now) for price in value.prices)
     table = Table(_COLUMNS, rows, empty, ("when", "written", "cached"))
-    return View((table, Line(), Line(_power(value))), _asides(value))
+    return View((table,), _asides(value))
 
 
 def ids(op: Op[Any], value: Prices) -> list[str]:
@@ -58,4 +58,4 @@ def _asides(value: Prices) -> tuple[Line, ...]:
     tables = f"what nobody set is looked up in {value.data}{day}"
     if not value.data:
         tables = "what nobody set, and no vendor tells, is not looked up: prices.tables is false"
-    return (Line("; ".join(words), "dim"), Line(tables, "dim"))
+    return (Line("; ".join(words), "dim"), Line(tables, "dim"), Line(_power(value), "dim"))

@@ -21,13 +21,16 @@ def human(op: Op[Any], value: list[Saving], now: float) -> View:
     shown = [name for name in _COLUMNS if name not in ("month", "user", "model") or _has(name, value)]
     rows = tuple(tuple(_cells(row)[name] for name in shown) for row in value)
     table = Table(tuple(shown), rows, _EMPTY, tuple(name for name in _SPARE if name in shown))
-    asides = [Line(f"there: what the same tokens cost at {value[0].compared_with}", "dim")]
+    asides = [
+        Line(_total(value), "strong"),
+        Line(f"there: what the same tokens cost at {value[0].compared_with}", "dim"),
+    ]
     if value[0].vendor_usd is None:
         named = value[0].compared_with
         asides.append(Line(f"nobody says what {named} costs: flock price set {named} --input 3 --output 15", "warn"))
     if value[0].power_usd is None:
         asides.append(Line("power is not counted: flock price set --local --watts 350 --per-kwh 0.31", "dim"))
-    return View((table, Line(), Line(_total(value), "strong")), tuple(asides))
+    return View((table,), tuple(asides))
 
 
 def ids(op: Op[Any], value: list[Saving]) -> list[str]:
@@ -69,7 +72,9 @@ def _dollars(words: str | None) -> str:
     if amount is None:
         return or_none(words)
     sign, amount = ("-" if amount < 0 else ""), abs(amount)
-    return f"{sign}${amount:,.2f}" if amount >= Decimal("0.1") or not amount else f"{sign}${amount:.4f}"
+    if amount >= Decimal("0.1") or not amount:
+        return f"{sign}${amount:,.2f}"
+    return f"{sign}${amount:.4f}" if amount >= Decimal("0.0001") else f"{sign}<$0.0001"
 
 
 def _amount(words: str | None) -> Decimal | None:
