@@ -47,11 +47,13 @@ class Change:
     """A value and where it goes. Parents that are missing are made; a parent that is null becomes one.
 
     A mapping is merged: each of its leaves is a change of its own, and what else stands in the mapping stays. A list
-    is one value. To leave a list's other items alone, point into it by Match.
+    is one value. To leave a list's other items alone, point into it by Match. `loose`: the tool keeps the value current
+    (a time), so that it is taken out whatever it has become.
     """
 
     pointer: Pointer
     value: Json
+    loose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Trace:
     shell: str | None = None
     lead: str = ""
     trail: str = ""
+    loose: bool = False
 
 
 def words(pointer: Sequence[Part]) -> str:

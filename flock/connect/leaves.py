@@ -5,7 +5,7 @@ otherwise the next way is tried, and then the change is refused. Pure; called by
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, cast
 
 from flock.connect.changes import (
@@ -42,7 +42,9 @@ def put(text: str, changes: Sequence[Change], opened: Open) -> tuple[str, list[T
     document, traces = opened(text), list[Trace]()
     for change in changes:
         check_value(change.value)
+        known = len(traces)
         document = _merge(document, change.pointer, change.value, opened, traces)
+        traces[known:] = [replace(trace, loose=change.loose) for trace in traces[known:]]
     return document.text, traces
 
 
@@ -131,6 +133,8 @@ def take(text: str, traces: Sequence[Trace], opened: Open) -> tuple[str, list[st
 
     Raises Unreadable where the text is not in its format.
     """
+    document = opened(text)
+    traces = [_current(trace, document) for trace in traces]
     ours = _Ours(traces, [], {}, {})
     for trace in traces:
         top = len(trace.pointer) - trace.made
@@ -138,7 +142,7 @@ def take(text: str, traces: Sequence[Trace], opened: Open) -> tuple[str, list[st
         ours.set_off.setdefault(trace.pointer[: max(top, 0)], (trace.lead, trace.trail))
         if trace.shell is not None and top > 0:
             ours.shells[trace.pointer[: top - 1]] = trace.shell
-    document, kept = opened(text), list[str]()
+    kept = list[str]()
     for trace in reversed(traces):
         path, rest, there = resolve(document.data, trace.pointer)
         if rest:
@@ -151,6 +155,13 @@ def take(text: str, traces: Sequence[Trace], opened: Open) -> tuple[str, list[st
             except Refused:
                 kept.append(words(trace.pointer))
     return document.text, list(reversed(kept))
+
+
+def _current(trace: Trace, document: Document) -> Trace:
+    """Return a loose trace with the single value that stands there now; others, and what was there before us, stay."""
+    _, rest, there = resolve(document.data, trace.pointer)
+    single = not rest and not isinstance(there, dict | list)
+    return replace(trace, value=there) if trace.loose and trace.old is None and single else trace
 
 
 def _take(document: Document, path: Path, trace: Trace, ours: _Ours, opened: Open) -> Document:

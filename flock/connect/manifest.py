@@ -240,6 +240,7 @@ def _trace(plain: Any) -> Trace:
         shell=plain["shell"],
         lead=str(plain["lead"]),
         trail=str(plain["trail"]),
+        loose=bool(plain.get("loose", False)),
     )
 
 

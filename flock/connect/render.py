@@ -140,7 +140,9 @@ def exports(found: Mapping[str, str]) -> str:
 def filled_changes(changes: Sequence[Change], values: Values) -> tuple[Change, ...]:
     """Return changes with their pointers and values filled in."""
     return tuple(
-        Change(tuple(_part(part, values) for part in change.pointer), filled(change.value, values))
+        replace(
+            change, pointer=tuple(_part(part, values) for part in change.pointer), value=filled(change.value, values)
+        )
         for change in changes
     )
 

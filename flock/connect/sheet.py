@@ -116,9 +116,14 @@ def _variables(words: str) -> Declared:
     return Declared(check, schema)
 
 
+_ONE: Fields = {
+    "at": _pointer("where it goes"),
+    "value": _value("what stands there then"),
+    "loose": switch("whether the tool keeps it current, so that it is taken out whatever it has become"),
+}
 _CHANGES = many(
     "what is written into it",
-    inside("one value", {"at": _pointer("where it goes"), "value": _value("what stands there then")}),
+    inside("one value", _ONE),
 )
 _DIRECTORIES = many(
     "directories, the first whose variables are set; `~` is the home directory, `$NAME` a variable", text("a directory")
@@ -137,7 +142,7 @@ _FILE: Fields = {
     "changes": Declared(_CHANGES.check, _CHANGES.schema, required=True),
     "defaults": many(
         "what is written only where nothing stands",
-        inside("one value", {"at": _pointer("where it goes"), "value": _value("what stands there then")}),
+        inside("one value", _ONE),
     ),
 }
 _RUN: Fields = {

@@ -147,4 +147,4 @@ def _run(row: Row, files: tuple[File, ...]) -> Run:
 
 
 def _changes(rows: Any) -> tuple[Change, ...]:
-    return tuple(Change(row["at"], row["value"]) for row in rows)
+    return tuple(Change(row["at"], row["value"], row.get("loose", False)) for row in rows)

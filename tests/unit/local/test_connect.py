@@ -123,6 +123,18 @@ def test_a_value_that_is_only_due_where_none_stands(user: Here) -> None:
     assert path.read_text() == "name: mine\nversion: 9.9.9\n"
 
 
+def test_what_a_tool_keeps_current_goes_with_the_rest(user: Here) -> None:
+    # Cline gives up a whole file of which one entry is not whole: a time left behind would cost the user all of it
+    path = Path(connect(user, "cline").edits[0].path)
+    found = json.loads(path.read_text())
+    found["providers"]["openai-compatible"]["updatedAt"] = "2027-01-01T00:00:00.000Z"
+    found["providers"]["cline"] = {"settings": {"provider": "cline"}, "updatedAt": "x"}
+    path.write_text(json.dumps(found, indent=2) + "\n")
+    [edit] = run(DisconnectClient(client="cline", write=True), user).edits
+    assert (edit.state, edit.problem) == ("written", "")
+    assert json.loads(path.read_text())["providers"] == {"cline": {"settings": {"provider": "cline"}, "updatedAt": "x"}}
+
+
 # -- what cannot be written
 
 
