@@ -10,7 +10,7 @@ import logging
 import os
 import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiohttp import ClientSession
@@ -60,30 +60,17 @@ log = logging.getLogger(__name__)
 @contextlib.asynccontextmanager
 async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> AsyncGenerator[Context]:
     """Make every object of the daemon, and take them apart again in the opposite order."""
-    clock = SystemClock()
     async with contextlib.AsyncExitStack() as stack:
-        store = await Store.open(home.database, clock)
-        store.writer.audit_days = config.records.audit_days
-        store.writer.hours.usage_days = config.records.usage_days
-        stack.push_async_callback(store.close)
-        session = await stack.enter_async_context(open_session())
+        clock, store, session, vault, kin = await _ground(home, config, stack)
         instance_id = secrets.token_hex(8)
-        vault = Vault(home.secrets, os.environ, clock)
-        kin = _kin(home, config)
         registry = _registry(home, config, store, session, vault, clock, instance_id, kin)
         stack.push_async_callback(registry.stop)
-        vendors, post = await _vendors(home, config, store, vault, clock)
-        stack.push_async_callback(post.close)
-        power = Power(clock)
-        pricing = await _pricing(home, config, store, vendors, clock, power)
-        if pricing.tables is not None:
-            stack.push_async_callback(pricing.tables.stop)
+        paid = await _paid(home, config, store, vault, clock, stack)
         pools = Pools(config.gateway.connect_seconds)
         stack.callback(pools.close)
         tokenizers = Tokenizers(registry.around, hub_directory(os.environ, Path.home()))
         stack.push_async_callback(tokenizers.stop)
-        metrics = Metrics()
-        bus = Bus(clock)
+        metrics, bus = Metrics(), Bus(clock)
         limits = Limits(clock, store.writer.journal)
         inference = Inference(
             places=registry,
@@ -93,16 +80,15 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
             clock=clock,
             names=Names(config.router.default_model, config.router.alias_pairs()),
             manners=_manners(kin, config, Counter(session, clock, tokenizers)),
-            vendors=vendors,
-            post=post,
+            vendors=paid.vendors,
+            post=paid.post,
             on_stage=bus.tell,
             limits=limits,
             audit=store.writer.audit,
-            pricing=pricing,
-            power=power,
+            pricing=paid.pricing,
+            power=paid.power,
         )
-        keys = await _keys(config, store, clock, inference)
-        await _counters(limits, store, keys, clock, stack)
+        keys = await _keys(config, store, clock, inference, limits, stack)
         jobs = Jobs(clock, bus.tell)
         stack.push_async_callback(jobs.stop)
         yield Context(
@@ -111,10 +97,10 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
             clock=clock,
             store=store,
             vault=vault,
-            vendors=vendors,
+            vendors=paid.vendors,
             keys=keys,
             limits=limits,
-            pricing=pricing,
+            pricing=paid.pricing,
             registry=registry,
             hub=Hub(config.engine.hub_endpoint, os.environ),
             fetcher=_fetcher(home, config),
@@ -132,6 +118,42 @@ async def wired(home: Home, config: Config, stop: Callable[[float], None]) -> As
             stop=stop,
             drifts=inference.drifts,
         )
+
+
+async def _ground(
+    home: Home, config: Config, stack: contextlib.AsyncExitStack
+) -> tuple[Clock, Store, ClientSession, Vault, Kin]:
+    """Return what all others stand on; the store forgets what is older than the configuration says."""
+    clock = SystemClock()
+    store = await Store.open(home.database, clock)
+    stack.push_async_callback(store.close)
+    store.writer.audit_days = config.records.audit_days
+    store.writer.hours.usage_days = config.records.usage_days
+    session = await stack.enter_async_context(open_session())
+    return clock, store, session, Vault(home.secrets, os.environ, clock), _kin(home, config)
+
+
+@dataclass(frozen=True, slots=True)
+class _Paid:
+    """What costs money: the vendors, the way to them, their prices, and the power of own machines."""
+
+    vendors: Vendors
+    post: VendorClient
+    pricing: Pricing
+    power: Power
+
+
+async def _paid(
+    home: Home, config: Config, store: Store, vault: Vault, clock: Clock, stack: contextlib.AsyncExitStack
+) -> _Paid:
+    """Return what costs money; no key is read and nobody is asked."""
+    vendors, post = await _vendors(home, config, store, vault, clock)
+    stack.push_async_callback(post.close)
+    power = Power(clock)
+    pricing = await _pricing(home, config, store, vendors, clock, power)
+    if pricing.tables is not None:
+        stack.push_async_callback(pricing.tables.stop)
+    return _Paid(vendors, post, pricing, power)
 
 
 def _registry(
@@ -177,14 +199,17 @@ def _fetcher(home: Home, config: Config) -> Fetcher:
     return Fetcher(root, config.engine.hub_endpoint, cache=cache, environment=os.environ)
 
 
-async def _keys(config: Config, store: Store, clock: Clock, inference: Inference) -> Keys:
-    """Return the keys of the store; revoking one ends its running requests."""
+async def _keys(
+    config: Config, store: Store, clock: Clock, inference: Inference, limits: Limits, stack: contextlib.AsyncExitStack
+) -> Keys:
+    """Return the keys of the store, their limits counted on; revoking one ends its running requests."""
     keys = Keys(clock, required=config.auth.require_keys)
     keys.load(await store.keys.all())
     keys.on_revoked = lambda key_id: inference.interrupt_key(
         key_id, KeyRevoked("this API key was revoked", hint="ask for a new one: flock token create")
     )
     store.writer.touched = keys.take_touched
+    await _counters(limits, store, keys, clock, stack)
     return keys
 
 
