@@ -40,7 +40,8 @@ def run(op: ConnectClient | DisconnectClient, given: Given, perform: Perform) ->
         for line in show.differences(before).blocks:
             out.say(getattr(line, "words", ""), getattr(line, "tone", ""))
     files = " and ".join(edit.path for edit in before.edits if edit.diff)
-    ask.confirm(f"Write this into {files}?", given.yes, _command(op))
+    question = "Write this into" if isinstance(op, ConnectClient) else "Take this out of"
+    ask.confirm(f"{question} {files}?", given.yes, _command(op))
     return _end(op, given, perform(op, given.yes))
 
 
