@@ -29,7 +29,7 @@ _flock_words() {
             continue
         fi
         case $word in
-        --actor|--api-version|--capability|--context|--deployment|--dialect|--draft|--draft-tokens|--engine|--flash-attention|--from|--gpu-layers|--grace|--grep|--idle-seconds|--kind|--kv-type|--limit|--lines|--model|--name|--preset|--priority|--reasoning-parser|--sha256|--since|--slots|--sort|--subject|--tag|--template|--threads|--tool-parser|--trust-remote-code|--url|--user|--vendors) value=$word ;;
+        --action|--actor|--add-models|--after|--api-version|--base-url|--bucket|--budget|--by|--cached|--capability|--clients|--compare-with|--context|--day|--deployment|--dialect|--draft|--draft-tokens|--engine|--file|--flash-attention|--format|--from|--gpu-layers|--grace|--grep|--head|--host|--idle-seconds|--input|--keep|--kind|--kv-type|--limit|--lines|--model|--models|--name|--note|--output|--over|--owner|--per-kwh|--port|--preset|--priority|--quota|--reasoning-parser|--remove-models|--rpm|--sha256|--share|--since|--slots|--sort|--subject|--tag|--template|--threads|--to|--token|--tool-parser|--tpm|--trust-remote-code|--ttl|--until|--url|--user|--vendor|--vendors|--watts|--written) value=$word ;;
         -*) ;;
         *)
             count=$((count + 1))
@@ -41,7 +41,7 @@ _flock_words() {
     done
     if [ -n "$value" ]; then return 0; fi
     if [ "$count" = 0 ]; then
-        printf '%s\n' up down status model engine hub vendor token secret usage request explain queue top events job cache fetch hardware audit config service logs doctor version completion --help --version
+        printf '%s\n' up down status model engine hub vendor connect disconnect invite token me secret usage price savings limit request explain queue top events job cache fetch hardware audit history undo config expose backup service logs doctor version completion --help --version
         return 0
     fi
     case $first in
@@ -194,20 +194,52 @@ _flock_words() {
             ;;
         esac
         ;;
+    connect)
+        case "$second" in
+        '') printf '%s\n' ls --model --base-url --token --write --run --json --quiet -q --yes -y --help -h --list ;;
+        ls)
+            printf '%s\n' --json --quiet -q --help -h
+            ;;
+        esac
+        ;;
+    disconnect)
+        printf '%s\n' --write --json --quiet -q --yes -y --help -h
+        ;;
+    invite)
+        printf '%s\n' --clients --format --base-url --model --ttl --models --vendors --rpm --tpm --quota --budget --json --quiet -q --help -h
+        ;;
     token)
         case "$second" in
-        '') printf '%s\n' create ls revoke --help ;;
+        '') printf '%s\n' create ls show edit renew expire rotate revoke --help ;;
         create)
-            printf '%s\n' --admin --vendors --json --quiet -q --copy --help -h
+            printf '%s\n' --admin --vendors --owner --note --ttl --models --rpm --tpm --quota --budget --tag --share --json --quiet -q --copy --help -h
             ;;
         ls)
-            printf '%s\n' --all --json --quiet -q --help -h
+            printf '%s\n' --all --tag --json --quiet -q --help -h
+            ;;
+        show)
+            printf '%s\n' --json --quiet -q --help -h
+            ;;
+        edit)
+            printf '%s\n' --name --owner --note --vendors --models --add-models --remove-models --rpm --tpm --quota --budget --tag --share --json --quiet -q --help -h
+            ;;
+        renew)
+            printf '%s\n' --ttl --json --quiet -q --help -h
+            ;;
+        expire)
+            printf '%s\n' --after --json --quiet -q --help -h
+            ;;
+        rotate)
+            printf '%s\n' --grace --json --quiet -q --copy --help -h
             ;;
         revoke)
             printf '%s\n' --json --quiet -q --help -h
             if [ "$count" = 2 ]; then _flock_ids tokens; fi
             ;;
         esac
+        ;;
+    me)
+        printf '%s\n' --json --quiet -q --help -h
         ;;
     secret)
         case "$second" in
@@ -227,7 +259,46 @@ _flock_words() {
         esac
         ;;
     usage)
-        printf '%s\n' --limit --user --json --quiet -q --help -h
+        case "$second" in
+        '') printf '%s\n' summary breakdown verify --limit --user --model --since --until --json --quiet -q --csv --help -h --summary --by ;;
+        summary)
+            printf '%s\n' --since --until --user --model --json --quiet -q --help -h
+            ;;
+        breakdown)
+            printf '%s\n' --by --bucket --since --until --user --model --json --quiet -q --csv --help -h
+            ;;
+        verify)
+            printf '%s\n' --day --json --quiet -q --help -h
+            ;;
+        esac
+        ;;
+    price)
+        case "$second" in
+        '') printf '%s\n' ls set remove update --help ;;
+        ls)
+            printf '%s\n' --vendor --model --json --quiet -q --help -h
+            ;;
+        set)
+            printf '%s\n' --input --output --cached --written --local --watts --per-kwh --json --quiet -q --help -h
+            ;;
+        remove)
+            printf '%s\n' --json --quiet -q --help -h
+            ;;
+        update)
+            printf '%s\n' --json --quiet -q --help -h
+            ;;
+        esac
+        ;;
+    savings)
+        printf '%s\n' --by --since --until --compare-with --json --quiet -q --help -h
+        ;;
+    limit)
+        case "$second" in
+        '') printf '%s\n' simulate --help ;;
+        simulate)
+            printf '%s\n' --file --over --json --quiet -q --help -h
+            ;;
+        esac
         ;;
     request)
         case "$second" in
@@ -296,7 +367,21 @@ _flock_words() {
         printf '%s\n' --json --quiet -q --help -h
         ;;
     audit)
-        printf '%s\n' --limit --actor --json --quiet -q --help -h
+        case "$second" in
+        '') printf '%s\n' summary verify --limit --actor --action --since --until --json --quiet -q --help -h --summary ;;
+        summary)
+            printf '%s\n' --since --until --actor --json --quiet -q --help -h
+            ;;
+        verify)
+            printf '%s\n' --head --json --quiet -q --help -h
+            ;;
+        esac
+        ;;
+    history)
+        printf '%s\n' --limit --json --quiet -q --help -h
+        ;;
+    undo)
+        printf '%s\n' --json --quiet -q --help -h
         ;;
     config)
         case "$second" in
@@ -318,6 +403,23 @@ _flock_words() {
             ;;
         edit)
             printf '%s\n' --json --quiet -q --help -h
+            ;;
+        esac
+        ;;
+    expose)
+        printf '%s\n' --host --port --url --off --restart --no-restart --json --quiet -q --help -h
+        ;;
+    backup)
+        case "$second" in
+        '') printf '%s\n' create ls restore --help ;;
+        create)
+            printf '%s\n' --to --keep --json --quiet -q --help -h
+            ;;
+        ls)
+            printf '%s\n' --to --json --quiet -q --help -h
+            ;;
+        restore)
+            printf '%s\n' --config --json --quiet -q --yes -y --help -h
             ;;
         esac
         ;;

@@ -27,7 +27,7 @@ function __flock_past
             continue
         end
         switch $word
-            case --actor --api-version --capability --context --deployment --dialect --draft --draft-tokens --engine --flash-attention --from --gpu-layers --grace --grep --idle-seconds --kind --kv-type --limit --lines --model --name --preset --priority --reasoning-parser --sha256 --since --slots --sort --subject --tag --template --threads --tool-parser --trust-remote-code --url --user --vendors
+            case --action --actor --add-models --after --api-version --base-url --bucket --budget --by --cached --capability --clients --compare-with --context --day --deployment --dialect --draft --draft-tokens --engine --file --flash-attention --format --from --gpu-layers --grace --grep --head --host --idle-seconds --input --keep --kind --kv-type --limit --lines --model --models --name --note --output --over --owner --per-kwh --port --preset --priority --quota --reasoning-parser --remove-models --rpm --sha256 --share --since --slots --sort --subject --tag --template --threads --to --token --tool-parser --tpm --trust-remote-code --ttl --until --url --user --vendor --vendors --watts --written
                 set value $word
             case '-*'
             case '*'
@@ -57,7 +57,7 @@ end
 # Whether file names would be wrong: the line is ours. `flock` may be the other flock, whose first word is a file.
 function __flock_ours
     set -l past (__flock_past)
-    contains -- "$past[1]" up down status model engine hub vendor token secret usage request explain queue top events job cache fetch hardware audit config service logs doctor version completion
+    contains -- "$past[1]" up down status model engine hub vendor connect disconnect invite token me secret usage price savings limit request explain queue top events job cache fetch hardware audit history undo config expose backup service logs doctor version completion
 end
 
 # "file:" and the paths that begin as the word does.
@@ -324,7 +324,7 @@ for program in flock flockctl
     complete -c $program -n '__flock_in vendor ls' -s q
     complete -c $program -n '__flock_in vendor ls' -l help
     complete -c $program -n '__flock_in vendor ls' -s h
-    complete -c $program -n '__flock_is vendor' -a show -d 'Show one vendor: its URL, its keys and which of them rest, and what is known of it.'
+    complete -c $program -n '__flock_is vendor' -a show -d 'Show one vendor: its URL, its keys and which of them rest, what is known of it, and what was used of it.'
     complete -c $program -n '__flock_in vendor show' -l json
     complete -c $program -n '__flock_in vendor show' -l quiet
     complete -c $program -n '__flock_in vendor show' -s q
@@ -369,10 +369,66 @@ for program in flock flockctl
     complete -c $program -n '__flock_in vendor remove' -l help
     complete -c $program -n '__flock_in vendor remove' -s h
     complete -c $program -n '__flock_at 0 vendor remove' -a '(__flock_ids vendors)'
-    complete -c $program -n __flock_is -a token -d 'create, ls, revoke'
+    complete -c $program -n __flock_is -a connect -d 'Print what a tool needs to use this flock; write it into the tool\'s file, or run the tool with it.'
+    complete -c $program -n '__flock_is connect' -l model -x
+    complete -c $program -n '__flock_is connect' -l base-url -x
+    complete -c $program -n '__flock_is connect' -l token -x
+    complete -c $program -n '__flock_is connect' -l write
+    complete -c $program -n '__flock_is connect' -l run
+    complete -c $program -n '__flock_is connect' -l json
+    complete -c $program -n '__flock_is connect' -l quiet
+    complete -c $program -n '__flock_is connect' -s q
+    complete -c $program -n '__flock_is connect' -l yes
+    complete -c $program -n '__flock_is connect' -s y
+    complete -c $program -n '__flock_is connect' -l help
+    complete -c $program -n '__flock_is connect' -s h
+    complete -c $program -n '__flock_is connect' -l list
+    complete -c $program -n '__flock_is connect' -a ls -d 'List the tools flock knows, which are on this machine, and which are connected.'
+    complete -c $program -n '__flock_in connect ls' -l json
+    complete -c $program -n '__flock_in connect ls' -l quiet
+    complete -c $program -n '__flock_in connect ls' -s q
+    complete -c $program -n '__flock_in connect ls' -l help
+    complete -c $program -n '__flock_in connect ls' -s h
+    complete -c $program -n __flock_is -a disconnect -d 'Say how a tool is taken off flock; with --write, take out exactly what `flock connect --write` put in.'
+    complete -c $program -n '__flock_in disconnect' -l write
+    complete -c $program -n '__flock_in disconnect' -l json
+    complete -c $program -n '__flock_in disconnect' -l quiet
+    complete -c $program -n '__flock_in disconnect' -s q
+    complete -c $program -n '__flock_in disconnect' -l yes
+    complete -c $program -n '__flock_in disconnect' -s y
+    complete -c $program -n '__flock_in disconnect' -l help
+    complete -c $program -n '__flock_in disconnect' -s h
+    complete -c $program -n __flock_is -a invite -d 'Create a key for somebody and a card to paste into a chat: the URL, the key, and what their tools need.'
+    complete -c $program -n '__flock_in invite' -l clients -x
+    complete -c $program -n '__flock_in invite' -l format -x
+    complete -c $program -n '__flock_in invite' -l base-url -x
+    complete -c $program -n '__flock_in invite' -l model -x
+    complete -c $program -n '__flock_in invite' -l ttl -x
+    complete -c $program -n '__flock_in invite' -l models -x
+    complete -c $program -n '__flock_in invite' -l vendors -x
+    complete -c $program -n '__flock_in invite' -l rpm -x
+    complete -c $program -n '__flock_in invite' -l tpm -x
+    complete -c $program -n '__flock_in invite' -l quota -x
+    complete -c $program -n '__flock_in invite' -l budget -x
+    complete -c $program -n '__flock_in invite' -l json
+    complete -c $program -n '__flock_in invite' -l quiet
+    complete -c $program -n '__flock_in invite' -s q
+    complete -c $program -n '__flock_in invite' -l help
+    complete -c $program -n '__flock_in invite' -s h
+    complete -c $program -n __flock_is -a token -d 'create, ls, show, edit, renew, expire, rotate, revoke'
     complete -c $program -n '__flock_is token' -a create -d 'Create an API key; it is shown once.'
     complete -c $program -n '__flock_in token create' -l admin
     complete -c $program -n '__flock_in token create' -l vendors -x
+    complete -c $program -n '__flock_in token create' -l owner -x
+    complete -c $program -n '__flock_in token create' -l note -x
+    complete -c $program -n '__flock_in token create' -l ttl -x
+    complete -c $program -n '__flock_in token create' -l models -x
+    complete -c $program -n '__flock_in token create' -l rpm -x
+    complete -c $program -n '__flock_in token create' -l tpm -x
+    complete -c $program -n '__flock_in token create' -l quota -x
+    complete -c $program -n '__flock_in token create' -l budget -x
+    complete -c $program -n '__flock_in token create' -l tag -x
+    complete -c $program -n '__flock_in token create' -l share -x
     complete -c $program -n '__flock_in token create' -l json
     complete -c $program -n '__flock_in token create' -l quiet
     complete -c $program -n '__flock_in token create' -s q
@@ -381,18 +437,72 @@ for program in flock flockctl
     complete -c $program -n '__flock_in token create' -s h
     complete -c $program -n '__flock_is token' -a ls -d 'List API keys, newest first.'
     complete -c $program -n '__flock_in token ls' -l all
+    complete -c $program -n '__flock_in token ls' -l tag -x
     complete -c $program -n '__flock_in token ls' -l json
     complete -c $program -n '__flock_in token ls' -l quiet
     complete -c $program -n '__flock_in token ls' -s q
     complete -c $program -n '__flock_in token ls' -l help
     complete -c $program -n '__flock_in token ls' -s h
-    complete -c $program -n '__flock_is token' -a revoke -d 'Revoke an API key; its running streams end within a second.'
+    complete -c $program -n '__flock_is token' -a show -d 'Show one API key, its limits and how much of them is used.'
+    complete -c $program -n '__flock_in token show' -l json
+    complete -c $program -n '__flock_in token show' -l quiet
+    complete -c $program -n '__flock_in token show' -s q
+    complete -c $program -n '__flock_in token show' -l help
+    complete -c $program -n '__flock_in token show' -s h
+    complete -c $program -n '__flock_is token' -a edit -d 'Change what an API key may do and how much; what is not named stays. Running requests are not touched.'
+    complete -c $program -n '__flock_in token edit' -l name -x
+    complete -c $program -n '__flock_in token edit' -l owner -x
+    complete -c $program -n '__flock_in token edit' -l note -x
+    complete -c $program -n '__flock_in token edit' -l vendors -x
+    complete -c $program -n '__flock_in token edit' -l models -x
+    complete -c $program -n '__flock_in token edit' -l add-models -x
+    complete -c $program -n '__flock_in token edit' -l remove-models -x
+    complete -c $program -n '__flock_in token edit' -l rpm -x
+    complete -c $program -n '__flock_in token edit' -l tpm -x
+    complete -c $program -n '__flock_in token edit' -l quota -x
+    complete -c $program -n '__flock_in token edit' -l budget -x
+    complete -c $program -n '__flock_in token edit' -l tag -x
+    complete -c $program -n '__flock_in token edit' -l share -x
+    complete -c $program -n '__flock_in token edit' -l json
+    complete -c $program -n '__flock_in token edit' -l quiet
+    complete -c $program -n '__flock_in token edit' -s q
+    complete -c $program -n '__flock_in token edit' -l help
+    complete -c $program -n '__flock_in token edit' -s h
+    complete -c $program -n '__flock_is token' -a renew -d 'Let an API key be good for longer, from now on; an expired one works again.'
+    complete -c $program -n '__flock_in token renew' -l ttl -x
+    complete -c $program -n '__flock_in token renew' -l json
+    complete -c $program -n '__flock_in token renew' -l quiet
+    complete -c $program -n '__flock_in token renew' -s q
+    complete -c $program -n '__flock_in token renew' -l help
+    complete -c $program -n '__flock_in token renew' -s h
+    complete -c $program -n '__flock_is token' -a expire -d 'Let an API key end, now or after a while; `flock token renew` takes that back.'
+    complete -c $program -n '__flock_in token expire' -l after -x
+    complete -c $program -n '__flock_in token expire' -l json
+    complete -c $program -n '__flock_in token expire' -l quiet
+    complete -c $program -n '__flock_in token expire' -s q
+    complete -c $program -n '__flock_in token expire' -l help
+    complete -c $program -n '__flock_in token expire' -s h
+    complete -c $program -n '__flock_is token' -a rotate -d 'Give an API key a new secret, shown once; the old one goes on for the grace. Limits and records stay.'
+    complete -c $program -n '__flock_in token rotate' -l grace -x
+    complete -c $program -n '__flock_in token rotate' -l json
+    complete -c $program -n '__flock_in token rotate' -l quiet
+    complete -c $program -n '__flock_in token rotate' -s q
+    complete -c $program -n '__flock_in token rotate' -l copy
+    complete -c $program -n '__flock_in token rotate' -l help
+    complete -c $program -n '__flock_in token rotate' -s h
+    complete -c $program -n '__flock_is token' -a revoke -d 'Revoke an API key; its running streams end within a second. The last admin\'s key stays.'
     complete -c $program -n '__flock_in token revoke' -l json
     complete -c $program -n '__flock_in token revoke' -l quiet
     complete -c $program -n '__flock_in token revoke' -s q
     complete -c $program -n '__flock_in token revoke' -l help
     complete -c $program -n '__flock_in token revoke' -s h
     complete -c $program -n '__flock_at 0 token revoke' -a '(__flock_ids tokens)'
+    complete -c $program -n __flock_is -a me -d 'Show your own key: its limits, how much of them is used, and what you used.'
+    complete -c $program -n '__flock_in me' -l json
+    complete -c $program -n '__flock_in me' -l quiet
+    complete -c $program -n '__flock_in me' -s q
+    complete -c $program -n '__flock_in me' -l help
+    complete -c $program -n '__flock_in me' -s h
     complete -c $program -n __flock_is -a secret -d 'ls, status, lock, unlock'
     complete -c $program -n '__flock_is secret' -a ls -d 'List the stored keys of vendors and engines by name; values are never shown.'
     complete -c $program -n '__flock_in secret ls' -l json
@@ -419,14 +529,103 @@ for program in flock flockctl
     complete -c $program -n '__flock_in secret unlock' -s q
     complete -c $program -n '__flock_in secret unlock' -l help
     complete -c $program -n '__flock_in secret unlock' -s h
-    complete -c $program -n __flock_is -a usage -d 'List recent requests with their tokens, newest first.'
-    complete -c $program -n '__flock_in usage' -l limit -x
-    complete -c $program -n '__flock_in usage' -l user -x
-    complete -c $program -n '__flock_in usage' -l json
-    complete -c $program -n '__flock_in usage' -l quiet
-    complete -c $program -n '__flock_in usage' -s q
-    complete -c $program -n '__flock_in usage' -l help
-    complete -c $program -n '__flock_in usage' -s h
+    complete -c $program -n __flock_is -a usage -d 'List recent requests with their tokens and what they cost, newest first.'
+    complete -c $program -n '__flock_is usage' -l limit -x
+    complete -c $program -n '__flock_is usage' -l user -x
+    complete -c $program -n '__flock_is usage' -l model -x
+    complete -c $program -n '__flock_is usage' -l since -x
+    complete -c $program -n '__flock_is usage' -l until -x
+    complete -c $program -n '__flock_is usage' -l json
+    complete -c $program -n '__flock_is usage' -l quiet
+    complete -c $program -n '__flock_is usage' -s q
+    complete -c $program -n '__flock_is usage' -l csv
+    complete -c $program -n '__flock_is usage' -l help
+    complete -c $program -n '__flock_is usage' -s h
+    complete -c $program -n '__flock_is usage' -l summary
+    complete -c $program -n '__flock_is usage' -l by -x
+    complete -c $program -n '__flock_is usage' -a summary -d 'Sum up requests: tokens, dollars, errors, latencies, and who and what they were for.'
+    complete -c $program -n '__flock_in usage summary' -l since -x
+    complete -c $program -n '__flock_in usage summary' -l until -x
+    complete -c $program -n '__flock_in usage summary' -l user -x
+    complete -c $program -n '__flock_in usage summary' -l model -x
+    complete -c $program -n '__flock_in usage summary' -l json
+    complete -c $program -n '__flock_in usage summary' -l quiet
+    complete -c $program -n '__flock_in usage summary' -s q
+    complete -c $program -n '__flock_in usage summary' -l help
+    complete -c $program -n '__flock_in usage summary' -s h
+    complete -c $program -n '__flock_is usage' -a breakdown -d 'Break usage down by user, model, vendor or key, in hours, days or months; hours and days are UTC\'s.'
+    complete -c $program -n '__flock_in usage breakdown' -l by -x
+    complete -c $program -n '__flock_in usage breakdown' -l bucket -x
+    complete -c $program -n '__flock_in usage breakdown' -l since -x
+    complete -c $program -n '__flock_in usage breakdown' -l until -x
+    complete -c $program -n '__flock_in usage breakdown' -l user -x
+    complete -c $program -n '__flock_in usage breakdown' -l model -x
+    complete -c $program -n '__flock_in usage breakdown' -l json
+    complete -c $program -n '__flock_in usage breakdown' -l quiet
+    complete -c $program -n '__flock_in usage breakdown' -s q
+    complete -c $program -n '__flock_in usage breakdown' -l csv
+    complete -c $program -n '__flock_in usage breakdown' -l help
+    complete -c $program -n '__flock_in usage breakdown' -s h
+    complete -c $program -n '__flock_is usage' -a verify -d 'Compare the hourly sums of a day with its rows; without --day one of the last 30, by lot.'
+    complete -c $program -n '__flock_in usage verify' -l day -x
+    complete -c $program -n '__flock_in usage verify' -l json
+    complete -c $program -n '__flock_in usage verify' -l quiet
+    complete -c $program -n '__flock_in usage verify' -s q
+    complete -c $program -n '__flock_in usage verify' -l help
+    complete -c $program -n '__flock_in usage verify' -s h
+    complete -c $program -n __flock_is -a price -d 'ls, set, remove, update'
+    complete -c $program -n '__flock_is price' -a ls -d 'List what models cost: what was set, and what flock has looked up so far.'
+    complete -c $program -n '__flock_in price ls' -l vendor -x
+    complete -c $program -n '__flock_in price ls' -l model -x
+    complete -c $program -n '__flock_in price ls' -l json
+    complete -c $program -n '__flock_in price ls' -l quiet
+    complete -c $program -n '__flock_in price ls' -s q
+    complete -c $program -n '__flock_in price ls' -l help
+    complete -c $program -n '__flock_in price ls' -s h
+    complete -c $program -n '__flock_is price' -a set -d 'Set what a model costs at a vendor, or what power costs here. What was asked before keeps its price.'
+    complete -c $program -n '__flock_in price set' -l input -x
+    complete -c $program -n '__flock_in price set' -l output -x
+    complete -c $program -n '__flock_in price set' -l cached -x
+    complete -c $program -n '__flock_in price set' -l written -x
+    complete -c $program -n '__flock_in price set' -l local
+    complete -c $program -n '__flock_in price set' -l watts -x
+    complete -c $program -n '__flock_in price set' -l per-kwh -x
+    complete -c $program -n '__flock_in price set' -l json
+    complete -c $program -n '__flock_in price set' -l quiet
+    complete -c $program -n '__flock_in price set' -s q
+    complete -c $program -n '__flock_in price set' -l help
+    complete -c $program -n '__flock_in price set' -s h
+    complete -c $program -n '__flock_is price' -a remove -d 'Forget a price that was set; what the tables say counts again.'
+    complete -c $program -n '__flock_in price remove' -l json
+    complete -c $program -n '__flock_in price remove' -l quiet
+    complete -c $program -n '__flock_in price remove' -s q
+    complete -c $program -n '__flock_in price remove' -l help
+    complete -c $program -n '__flock_in price remove' -s h
+    complete -c $program -n '__flock_is price' -a update -d 'Fetch the newest public tables of prices; flock never does that by itself.'
+    complete -c $program -n '__flock_in price update' -l json
+    complete -c $program -n '__flock_in price update' -l quiet
+    complete -c $program -n '__flock_in price update' -s q
+    complete -c $program -n '__flock_in price update' -l help
+    complete -c $program -n '__flock_in price update' -s h
+    complete -c $program -n __flock_is -a savings -d 'Show what the team\'s own machines saved: the same tokens at a vendor, less the power.'
+    complete -c $program -n '__flock_in savings' -l by -x
+    complete -c $program -n '__flock_in savings' -l since -x
+    complete -c $program -n '__flock_in savings' -l until -x
+    complete -c $program -n '__flock_in savings' -l compare-with -x
+    complete -c $program -n '__flock_in savings' -l json
+    complete -c $program -n '__flock_in savings' -l quiet
+    complete -c $program -n '__flock_in savings' -s q
+    complete -c $program -n '__flock_in savings' -l help
+    complete -c $program -n '__flock_in savings' -s h
+    complete -c $program -n __flock_is -a limit -d 'simulate'
+    complete -c $program -n '__flock_is limit' -a simulate -d 'Replay what was asked through other limits: who would have been refused, and when. Nothing is changed.'
+    complete -c $program -n '__flock_in limit simulate' -l file -x
+    complete -c $program -n '__flock_in limit simulate' -l over -x
+    complete -c $program -n '__flock_in limit simulate' -l json
+    complete -c $program -n '__flock_in limit simulate' -l quiet
+    complete -c $program -n '__flock_in limit simulate' -s q
+    complete -c $program -n '__flock_in limit simulate' -l help
+    complete -c $program -n '__flock_in limit simulate' -s h
     complete -c $program -n __flock_is -a request -d 'ls, show, explain, cancel'
     complete -c $program -n '__flock_is request' -a ls -d 'List requests, running ones first.'
     complete -c $program -n '__flock_in request ls' -l limit -x
@@ -537,14 +736,47 @@ for program in flock flockctl
     complete -c $program -n '__flock_in hardware' -s q
     complete -c $program -n '__flock_in hardware' -l help
     complete -c $program -n '__flock_in hardware' -s h
-    complete -c $program -n __flock_is -a audit -d 'List recent acts of administration, newest first.'
-    complete -c $program -n '__flock_in audit' -l limit -x
-    complete -c $program -n '__flock_in audit' -l actor -x
-    complete -c $program -n '__flock_in audit' -l json
-    complete -c $program -n '__flock_in audit' -l quiet
-    complete -c $program -n '__flock_in audit' -s q
-    complete -c $program -n '__flock_in audit' -l help
-    complete -c $program -n '__flock_in audit' -s h
+    complete -c $program -n __flock_is -a audit -d 'List recent acts of administration, and what was refused, newest first.'
+    complete -c $program -n '__flock_is audit' -l limit -x
+    complete -c $program -n '__flock_is audit' -l actor -x
+    complete -c $program -n '__flock_is audit' -l action -x
+    complete -c $program -n '__flock_is audit' -l since -x
+    complete -c $program -n '__flock_is audit' -l until -x
+    complete -c $program -n '__flock_is audit' -l json
+    complete -c $program -n '__flock_is audit' -l quiet
+    complete -c $program -n '__flock_is audit' -s q
+    complete -c $program -n '__flock_is audit' -l help
+    complete -c $program -n '__flock_is audit' -s h
+    complete -c $program -n '__flock_is audit' -l summary
+    complete -c $program -n '__flock_is audit' -a summary -d 'Sum up acts: how many, by whom, of which kind, and how many were refused.'
+    complete -c $program -n '__flock_in audit summary' -l since -x
+    complete -c $program -n '__flock_in audit summary' -l until -x
+    complete -c $program -n '__flock_in audit summary' -l actor -x
+    complete -c $program -n '__flock_in audit summary' -l json
+    complete -c $program -n '__flock_in audit summary' -l quiet
+    complete -c $program -n '__flock_in audit summary' -s q
+    complete -c $program -n '__flock_in audit summary' -l help
+    complete -c $program -n '__flock_in audit summary' -s h
+    complete -c $program -n '__flock_is audit' -a verify -d 'Check that no row of the audit was changed, taken out or put in; the exit code is 1 where one was.'
+    complete -c $program -n '__flock_in audit verify' -l head -x
+    complete -c $program -n '__flock_in audit verify' -l json
+    complete -c $program -n '__flock_in audit verify' -l quiet
+    complete -c $program -n '__flock_in audit verify' -s q
+    complete -c $program -n '__flock_in audit verify' -l help
+    complete -c $program -n '__flock_in audit verify' -s h
+    complete -c $program -n __flock_is -a history -d 'List what was changed, newest first, and what each act can be undone by.'
+    complete -c $program -n '__flock_in history' -l limit -x
+    complete -c $program -n '__flock_in history' -l json
+    complete -c $program -n '__flock_in history' -l quiet
+    complete -c $program -n '__flock_in history' -s q
+    complete -c $program -n '__flock_in history' -l help
+    complete -c $program -n '__flock_in history' -s h
+    complete -c $program -n __flock_is -a undo -d 'Take an act back: of a key, a setting, a price or the default model. That is an act too, and can be undone.'
+    complete -c $program -n '__flock_in undo' -l json
+    complete -c $program -n '__flock_in undo' -l quiet
+    complete -c $program -n '__flock_in undo' -s q
+    complete -c $program -n '__flock_in undo' -l help
+    complete -c $program -n '__flock_in undo' -s h
     complete -c $program -n __flock_is -a config -d 'show, get, set, unset, path, edit'
     complete -c $program -n '__flock_is config' -a show -d 'Show every setting, its value and which layer set it.'
     complete -c $program -n '__flock_in config show' -l json
@@ -584,6 +816,43 @@ for program in flock flockctl
     complete -c $program -n '__flock_in config edit' -s q
     complete -c $program -n '__flock_in config edit' -l help
     complete -c $program -n '__flock_in config edit' -s h
+    complete -c $program -n __flock_is -a expose -d 'Let other machines reach flock: set where it listens and its URL, check the keys, and try the address.'
+    complete -c $program -n '__flock_in expose' -l host -x
+    complete -c $program -n '__flock_in expose' -l port -x
+    complete -c $program -n '__flock_in expose' -l url -x
+    complete -c $program -n '__flock_in expose' -l off
+    complete -c $program -n '__flock_in expose' -l restart
+    complete -c $program -n '__flock_in expose' -l no-restart
+    complete -c $program -n '__flock_in expose' -l json
+    complete -c $program -n '__flock_in expose' -l quiet
+    complete -c $program -n '__flock_in expose' -s q
+    complete -c $program -n '__flock_in expose' -l help
+    complete -c $program -n '__flock_in expose' -s h
+    complete -c $program -n __flock_is -a backup -d 'create, ls, restore'
+    complete -c $program -n '__flock_is backup' -a create -d 'Copy the database and the configuration into one file, while flock runs.'
+    complete -c $program -n '__flock_in backup create' -l to -x
+    complete -c $program -n '__flock_in backup create' -l keep -x
+    complete -c $program -n '__flock_in backup create' -l json
+    complete -c $program -n '__flock_in backup create' -l quiet
+    complete -c $program -n '__flock_in backup create' -s q
+    complete -c $program -n '__flock_in backup create' -l help
+    complete -c $program -n '__flock_in backup create' -s h
+    complete -c $program -n '__flock_is backup' -a ls -d 'List the copies, newest first.'
+    complete -c $program -n '__flock_in backup ls' -l to -x
+    complete -c $program -n '__flock_in backup ls' -l json
+    complete -c $program -n '__flock_in backup ls' -l quiet
+    complete -c $program -n '__flock_in backup ls' -s q
+    complete -c $program -n '__flock_in backup ls' -l help
+    complete -c $program -n '__flock_in backup ls' -s h
+    complete -c $program -n '__flock_is backup' -a restore -d 'Put a copy back in place of what is there; the daemon must be down. What was there is kept beside it.'
+    complete -c $program -n '__flock_in backup restore' -l config
+    complete -c $program -n '__flock_in backup restore' -l json
+    complete -c $program -n '__flock_in backup restore' -l quiet
+    complete -c $program -n '__flock_in backup restore' -s q
+    complete -c $program -n '__flock_in backup restore' -l yes
+    complete -c $program -n '__flock_in backup restore' -s y
+    complete -c $program -n '__flock_in backup restore' -l help
+    complete -c $program -n '__flock_in backup restore' -s h
     complete -c $program -n __flock_is -a service -d 'install, remove, status'
     complete -c $program -n '__flock_is service' -a install -d 'Let the system start flock: at login, or with --system at boot as a user of its own.'
     complete -c $program -n '__flock_in service install' -l system

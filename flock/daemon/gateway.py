@@ -115,7 +115,6 @@ class Gateway:
 
     # -- requests
 
-
     def handler(self, endpoint: str, server: FaultHalf, read: Read) -> Handler:
         """Return the handler of what an upstream answers: authenticate, open a record, forward, settle.
 

@@ -23,7 +23,7 @@ Captured = pytest.CaptureFixture[str]
 
 # what `events` gives is a stream, and a check that found something wrong says so by its exit code
 ANOTHER_WAY = re.compile("add|refused|^events")
-WRONG = ("engine.check", "model.validate-no", "audit.verify-broken")
+WRONG = ("engine.check", "model.validate-no", "audit.verify-broken", "usage.verify-differs")
 
 
 @pytest.mark.parametrize(

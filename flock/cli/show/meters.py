@@ -4,6 +4,7 @@ from calendar import timegm
 from time import strptime
 
 from flock import text
+from flock.cli.show.dollars import usd
 from flock.cli.show.top import bar
 from flock.cli.show.view import NONE, Table, or_none
 from flock.contract.tokens import Meter, Token
@@ -25,19 +26,6 @@ def used(requests: int | None, tokens: int | None, cost_usd: str | None) -> str:
         return NONE
     words = [text.count(requests, "request"), text.count(tokens or 0, "token")]
     return ", ".join(words if cost_usd is None else [*words, usd(cost_usd)])
-
-
-def usd(amount: str) -> str:
-    """Return dollars as people read them: to a hundredth of a cent ("$1.25", "$0.0042"), "<$0.0001" for less."""
-    exact = _number(amount)
-    if exact is None:
-        return f"${amount}"
-    found = round(exact, 4)
-    if not found and exact > 0:
-        return "<$0.0001"
-    words = f"{found:,.4f}"
-    cut = words.rstrip("0")
-    return "$" + (words[:-2] if len(words) - len(cut) > 1 else cut)
 
 
 def meters(found: tuple[Meter, ...], now: float) -> Table:

@@ -1,9 +1,9 @@
 """How savings look."""
 
-from decimal import Decimal, DecimalException
 from typing import Any
 
 from flock import text
+from flock.cli.show.dollars import amount, total, usd
 from flock.cli.show.view import Line, Table, View, or_none
 from flock.contract.op import Op
 from flock.contract.prices import Saving
@@ -43,7 +43,7 @@ def _has(name: str, value: list[Saving]) -> bool:
 
 
 def _cells(row: Saving) -> dict[str, str]:
-    hours = _amount(row.watt_hours)
+    hours = None if row.watt_hours is None else amount(row.watt_hours)
     return {
         "month": or_none((row.start or "")[:7]),
         "user": or_none(row.user),
@@ -51,35 +51,16 @@ def _cells(row: Saving) -> dict[str, str]:
         "requests": f"{row.requests:,}",
         "in": f"{row.input_tokens:,}",
         "out": f"{row.output_tokens:,}",
-        "there": _dollars(row.vendor_usd),
+        "there": usd(row.vendor_usd),
         "Wh": or_none(row.watt_hours if hours is None else f"{hours:,.1f}"),
-        "power": _dollars(row.power_usd),
-        "saved": _dollars(row.saved_usd),
+        "power": usd(row.power_usd),
+        "saved": usd(row.saved_usd),
     }
 
 
 def _total(value: list[Saving]) -> str:
     requests = text.count(sum(row.requests for row in value), "request")
-    saved = [amount for row in value if (amount := _amount(row.saved_usd)) is not None]
-    if not saved:
+    saved = total(row.saved_usd for row in value)
+    if saved is None:
         return f"{requests} stayed here"
-    return f"{_dollars(str(sum(saved)))} saved by {requests} that stayed here"
-
-
-def _dollars(words: str | None) -> str:
-    """Return dollars as people read them: two decimals, four below a dollar's tenth."""
-    amount = _amount(words)
-    if amount is None:
-        return or_none(words)
-    sign, amount = ("-" if amount < 0 else ""), abs(amount)
-    if amount >= Decimal("0.1") or not amount:
-        return f"{sign}${amount:,.2f}"
-    return f"{sign}${amount:.4f}" if amount >= Decimal("0.0001") else f"{sign}<$0.0001"
-
-
-def _amount(words: str | None) -> Decimal | None:
-    """Return a number; None for what is none, as only another flock's answer may have it."""
-    try:
-        return None if words is None else Decimal(words)
-    except DecimalException:
-        return None
+    return f"{usd(saved)} saved by {requests} that stayed here"

@@ -1,9 +1,9 @@
 """How usage looks: single requests, a summary with bars, a breakdown with totals, and the check of the sums."""
 
-from decimal import Decimal
 from typing import Any
 
 from flock import text
+from flock.cli.show.dollars import total, usd
 from flock.cli.show.view import Line, Pairs, Table, View, or_none, since, table
 from flock.contract.op import Op
 from flock.contract.usage import BreakDownUsage, Percentiles, Share, UsageCheck, UsagePart, UsageRow, UsageSummary
@@ -77,7 +77,7 @@ def _summary(value: UsageSummary) -> View:
         ("cancelled", f"{value.cancelled:,}"),
         ("tokens in", f"{value.input_tokens:,}{cached}"),
         ("tokens out", f"{value.output_tokens:,}"),
-        ("cost", _dollars(value.cost_usd)),
+        ("cost", usd(value.cost_usd)),
         ("took", _spread(value.latency_ms)),
         ("first token", _spread(value.ttft_ms)),
         ("over time", f"{_sparks(value.sparkline)}  at most {text.count(max(value.sparkline), 'request')} in a part"),
@@ -90,8 +90,7 @@ def _summary(value: UsageSummary) -> View:
 
 def _shares(noun: str, shares: tuple[Share, ...], total: int) -> Table:
     rows = tuple(
-        (or_none(s.name), f"{s.requests:,}", f"{s.tokens:,}", _bar(s.tokens, total), _dollars(s.cost_usd))
-        for s in shares
+        (or_none(s.name), f"{s.requests:,}", f"{s.tokens:,}", _bar(s.tokens, total), usd(s.cost_usd)) for s in shares
     )
     return Table((noun, "requests", "tokens", "share", "cost"), rows, _EMPTY, ("share",))
 
@@ -104,13 +103,12 @@ def _breakdown(value: list[UsagePart], bucket: str) -> View:
     shown = [name for name in _COLUMNS if name not in gone or getattr(value[0], gone[name]) is not None]
     rows = tuple(tuple(_cells(part, bucket)[name] for name in shown) for part in value)
     made = Table(tuple(shown), rows, _EMPTY, tuple(name for name in _SPARE if name in shown[1:]))
-    costs = [Decimal(part.cost_usd) for part in value if part.cost_usd is not None]
     tokens = sum(part.input_tokens + part.output_tokens for part in value)
-    total = f"{text.count(sum(p.requests for p in value), 'request')}, {text.count(tokens, 'token')}"
-    if costs:
-        total += f", {_dollars(f'{sum(costs):f}')}"
+    words = f"{text.count(sum(p.requests for p in value), 'request')}, {text.count(tokens, 'token')}"
+    if (cost := total(part.cost_usd for part in value)) is not None:
+        words += f", {usd(cost)}"
     # beside the table, so that a program that reads its lines gets groups only
-    return View((made,), (Line(f"in all {total}", "strong"), *_unpriced(sum(p.unpriced for p in value))))
+    return View((made,), (Line(f"in all {words}", "strong"), *_unpriced(sum(p.unpriced for p in value))))
 
 
 def _cells(part: UsagePart, bucket: str) -> dict[str, str]:
@@ -124,7 +122,7 @@ def _cells(part: UsagePart, bucket: str) -> dict[str, str]:
         "errors": f"{part.errors:,}",
         "in": f"{part.input_tokens:,}",
         "out": f"{part.output_tokens:,}",
-        "cost": _dollars(part.cost_usd),
+        "cost": usd(part.cost_usd),
         "p50": _took(part.latency_ms.p50),
         "p95": _took(part.latency_ms.p95),
         "first": _took(part.ttft_ms.p50),
@@ -151,14 +149,6 @@ def _start(part: UsagePart, bucket: str) -> str:
 
 def _moment(at: str) -> str:
     return f"{at[:10]} {at[11:19]} UTC"
-
-
-def _dollars(cost: str | None) -> str:
-    """Return dollars with two decimals, more where that would be nothing."""
-    if cost is None:
-        return or_none(None)
-    amount = Decimal(cost)
-    return f"${amount:,.2f}" if amount == 0 or amount >= Decimal("0.005") else f"${amount:f}"
 
 
 def _took(ms: float | None) -> str:

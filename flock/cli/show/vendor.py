@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from flock import text
+from flock.cli.show.dollars import usd
 from flock.cli.show.view import NONE, Line, Pairs, View, listed, or_none, table
 from flock.contract.op import Op
 from flock.contract.vendors import AddVendor, KeyCheck, RemoveVendor, Vendor, VendorKey, VendorModel, VendorUse
@@ -65,7 +66,7 @@ def _one(v: Vendor) -> View:
         ("tags", ", ".join(v.tags) or NONE),
         ("known from", v.source),
         ("described at", v.docs or NONE),
-        *((_WINDOWS[use.window], _use(use)) for use in v.used),
+        *((_WINDOWS.get(use.window, "used"), _use(use)) for use in v.used),
     ]
     return View((Pairs(tuple(rows)),))
 
@@ -73,7 +74,7 @@ def _one(v: Vendor) -> View:
 def _use(use: VendorUse) -> str:
     words = f"{text.count(use.requests, 'request')}, {use.tokens:,} tokens"
     if use.cost_usd is not None:
-        words += f", ${use.cost_usd}"
+        words += f", {usd(use.cost_usd)}"
     return words + (f", {use.unpriced} without a known price" if use.unpriced else "")
 
 
