@@ -167,6 +167,8 @@ def charged(record: Record) -> int | None:
     if record.lent:
         return None
     cost = record.cost_nano
+    if not record.vendor:  # one of our own answered after a vendor had failed: the reserve was for that one
+        return cost
     last = record.tries[-1] if record.tries else None
     if not record.spent or last is None or not (last.left or 0 < last.status < 400):
         return cost

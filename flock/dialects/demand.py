@@ -76,7 +76,7 @@ def _conversation(ask: Ask) -> Demand:
         return Demand(_length(ask.raw), ANSWER)
     limit = request.max_tokens
     said = limit is not None and limit >= 0
-    return Demand(estimate(request), (limit if said and limit is not None else ANSWER) * (request.n or 1), said)
+    return Demand(estimate(request), (limit if said and limit is not None else ANSWER) * max(1, request.n or 1), said)
 
 
 def _completion(ask: Ask) -> Demand:
@@ -138,16 +138,22 @@ def _pictures(count: Any) -> int:
 
 def _walk(value: Any, texts: list[str]) -> int:
     """Add the words of a value to `texts`; return the tokens that stand in it as such, and those of media."""
-    if isinstance(value, str):
-        if value.startswith("data:") or _DATA.match(value):
-            return image_tokens(ir.Image())
-        texts.append(value)
-        return 0
-    if is_array(value):
-        return sum(1 if inner.__class__ is int else _walk(inner, texts) for inner in value)
-    if is_object(value):
-        return sum(_walk(inner, texts) for name, inner in value.items() if name not in _SETTINGS)
-    return 0
+    tokens, waiting = 0, [value]
+    while waiting:  # not by recursion: JSON may be nested deeper than Python's stack
+        one = waiting.pop()
+        if isinstance(one, str):
+            if one.startswith("data:") or _DATA.match(one):
+                tokens += image_tokens(ir.Image())
+            else:
+                texts.append(one)
+        elif is_array(one):
+            numbers = sum(inner.__class__ is int for inner in one)
+            tokens += numbers
+            if numbers < len(one):
+                waiting += reversed(one)
+        elif is_object(one):
+            waiting += [inner for name, inner in reversed(one.items()) if name not in _SETTINGS]
+    return tokens
 
 
 def _upload(upload: Upload) -> int:

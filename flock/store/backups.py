@@ -69,13 +69,11 @@ def create(home: Home, wish: str, keep: int, now: float) -> Backup:
     with _disk(folder):
         private_dir(folder)
         _room(folder, home.database)
-        target = _free(folder, now)
         with tempfile.TemporaryDirectory(prefix=".flock-backup-", dir=folder) as scratch:
-            copy = Path(scratch) / DATABASE
+            copy, draft = Path(scratch) / DATABASE, Path(scratch) / "draft"
             revision = _copy(home.database, copy)
-            draft = Path(scratch) / target.name
             _pack(draft, revision, now, [(DATABASE, copy), *_beside(home)])
-            os.replace(draft, target)
+            target = _named(draft, folder, now)
     made = inspect(target)
     removed = _prune(folder, keep) if keep else []
     notes = [f"deleted {short(file)}" for file in removed]
@@ -92,9 +90,9 @@ def listed(home: Home, wish: str) -> list[Backup]:
     if not folder.is_dir():
         return []
     with _disk(folder):
-        files = [file for file in folder.iterdir() if _NAME.fullmatch(file.name)]
+        files = _newest_first(folder)
     found: list[Backup] = []
-    for file in sorted(files, key=lambda f: f.name, reverse=True):
+    for file in files:
         try:
             found.append(inspect(file, hashed=False))
         except FlockError as error:
@@ -133,7 +131,7 @@ def restore(home: Home, words: str, *, config: bool, now: float) -> Backup:
     flock (nothing is changed then), StorageFailed.
     """
     file = _meant(home, words)
-    stamp = rfc3339(now).replace("-", "").replace(":", "")[:15] + "Z"
+    stamp = _stamp(now)
     with _disk(home.data):
         private_dir(home.data)
         with tempfile.TemporaryDirectory(prefix=".flock-restore-", dir=home.data) as scratch:
@@ -193,13 +191,23 @@ def _member(name: str, length: int, now: float) -> tarfile.TarInfo:
     return member
 
 
-def _free(folder: Path, now: float) -> Path:
-    """Return a name that no file has."""
-    stamp = rfc3339(now).replace("-", "").replace(":", "")[:15] + "Z"
+def _stamp(now: float) -> str:
+    return rfc3339(now).replace("-", "").replace(":", "")[:15] + "Z"
+
+
+def _named(draft: Path, folder: Path, now: float) -> Path:
+    """Give a copy that is whole a name that no file has, whoever makes one in the same second."""
     for count in range(1, 1000):
-        file = folder / f"flock-{stamp}{f'-{count}' if count > 1 else ''}.tar.gz"
-        if not file.exists():
-            return file
+        file = folder / f"flock-{_stamp(now)}{f'-{count}' if count > 1 else ''}.tar.gz"
+        try:
+            os.link(draft, file)  # a rename would replace another one's
+        except FileExistsError:
+            continue
+        except OSError:  # a file system without hard links (exFAT)
+            if file.exists():
+                continue
+            os.replace(draft, file)
+        return file
     raise StorageFailed(f"{short(folder)} has a thousand copies of this second", hint="try again in a second")
 
 
@@ -214,10 +222,17 @@ def _room(folder: Path, database: Path) -> None:
 
 
 def _prune(folder: Path, keep: int) -> list[Path]:
-    files = sorted((f for f in folder.iterdir() if _NAME.fullmatch(f.name)), key=lambda f: f.name, reverse=True)
-    for file in files[keep:]:
+    old = _newest_first(folder)[keep:]
+    for file in old:
         file.unlink()
-    return files[keep:]
+    return old
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    """Return the copies by when they were made: of one second, by their number."""
+    found = [(file, said) for file in folder.iterdir() if (said := _NAME.fullmatch(file.name))]
+    found.sort(key=lambda pair: (pair[1][1], int((pair[1][2] or "-1")[1:])), reverse=True)
+    return [file for file, _ in found]
 
 
 # -- reading
@@ -310,6 +325,7 @@ def _meant(home: Home, words: str) -> Path:
 def _put(target: Path, new: Path, stamp: str, parts: Sequence[str]) -> list[str]:
     """Move what is there aside, with all its `parts`, and the new in its place; a failure leaves what was there."""
     aside: list[tuple[Path, Path]] = []
+    new = _beside_it(target, new)
     try:
         for part in parts:
             old = target.with_name(target.name + part)
@@ -323,6 +339,21 @@ def _put(target: Path, new: Path, stamp: str, parts: Sequence[str]) -> list[str]
             kept.rename(old)
         raise
     return [f"what was there is kept as {short(kept)}" for _, kept in aside if not kept.name.endswith(("-wal", "-shm"))]
+
+
+def _beside_it(target: Path, new: Path) -> Path:
+    """Return what is put back on the file system of its place, where a rename puts it there whole: settings may lie on
+    another one than data.
+    """
+    if new.stat().st_dev == target.parent.stat().st_dev:
+        return new
+    near = target.with_name(f".{target.name}.restored")
+    if new.is_dir():
+        shutil.rmtree(near, ignore_errors=True)
+        shutil.copytree(new, near)
+    else:
+        shutil.copy2(new, near)
+    return near
 
 
 def _admin_key(home: Home) -> list[str]:

@@ -274,3 +274,14 @@ def test_without_limits_a_stream_that_was_left_counts_its_prompt_too() -> None:
     record.usage, record.estimated = Usage(output=3), True
     case.admission.settle(record)
     assert record.usage == Usage(PROMPT, output=3)
+
+
+async def test_who_answers_here_after_a_vendor_failed_is_charged_no_reserve() -> None:
+    case = Case(budgets=(("5", "day"),))
+    record = tried(await case.spent(), status=0)
+    assert record.spent > 0
+    record.vendor, record.price = "", None  # core/inference.py went on to an engine here, which tells no usage
+    tried(record, status=200)
+    case.admission.settle(record)
+    assert (record.charged, record.cost_usd) == (None, None)
+    assert case.meter("budget/day") == ("0", "0")

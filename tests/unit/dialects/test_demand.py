@@ -162,3 +162,11 @@ def test_a_recording_counts_by_its_seconds() -> None:
     )
     assert 1490 < found.prompt < 1520  # a minute at 25 tokens a second
     assert 240 < found.answer < 260
+
+
+def test_no_depth_of_a_body_and_no_count_below_one_is_too_much() -> None:
+    depth = 990
+    deep = b'{"model":"m","prompt":' + b"[" * depth + b'"a"' + b"]" * depth + b"}"
+    assert demand(SERVERS["openai"].read_ask(deep, "/v1/completions")).prompt == 1
+    few = demand(ask("openai", {**bodies(300)["openai"], "n": -3}))
+    assert few.answer == 300

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import stat
 import tarfile
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -129,6 +130,26 @@ def test_only_the_newest_stay(home: Home) -> None:
 def test_two_in_one_second(home: Home) -> None:
     assert backups.create(home, "", 0, NOW).file != backups.create(home, "", 0, NOW).file
     assert len(backups.listed(home, "")) == 2
+
+
+def test_of_one_second_the_last_one_stays(home: Home) -> None:
+    made = [backups.create(home, "", 1, NOW) for _ in range(2)]
+    assert [one.file for one in backups.listed(home, "")] == [made[1].file]
+    assert made[1].file.endswith("Z-2.tar.gz")
+
+
+def test_settings_on_another_file_system(home: Home, tmp_path: Path) -> None:
+    made = backups.create(home, "", 0, NOW)
+    elsewhere = Path("/dev/shm")
+    if not elsewhere.is_dir() or elsewhere.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second file system here")
+    with tempfile.TemporaryDirectory(dir=elsewhere) as place:
+        apart = Home(config=Path(place), data=home.data, logs=home.logs, run=home.run)
+        apart.config_file.write_text("listen: 127.0.0.1:9\n")
+        backups.restore(apart, made.file, config=True, now=NOW)
+        assert "8081" in apart.config_file.read_text()
+        assert (apart.config / "catalog/models/own.yaml").read_text() == "id: own\n"
+        assert not [name for name in os.listdir(place) if name.startswith(".")]
 
 
 def test_the_first_is_of_nothing(home: Home) -> None:
