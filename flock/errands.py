@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 from asyncio.subprocess import PIPE, Process
 from collections import deque
@@ -25,6 +26,18 @@ LINE_MAX = 8 * 2**20
 TAIL = 40
 # A child that does not listen to SIGTERM; huggingface_hub's threads do not.
 TERM_SECONDS = 2.0
+# Flock's own variables, and secrets by a part of their names: OPENAI_API_KEY, AWS_SECRET_ACCESS_KEY, GH_TOKEN_FILE,
+# PGPASSWORD. Not TOKENIZERS_PARALLELISM or MAX_TOKENS, which engines mind.
+_SECRET = re.compile(
+    r"FLOCK_.*|(.*_)?[A-Z]*(KEYS?|TOKEN|SECRETS?|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)(_.*)?", re.IGNORECASE
+)
+
+
+def without_secrets(environment: Mapping[str, str], but: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return an environment for a child that has no business with keys of vendors and other things; `but` are
+    beginnings of the names of those that it needs. Proxies, paths and certificates stay.
+    """
+    return {n: value for n, value in environment.items() if n.startswith(but) or not _SECRET.fullmatch(n)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,8 +185,8 @@ async def _run(wanted: Recipe, target: Path, log: Path, report: Report, seconds:
                 output.write(words + "\n")
             report(share, words.strip()[:120])
 
-        # PIP_USER of a user's configuration would install past the environment
-        environment = inherited_environment() | {"PIP_USER": "0", "PYTHONUNBUFFERED": "1"}
+        # the password of a package index stays; PIP_USER of a user's configuration would install past the environment
+        environment = inherited_environment(("PIP_", "UV_")) | {"PIP_USER": "0", "PYTHONUNBUFFERED": "1"}
         argv = [sys.executable, "-P", str(CHILD)]
         return await errands.run(argv, step, environment=environment, task=task, seconds=seconds, on_line=line)
 

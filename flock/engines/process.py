@@ -24,6 +24,7 @@ from flock.engines import engine_log, footprint
 from flock.engines.children import TOKEN_VARIABLE, Children, group_members, holders, running, still_there
 from flock.engines.running import Born, Running, Taken
 from flock.engines.starting import Launch, Limits, Start
+from flock.errands import without_secrets
 from flock.paths import Home
 
 log = logging.getLogger(__name__)
@@ -258,13 +259,11 @@ def _running(pgid: int, known: list[list[float]], strays: list[psutil.Process]) 
     return list({process.pid: process for process in found if process.pid != pgid}.values())
 
 
-def inherited_environment() -> dict[str, str]:
-    """Return the daemon's environment without what an engine has no business with: flock's variables and all keys."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("FLOCK_") and not name.endswith(("_API_KEY", "_TOKEN", "_SECRET"))
-    }
+def inherited_environment(but: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return the daemon's environment without what an engine has no business with: flock's variables and all keys, but
+    for names that begin with one of `but`.
+    """
+    return without_secrets(os.environ, but)
 
 
 def argv_hash(argv: tuple[str, ...]) -> str:

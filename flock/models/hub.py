@@ -25,8 +25,11 @@ ASK_SECONDS = 45.0
 
 
 def child_environment(environment: Mapping[str, str], endpoint: str) -> dict[str, str]:
-    """Return what a child that speaks to the hub has in its environment; `endpoint` is "" for huggingface.co."""
-    found = {name: value for name, value in environment.items() if name != "HF_ENDPOINT"}
+    """Return what a child that speaks to the hub has in its environment: the hub's token and no other secret;
+    `endpoint` is "" for huggingface.co.
+    """
+    found = errands.without_secrets(environment, ("HF_", "HUGGING"))
+    found.pop("HF_ENDPOINT", None)
     found |= {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     return found | ({"HF_ENDPOINT": endpoint.rstrip("/")} if endpoint else {})
 

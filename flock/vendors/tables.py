@@ -7,7 +7,6 @@ to fetch anything by itself. Called by core/pricing.py and core/prices.py; the d
 
 import asyncio
 import logging
-import re
 import sys
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -41,8 +40,6 @@ NAME_MAX = 200
 CHILDREN_A_MINUTE = 10
 # after a child that failed (no memory, a broken library) none is started for so long
 REST_SECONDS = 60.0
-# What a child has no use for: flock's own variables, and keys of vendors and other things by their usual names
-_KEPT_BACK = re.compile(r"FLOCK_.*|.*(KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL).*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +81,7 @@ class Tables:
         self, file: Path, clock: Clock, environment: Mapping[str, str], *, url: str = "", child: Path = CHILD
     ) -> None:
         self._file, self._clock, self._url, self._child = file, clock, url, child
-        self._environment = {n: value for n, value in environment.items() if not _KEPT_BACK.fullmatch(n)}
+        self._environment = errands.without_secrets(environment)
         self._known: dict[_Key, Known] = {}
         self._wanted: dict[_Key, tuple[Wanted, asyncio.Future[None]]] = {}
         self._task: asyncio.Task[None] | None = None
