@@ -1,8 +1,8 @@
 """Build hook: make the smoke model, and give the wheel the data that a checkout keeps beside the package.
 
 Owns what is in a wheel and not in the package's tree: flock/smoke/flock-smoke.gguf (made here, never committed), and
-catalog/, completions/ and dashboards/ as flock/data/. An editable installation gets the model only, since it reads the rest where
-it lies. Called by hatchling.
+catalog/, completions/ and dashboards/ as flock/data/. An editable installation gets the model only, since it reads the
+rest where it lies. Called by hatchling.
 """
 
 import runpy

@@ -43,7 +43,7 @@ class Connection:
     file. `edits` are its files, `paste` texts that are put somewhere by hand, by the words that say where. `commands`
     are for a shell, `steps` by hand, in words; `undo` says how to take it back; `notes` what to look out for;
     `warnings` what does not fit here and now. Where the key is spelled out they are meant to be pasted: in
-    `environment`, `paste`, `commands`, `steps` and the edits' fragments. `exit_code` is the tool's, null where none ran.
+    `environment`, `paste`, `commands`, `steps` and fragments of edits. `exit_code` is the tool's, null where none ran.
     """
 
     client: str

@@ -46,7 +46,7 @@ class Ticket:
 
 @dataclass(slots=True)
 class _Line:
-    """The tickets of one key: its next turn's moment, what lies between two, and which of two equal moments is first."""
+    """The tickets of one key: its next turn's moment, what lies between two, and which of equal moments is first."""
 
     moment: int
     step: int
