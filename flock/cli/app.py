@@ -27,6 +27,10 @@ def main(argv: list[str] | None = None, perform: Perform = perform_here) -> int:
         return code
     except FlockError as error:
         _trace()
+        if error.hint.startswith("--"):
+            from flock.cli.mend import mended
+
+            error.hint = mended(error.hint, words)
         out.error(error, as_json)
         return error.exit_code
     except KeyboardInterrupt:

@@ -14,7 +14,7 @@ from flock.errors import InvalidRequest
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 # SQLite and datetime go further; a time before the epoch or in the year 9999 is a slip of the finger
 LATEST = 253_370_764_800.0
-HINT = "--since month, --since 7d, --since 2026-11-01, --since 2026-11-01T08:00:00Z"
+_EXAMPLES = {"--since": "--since 7d", "--until": "--until today"}
 
 _AGO = re.compile(r"(\d{1,9})([smhdw])")
 _WORDS = ("now", "today", "yesterday", "week", "month", "year")
@@ -56,10 +56,11 @@ def _moment(option: str, words: str, now: float) -> float:
     at = _dated(said) if at is None else at
     if at is None:
         raise InvalidRequest(
-            f"{option} {said!r} is no time: say {', '.join(_WORDS[1:-1])}, 7d, a date or an RFC 3339 time", hint=HINT
+            f"{option} {said!r} is no time: say {', '.join(_WORDS[1:-1])}, 7d, 2026-11-01 or 2026-11-01T08:00:00Z",
+            hint=_EXAMPLES[option],
         )
     if not 0.0 <= at <= LATEST:
-        raise InvalidRequest(f"{option} {said!r} is outside the years 1970 to 9998", hint=HINT)
+        raise InvalidRequest(f"{option} {said!r} is outside the years 1970 to 9998", hint=_EXAMPLES[option])
     return at
 
 
