@@ -115,7 +115,7 @@ def _keep_an_admin(entries: Sequence[KeyEntry], was: KeyEntry, entry: KeyEntry, 
     if not any(e.id != was.id and e.scope == Scope.ADMIN.value and ends_at(e) > end for e in entries):
         raise Conflict(
             f"{was.id} ({was.name}) is the last admin key: without it nobody could administer flock from elsewhere",
-            hint="flock token create NAME --admin",
+            hint="flock token create admin --admin",
         )
 
 

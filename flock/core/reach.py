@@ -137,9 +137,11 @@ class Reach:
 
 def _costs(key: Key, wanted: str, vendor: str, error: ModelNotFound) -> ModelNotFound:
     """Return the error of a model that only a vendor has whom the key may not use."""
+    vendors = ",".join((*key.vendors, vendor))
+    edit = f"an admin lets it: flock token edit {key.id} --vendors '{vendors}'"
     return ModelNotFound(
         f"{wanted or 'the default model'} is a model of {vendor}, which costs money, and the key {key.name!r} may not"
         " use it",
-        hint=f"an admin makes a key that may: flock token create NAME --vendors {vendor}",
+        hint=edit if key.id else f"an admin makes a key that may: flock token create NAME --vendors {vendor}",
         details=error.details,
     )

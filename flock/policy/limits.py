@@ -236,7 +236,7 @@ class Limits:
         if requests and requests >= wait:
             raise refused.too_fast(key, "requests", key.rpm, requests)
         if wait:
-            raise refused.too_fast(key, "tokens", key.tpm, wait)
+            raise refused.too_fast(key, "tokens", key.tpm, wait, tokens)
 
     def _fits(self, account: Account, key: Key, hold: Hold, vendor: str, model: str, nano_usd: int | None) -> int:
         """Return how much more a request must reserve for this, or raise what refuses."""

@@ -16,6 +16,7 @@ from flock.text import duration
 # what to wait where only running requests are in the way: they end long before the day does, and give back what they
 # did not use. Most answers take less
 RUNNING_SECONDS = 10
+_CENT = 10_000_000
 
 
 def _show(key: Key) -> str:
@@ -37,12 +38,14 @@ def over_limit(key: Key, what: str, limit: int, needed: int) -> RequestOverLimit
     )
 
 
-def too_fast(key: Key, what: str, limit: int, wait: float) -> RateLimited:
-    """Return the refusal of a minute's limit; `what` is "requests" or "tokens"."""
+def too_fast(key: Key, what: str, limit: int, wait: float, needed: int = 1) -> RateLimited:
+    """Return the refusal of a minute's limit; `what` is "requests" or "tokens", of which the request needs `needed`."""
     after = seconds(wait)
     words = f"{after} s" if after < 100 else duration(after)
+    # headers say beside this that thousands of tokens are left, which is less than this request may take
+    why = "they are used up" if needed == 1 else f"fewer are left than this request may need ({needed:,})"
     return RateLimited(
-        f"the key {key.name!r} has {limit:,} {what} a minute, and they are used up; try again in {words}",
+        f"the key {key.name!r} has {limit:,} {what} a minute, and {why}; try again in {words}",
         hint=_show(key),
         details={"limit": limit, "per": "minute", "of": what, "retry_after": after},
     )
@@ -70,12 +73,12 @@ def out_of_tokens(key: Key, day: Count, needed: int, now: float) -> QuotaExceede
 def out_of_dollars(key: Key, limit: int, window: str, count: Count, needed: int, now: float) -> BudgetExceeded:
     """Return the refusal of a budget; dollars in its details are decimal strings."""
     held = _held(count, needed, limit)
-    used = f"${dollars(count.used)} are spent" + (
-        f" and ${dollars(count.reserved)} are held by running requests" if held else ""
+    used = f"{_usd(count.used)} are spent" + (
+        f" and {_usd(count.reserved)} are held by running requests" if held else ""
     )
     return BudgetExceeded(
-        f"the key {key.name!r} may spend ${dollars(limit)} a {window}, {used}, and this request may cost "
-        f"${dollars(needed)}; {_again(held, count)}",
+        f"the key {key.name!r} may spend {_usd(limit)} a {window}, {used}, and this request may cost "
+        f"{_usd(needed)}; {_again(held, count)}",
         hint=_show(key),
         details={
             "window": window,
@@ -92,7 +95,7 @@ def out_of_dollars(key: Key, limit: int, window: str, count: Count, needed: int,
 def over_budget(key: Key, limit: int, window: str, needed: int) -> RequestOverLimit:
     """Return the refusal of a request that may cost more than a whole budget."""
     return RequestOverLimit(
-        f"this request may cost ${dollars(needed)}, and the key {key.name!r} may spend ${dollars(limit)} a {window}: "
+        f"this request may cost {_usd(needed)}, and the key {key.name!r} may spend {_usd(limit)} a {window}: "
         "send less, or ask for a shorter answer",
         hint=_show(key),
         details={"limit": dollars(limit), "needed": dollars(needed), "per": window, "window": window},
@@ -114,6 +117,14 @@ def unpriced(key: Key, limit: int, window: str, count: Count, vendor: str, model
             "reason": "unpriced",
         },
     )
+
+
+def _usd(nano: int) -> str:
+    """Return dollars to a hundredth of a cent, exactly where they are less than a cent; details have all digits."""
+    if nano < _CENT:
+        return f"${dollars(nano)}"
+    whole, _, rest = f"{nano / 10**9:,.4f}".partition(".")
+    return f"${whole}" + (f".{rest.rstrip('0').ljust(2, '0')}" if rest.strip("0") else "")
 
 
 def _held(count: Count, needed: int, limit: int) -> bool:

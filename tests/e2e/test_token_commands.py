@@ -112,7 +112,7 @@ def test_keys_are_meant_by_id_or_by_a_name_of_their_own(flock: Flock) -> None:
 
 def test_the_last_admin_key_stays(flock: Flock) -> None:
     for words in (["revoke", "admin"], ["expire", "admin"], ["renew", "admin", "--ttl", "1d"]):
-        assert "flock token create NAME --admin" in refused(flock, "token", *words, code=1)
+        assert "flock token create admin --admin" in refused(flock, "token", *words, code=1)
     assert call(flock.port, "GET", "/admin/v1/tokens", flock.key).status == 200
     other = flock.json("token", "create", "second", "--admin")
     flock.ok("token", "expire", "second")

@@ -200,3 +200,10 @@ def test_everything_is_permitted_without_globs() -> None:
     places = here("qwen3-8b")
     assert permitted((), "qwen3-8b", places) is places
     assert permitted(("other",), "qwen3-8b", places) == ()
+
+
+def test_a_vendor_that_is_not_the_keys_names_the_edit_that_lets_it() -> None:
+    case = Case()
+    with pytest.raises(ModelNotFound, match="a model of openrouter, which costs money") as refused:
+        case.named("openrouter/openai/gpt-4o", vendors=("openai",))
+    assert refused.value.hint == "an admin lets it: flock token edit k_alice --vendors 'openai,openrouter'"

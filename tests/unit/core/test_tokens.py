@@ -219,7 +219,7 @@ async def test_the_last_admin_key_stays(bench: Bench) -> None:
     ):
         error = await bench.refused(op, Conflict)
         assert "last admin key" in error.sentence
-        assert error.hint == "flock token create NAME --admin"
+        assert error.hint == "flock token create admin --admin"
     bench.keys.authenticate(admin.token)
     # one that ends does not stand in for one that would end later
     short = await bench.create("short", admin=True, ttl="1h")

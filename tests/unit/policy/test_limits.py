@@ -9,7 +9,7 @@ from flock.policy.accounts import Account, Hold
 from flock.policy.keys import ANYONE, Key
 from flock.policy.levels import Level, Levels
 from flock.policy.limits import Limits
-from flock.policy.money import nano
+from flock.policy.money import dollars, nano
 from flock.store.entries import HoldEntry
 from tests.unit.policy.virtual import Virtual, at_once, key
 
@@ -64,6 +64,19 @@ def test_a_request_without_a_key_is_not_counted() -> None:
     assert limits.levels(ANYONE) == Levels()
 
 
+@pytest.mark.parametrize(
+    ("billionths", "words"),
+    [(500_000, "$0.0005"), (166_625, "$0.000166625"), (40_975_000, "$0.041"), (4_987_654_321, "$4.9877")]
+    + [(5 * 10**9, "$5"), (1_234 * 10**9, "$1,234"), (1_200_000_000, "$1.20"), (999_999_999, "$1")],
+)
+def test_dollars_of_a_refusal_are_readable(billionths: int, words: str) -> None:
+    limits, who = Limits(Virtual()), key(budgets=((dollars(billionths), "day"),))
+    with pytest.raises(RequestOverLimit) as refused:
+        spend(limits, admit(limits, who), who, "1000000")
+    assert f"may spend {words} a day" in refused.value.sentence
+    assert refused.value.details["limit"] == dollars(billionths)
+
+
 def test_requests_of_a_minute() -> None:
     clock, who = Virtual(), key(rpm=3)
     limits = Limits(clock)
@@ -91,6 +104,7 @@ def test_tokens_of_a_minute_are_given_back() -> None:
         admit(limits, who, 500)
     assert refused.value.details["retry_after"] == 24
     assert refused.value.details["of"] == "tokens"
+    assert "1,000 tokens a minute, and fewer are left than this request may need (500)" in refused.value.sentence
     limits.settle(first, tokens=100, nano_usd=None)
     limits.settle(first, tokens=0, nano_usd=None)
     assert used(limits, who) == {"tpm": ("100", "0")}
@@ -164,7 +178,7 @@ def test_where_only_running_requests_are_in_the_way_the_wait_is_short() -> None:
     assert refused.value.details["retry_after"] == 10
     spend(limits, first, who, "0.9")
     second = admit(limits, who, 100)
-    with pytest.raises(BudgetExceeded, match=r"\$0.9 are held by running requests") as spent:
+    with pytest.raises(BudgetExceeded, match=r"\$0.90 are held by running requests") as spent:
         spend(limits, second, who, "0.2")
     assert spent.value.details["retry_after"] == 10
 
