@@ -24,14 +24,15 @@ def run(op: CreateToken | RotateToken, given: Given, perform: Perform) -> int:
         raise UsageError("--copy needs a terminal, and there is none here", hint=f"KEY=$(flock token {line})")
     answer = perform(op, given.yes)
     created: TokenCreated = answer.value
+    again = isinstance(op, RotateToken)
     if given.json or given.quiet:
         present(op, given, answer)
     elif out.is_terminal(sys.stdout):
-        out.show(show.created(created))
+        out.show(show.created(created, again=again))
     else:
         # KEY=$(flock token create ci) gets the key and nothing else
         out.raw(created.token)
-        for line in show.beside_the_key(created):
+        for line in show.beside_the_key(created, again=again):
             out.say(line)
     if given.copy and out.copy(created.token):
         out.say("the key was sent to this terminal's clipboard (OSC 52); some terminals have that switched off")

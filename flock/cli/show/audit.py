@@ -17,7 +17,7 @@ def human(op: Op[Any], value: Any, now: float) -> View:
     rows: list[tuple[str, ...]] = [
         (str(a.id), since(a.at, now), a.actor, a.action, or_none(a.target), a.outcome, _details(a)) for a in value
     ]
-    return table("id when actor action target outcome details", rows, "no act is on record", "details when")
+    return table("id when actor action target outcome details", rows, "no act is on record", "details id")
 
 
 def ids(op: Op[Any], value: Any) -> list[str]:

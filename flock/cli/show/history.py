@@ -15,7 +15,7 @@ def human(op: Op[Any], value: Any, now: float) -> View:
     rows: list[tuple[str, ...]] = [
         (str(a.id), since(a.at, now), a.actor, a.action, or_none(a.target), _undo(a)) for a in acts
     ]
-    shown = table("act when actor action target undo", rows, "nothing was changed yet", "actor when")
+    shown = table("act when actor action target undo", rows, "nothing was changed yet", "actor")
     first = next((a for a in acts if a.undo and a.undone_by is None), None)
     return shown if first is None else View(shown.blocks, (Line(f"to undo one: flock undo {first.id}", "dim"),))
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flock.cli.show.dollars import usd
 from flock.cli.show.view import Line, Table, View, or_none
 from flock.contract.limits import SimulatedUser, Simulation
 from flock.contract.op import Op
@@ -38,7 +39,7 @@ def _row(user: SimulatedUser) -> tuple[str, ...]:
         or_none(by),
         f"{user.tokens:,}",
         f"{user.tokens_refused:,}",
-        or_none(user.cost_usd and f"${user.cost_usd}"),
-        or_none(user.cost_refused_usd and f"${user.cost_refused_usd}"),
+        usd(user.cost_usd),
+        usd(user.cost_refused_usd),
         or_none(first and f"{first[:16]}Z".replace("T", " ")),
     )

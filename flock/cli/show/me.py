@@ -3,7 +3,7 @@
 from typing import Any
 
 from flock.cli.show.meters import meters, used
-from flock.cli.show.token import pairs
+from flock.cli.show.token import unmetered
 from flock.cli.show.view import Line, Pairs, View, listed
 from flock.contract.op import Op
 from flock.contract.tokens import Me
@@ -14,9 +14,10 @@ _MODELS_SHOWN = 8
 
 def human(op: Op[Any], value: Me, now: float) -> View:
     """Show the key, its limits as bars, what it used today and this month, and the models it may ask for."""
-    key = pairs(value.token, now)
+    key = unmetered(value.token, now)
     rows = tuple((name, words) for name, words in key.rows if name not in ("used today", "models"))
     more = (
+        *((("allowed", ", ".join(value.token.models)),) if value.token.models else ()),
         ("used today", used(value.requests_today, value.tokens_today, value.cost_today_usd)),
         ("this month", used(value.requests_month, value.tokens_month, value.cost_month_usd)),
         ("models", listed(value.models, _MODELS_SHOWN)),

@@ -16,8 +16,25 @@ _COUNTS = {"rpm": "requests/min", "tpm": "tokens/min", "quota": "tokens/day"}
 def limits(token: Token) -> str:
     """Return a key's limits in a few words ("60 requests/min, $5/day"), NONE for none."""
     counts = (("requests/min", token.rpm), ("tokens/min", token.tpm), ("tokens/day", token.quota))
-    words = [f"{number:,} {name}" for name, number in counts if number]
-    return or_none(", ".join([*words, *(f"${budget.usd}/{budget.window}" for budget in token.budgets)]))
+    return _limits(token, [f"{number:,} {name}" for name, number in counts if number])
+
+
+def brief_limits(token: Token) -> str:
+    """Return a key's limits for a column, by their options' names ("60 rpm, 100k tpm, 2M tokens/day")."""
+    counts = ((" rpm", token.rpm), (" tpm", token.tpm), (" tokens/day", token.quota))
+    return _limits(token, [f"{_round(number)}{name}" for name, number in counts if number])
+
+
+def _limits(token: Token, counts: list[str]) -> str:
+    return or_none(", ".join([*counts, *(f"${budget.usd}/{budget.window}" for budget in token.budgets)]))
+
+
+def _round(number: int) -> str:
+    """Return "2M" and "100k" for what is that exactly, "12,345" for all else."""
+    for size, letter in ((1_000_000, "M"), (1000, "k")):
+        if number % size == 0:
+            return f"{number // size:,}{letter}"
+    return f"{number:,}"
 
 
 def used(requests: int | None, tokens: int | None, cost_usd: str | None) -> str:
@@ -53,6 +70,12 @@ def until(at: str | None, now: float) -> str:
     except ValueError:
         return at
     return f"in {text.duration(seconds)}" if seconds > 0 else f"ended {text.ago(-seconds)}"
+
+
+def left(at: str, now: float) -> str:
+    """Return how long there is until an RFC 3339 UTC time, in its largest unit ("6 d left"); as `until` for a past one."""
+    words = until(at, now)
+    return f"{' '.join(words.split()[1:3])} left" if words.startswith("in ") else words
 
 
 def _number(words: str) -> float | None:

@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from flock.cli.show.meters import limits, meters, until, used
+from flock.cli.show.meters import brief_limits, left, limits, meters, until, used
 from flock.cli.show.view import Line, Pairs, View, or_none, since, table
 from flock.contract.op import Op
 from flock.contract.tokens import ExpireToken, RenewToken, RotateToken, Token, TokenCreated, TokenDetails, TokenEdited
@@ -13,7 +13,7 @@ def human(op: Op[Any], value: Any, now: float) -> View:
     if isinstance(value, TokenCreated):
         return created(value, again=isinstance(op, RotateToken))
     if isinstance(value, TokenDetails):
-        return View((pairs(value.token, now), Line(), meters(value.meters, now)))
+        return View((unmetered(value.token, now), Line(), meters(value.meters, now)))
     if isinstance(value, TokenEdited):
         return View((pairs(value.token, now),), tuple(Line(w, "warn") for w in value.warnings))
     if isinstance(value, Token):
@@ -23,8 +23,8 @@ def human(op: Op[Any], value: Any, now: float) -> View:
             k.id,
             k.name,
             k.scope.value,
-            k.state if k.state != "active" or not k.expires_at else f"active, ends {until(k.expires_at, now)}",
-            limits(k),
+            k.state if k.state != "active" or not k.expires_at else f"active, {left(k.expires_at, now)}",
+            brief_limits(k),
             used(k.requests_today, k.tokens_today, k.cost_today_usd),
             since(k.last_used_at, now),
         )
@@ -34,7 +34,7 @@ def human(op: Op[Any], value: Any, now: float) -> View:
         "id name scope state limits used_today last_use",
         rows,
         "no API key; `flock token create NAME`",
-        "scope last_use",
+        "scope last_use used_today",
     )
 
 
@@ -72,6 +72,11 @@ def pairs(key: Token, now: float) -> Pairs:
     return Pairs(tuple((name, words) for name, words in rows if words))
 
 
+def unmetered(key: Token, now: float) -> Pairs:
+    """Show a key beside the table of its limits, which says them better."""
+    return Pairs(tuple((name, words) for name, words in pairs(key, now).rows if name != "limits"))
+
+
 def _is_told(key: Token) -> bool:
     return key.requests_today is not None
 
@@ -99,10 +104,11 @@ def created(key: TokenCreated, again: bool = False) -> View:
     return View((Pairs(tuple(rows)),), (*asides, Line(_undo(key), "dim")))
 
 
-def beside_the_key(key: TokenCreated) -> list[str]:
+def beside_the_key(key: TokenCreated, again: bool = False) -> list[str]:
     """Return what is said on stderr while the key alone goes to stdout."""
     first = f"{key.scope.value} key {key.id} for {key.name}, shown once: only its hash is kept"
-    return [first, *key.warnings, _undo(key)]
+    old = [f"the old key ends {key.old_until or 'now'}"] if again else []
+    return [first, *old, *key.warnings, _undo(key)]
 
 
 def _undo(key: TokenCreated) -> str:

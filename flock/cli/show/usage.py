@@ -53,7 +53,7 @@ def _recent(value: list[UsageRow], now: float) -> View:
             f"{'~' if u.estimated else ''}{u.output_tokens:,}",
             text.duration(u.latency_ms / 1000),
             or_none(None if u.ttft_ms is None else text.duration(u.ttft_ms / 1000)),
-            or_none(f"${u.cost_usd}" if u.cost_usd is not None else "?" if u.vendor else ""),
+            "?" if u.cost_usd is None and u.vendor and (u.input_tokens or u.output_tokens) else usd(u.cost_usd),
             u.outcome,
         )
         for u in value
@@ -62,7 +62,7 @@ def _recent(value: list[UsageRow], now: float) -> View:
         "request when user model engine in out took first_token cost outcome",
         rows,
         "no request yet",
-        "engine first_token user cost",
+        "engine first_token took outcome",
     )
 
 
