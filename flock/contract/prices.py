@@ -49,7 +49,8 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """What was not spent at a vendor. `start` is a month (RFC 3339 UTC) or null.
+    """What was not spent at a vendor. `start` is a month (RFC 3339 UTC) or null; `requests` are those that did not end
+    in an error.
 
     `vendor_usd` is what the same tokens cost at `compared_with` ("vendor/model"), null where that has no known price;
     `watt_hours` and `power_usd` what the machines took for that, at today's price, null while no price of power is

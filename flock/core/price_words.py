@@ -25,8 +25,8 @@ def parse_model(context: Context, words: str, hint: str = EXAMPLE) -> tuple[str,
     said = words.strip()
     head, slash, model = said.partition("/")
     if not said or not slash or not head or not model.strip("/"):
-        named = f"{said!r} names" if said else "nothing names"
-        raise InvalidRequest(f"{named} no vendor and model: VENDOR/MODEL, such as openai/gpt-5", hint=hint)
+        wrong = f"{said!r} names no vendor and model" if said else "no model was named"
+        raise InvalidRequest(f"{wrong}: VENDOR/MODEL, such as openai/gpt-5", hint=hint)
     if len(model) > MODEL_MAX or not said.isprintable():
         raise InvalidRequest(f"a model's name has 1 to {MODEL_MAX} printable characters", hint=hint)
     return known_vendor(context, head), model

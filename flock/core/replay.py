@@ -105,7 +105,7 @@ class Replay:
         if not row.key_id:
             self.keyless += 1
             return
-        if cost is None and row.vendor and total.key.budgets:
+        if cost is None and row.vendor and tokens and total.key.budgets:  # none: refused, or it never got there
             self.unpriced += 1
         refusal = self._ask(total.key, row, tokens, cost)
         if refusal is None:

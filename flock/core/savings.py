@@ -36,8 +36,9 @@ async def show_savings(context: Context, op: ShowSavings, _actor: Actor) -> list
     said = op.compare_with.strip() or context.config.prices.compare_with
     if not said:
         raise InvalidRequest(
-            "no vendor's model is named that savings are compared with: give --compare-with, or set it once",
-            hint="flock config set prices.compare_with anthropic/claude-sonnet-4-5",
+            "no vendor's model is named that savings are compared with: give --compare-with, or set it for "
+            "every start from now on: flock config set prices.compare_with anthropic/claude-sonnet-4-5",
+            hint="flock savings --compare-with anthropic/claude-sonnet-4-5",
         )
     example = "flock savings --compare-with anthropic/claude-sonnet-4-5"
     vendor, model = parse_model(context, said, example)
@@ -75,7 +76,7 @@ def _saving(
         start=rfc3339(start) if start is not None else None,
         user=named.get("user"),
         model=named.get("model"),
-        requests=sums.requests,
+        requests=_answered(sums),
         input_tokens=sums.input_tokens,
         output_tokens=sums.output_tokens,
         compared_with=compared_with,
@@ -94,7 +95,12 @@ def at_vendor(sums: Sums, price: Price | None) -> int | None:
     tokens = cost_nano(usage, replace(price, tiers=(), call=None))
     if tokens is None or price.call is None:
         return tokens
-    return tokens + sums.requests * nano(price.call)
+    return tokens + _answered(sums) * nano(price.call)
+
+
+def _answered(sums: Sums) -> int:
+    """Return how many requests a vendor would have been paid for: one that was refused here saved nothing."""
+    return sums.requests - sums.errors
 
 
 def _watt_hours(engine_ms: float, watts: str | None) -> Decimal | None:

@@ -214,7 +214,7 @@ async def test_looking_one_model_up(case: Case) -> None:
 
 BAD: list[tuple[Op[Any], type[FlockError], str]] = [
     (SetPrice(model="gpt-5", input="1", output="1"), InvalidRequest, "'gpt-5' names no vendor and model"),
-    (SetPrice(model="", input="1", output="1"), InvalidRequest, "nothing names no vendor and model"),
+    (SetPrice(model="", input="1", output="1"), InvalidRequest, "no model was named: VENDOR/MODEL"),
     (SetPrice(model="openai/", input="1", output="1"), InvalidRequest, "'openai/' names no vendor and model"),
     (SetPrice(model="/gpt-5", input="1", output="1"), InvalidRequest, "'/gpt-5' names no vendor and model"),
     (SetPrice(model="opnai/gpt-5", input="1", output="1"), NotFound, "opnai"),

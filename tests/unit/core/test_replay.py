@@ -85,6 +85,7 @@ def test_what_cannot_be_replayed_is_counted() -> None:
         row(2, 1, vendor="groq"),
         row(3, 2, vendor="groq", user="bob"),
         row(4, 3, status=429, tokens=(0, 0)),
+        row(5, 4, vendor="groq", status=400, tokens=(0, 0)),
     ]
     replay = Replay(LimitsOf(rpm=100), {"ada": LimitsOf(budgets=(("1", "day"),)), "anyone": LimitsOf(rpm=1)})
     replay.feed(rows)
