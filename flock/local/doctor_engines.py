@@ -129,7 +129,9 @@ def unknown_models(scene: Scene) -> Iterator[Check]:
         return
     rows, _ = Client(scene.home.socket).call(RecentUsage(limit=_ROWS))
     known = [model.id for model in scene.status.models]
-    asked = Counter(row.model for row in rows if row.status == 404 and row.model and row.model not in known)
+    # what a vendor answered for one key is refused to another that may not spend money: no unknown model
+    reached = {*known, *(row.model for row in rows if row.vendor)}
+    asked = Counter(row.model for row in rows if row.status == 404 and row.model and row.model not in reached)
     for wanted, times in asked.most_common(_NAMED):
         nearest = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4)
         close = f"; the nearest: {', '.join(nearest)}" if nearest else ""

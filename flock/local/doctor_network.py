@@ -92,8 +92,7 @@ def reach(scene: Scene) -> Iterator[Check]:
     """Say from where the public door can be reached."""
     where = _listen(scene)
     if where.loopback:
-        fix = scene.fix(_config(scene).change("listen", f"0.0.0.0:{where.port}"))
-        yield Check("reach", NOTE, f"only this machine reaches flock ({where.text})", fix)
+        yield Check("reach", NOTE, f"only this machine reaches flock ({where.text})", scene.fix("flock expose"))
         return
     if not _config(scene).auth.require_keys:
         fix = scene.fix(_config(scene).change("auth.require_keys", "true"))

@@ -63,7 +63,7 @@ def expose(op: Expose, here: Here) -> Exposed:
     running = look(here.home).state == "running"
     if running and not op.restart:
         restart = RESTART
-    return _seen(moved(here), where, url or where.url, restart, running=running and not restart, off=op.off)
+    return _seen(moved(here), where, url or where.url, restart, running=running, off=op.off)
 
 
 def _wanted(op: Expose, config: "Config") -> "Listen":
@@ -156,7 +156,9 @@ def _seen(home: Home, where: "Listen", url: str, restart: str, *, running: bool,
     """Return what others would meet, as seen from a socket of this process."""
     checks = list(_keys(home)) if running else ["flock does not run: flock up"]
     reached = False
-    if running:
+    if running and restart:
+        checks.append("the address is tried once it counts")
+    elif running:
         host = "127.0.0.1" if off else own_address(where).strip("[]")
         reached, words = reach(home, host, where.port)
         checks.append(words)

@@ -83,7 +83,7 @@ def test_a_free_port_and_a_taken_one(scene: Scene) -> None:
 
 def test_the_reach(scene: Scene) -> None:
     check = only(scene, "reach")
-    assert (check.state, check.fix) == ("note", "flock config set listen 0.0.0.0:8080")
+    assert (check.state, check.fix) == ("note", "flock expose")
     configure(scene, "listen: 0.0.0.0:8080\n")
     assert only(scene, "reach").state == "note"
     configure(scene, "listen: 0.0.0.0:8080\nauth:\n  require_keys: false\n")
