@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flock.clock import rfc3339
 from flock.contract.audit import AuditRow, Count
 from flock.plain import is_object
 from flock.store.chain import PRUNED, Head, Walk, after, start
+from flock.store.connection import Connection
 from flock.store.database import Database
 from flock.store.schema import AUDIT
 
@@ -114,7 +114,7 @@ class Audit:
         return walk
 
 
-async def _next(connection: AsyncConnection, walk: Walk) -> Sequence[Any]:
+async def _next(connection: Connection, walk: Walk) -> Sequence[Any]:
     """Return the next rows of a walk; a row whose text is none, which SQLite hands out only as an error, breaks it."""
     at = walk.at
     try:

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from flock.store.connection import Connection
 from flock.store.schema import AUDIT
 
 # the retention's own row: `details` has the number of rows that went, the id of the first one that stayed, and the
@@ -76,7 +76,7 @@ class Chain:
         self.head: Head | None = None
         self._next: Head | None = None
 
-    async def link(self, connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    async def link(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         """Return rows for the table (every column but `id`) with their hashes; `committed` or `lost` must follow."""
         head = self.head or await _read_head(connection)
         linked: list[tuple[Any, ...]] = []
@@ -96,7 +96,7 @@ class Chain:
         """Take note that a commit failed, and perhaps did not: what stands in the file is read again."""
         self.head = self._next = None
 
-    async def prune(self, connection: AsyncConnection, now: float, days: int) -> int:
+    async def prune(self, connection: Connection, now: float, days: int) -> int:
         """Forget rows from the oldest end up to the first that is younger than `days`; return how many went.
 
         A row says so, and is written in the same transaction. A row from the future (a clock that jumped) stays, and
@@ -123,21 +123,21 @@ _INSERT = AUDIT.insert()
 _INSERTED = tuple(column.name for column in AUDIT.columns if column.name != "id")
 
 
-async def _read_head(connection: AsyncConnection) -> Head:
+async def _read_head(connection: Connection) -> Head:
     row = (await connection.execute(select(AUDIT.c.id, AUDIT.c.hash).order_by(AUDIT.c.id.desc()).limit(1))).first()
     if row is None:
         return Head()
     return Head(row.id, row.hash or await _reckoned(connection, row.id))
 
 
-async def _hash_before(connection: AsyncConnection, id: int) -> str:
+async def _hash_before(connection: Connection, id: int) -> str:
     row = (await connection.execute(select(AUDIT.c.id, AUDIT.c.hash).where(AUDIT.c.id == id - 1))).first()
     if row is None:
         return ""
     return row.hash or await _reckoned(connection, row.id)
 
 
-async def _reckoned(connection: AsyncConnection, last: int) -> str:
+async def _reckoned(connection: Connection, last: int) -> str:
     """Return the hash that the row `last`, of a release without a chain, would have: reckoned from the oldest on."""
     running, at = (await start(connection)).hash, _BELOW_ALL
     while rows := (await connection.execute(after(at, HASHED).where(AUDIT.c.id <= last))).all():
@@ -145,7 +145,7 @@ async def _reckoned(connection: AsyncConnection, last: int) -> str:
     return running
 
 
-async def start(connection: AsyncConnection) -> Head:
+async def start(connection: Connection) -> Head:
     """Return from where a walk begins: the number and the hash before the oldest row that is there, as the newest
     row of retention has it.
     """

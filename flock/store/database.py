@@ -11,12 +11,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util.concurrency import greenlet_spawn
 
 from flock.errors import Conflict, FlockError, InternalError, StorageFailed
+from flock.store.connection import Connection, begun, connected
 
 # how long SQLite waits for another process that holds the file (a backup, `sqlite3 flock.db`)
 BUSY_MS = 5000
@@ -32,27 +33,27 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._turn = asyncio.Lock()
-        self._engine: AsyncEngine = create_async_engine(
+        self._engine: Engine = create_engine(
             URL.create("sqlite+aiosqlite", database=str(path)),
             pool_size=CONNECTIONS,
             max_overflow=0,
             hide_parameters=True,  # an error must not carry a key's digest into the log
         )
-        event.listen(self._engine.sync_engine, "connect", _on_connect)
+        event.listen(self._engine, "connect", _on_connect)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncGenerator[AsyncConnection]:
+    async def reading(self) -> AsyncGenerator[Connection]:
         """Lend a connection for SELECTs. Raises StorageFailed."""
         with _Translated(self.path):
-            async with self._engine.connect() as connection:
+            async with connected(self._engine) as connection:
                 yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncGenerator[AsyncConnection]:
+    async def writing(self) -> AsyncGenerator[Connection]:
         """Lend a connection inside a transaction that commits at the end. Raises StorageFailed or Conflict."""
         async with self._turn:
             with _Translated(self.path):
-                async with self._engine.begin() as connection:
+                async with begun(self._engine) as connection:
                     yield connection
 
     def sql(self, statement: Any) -> str:
@@ -61,7 +62,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection; the write-ahead log is folded into the file."""
-        await self._engine.dispose()
+        await greenlet_spawn(self._engine.dispose)
 
 
 def _on_connect(connection: Any, _record: Any) -> None:

@@ -12,8 +12,8 @@ from enum import Enum
 from math import ceil, floor
 
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from flock.store.connection import Connection
 from flock.store.hours import HOUR_SECONDS, UNSUMMED
 from flock.store.schema import HOURS, MARKS, USAGE
 
@@ -47,12 +47,12 @@ class _Hour(Enum):
     GONE = "gone"
 
 
-async def unsummed(connection: AsyncConnection) -> int:
+async def unsummed(connection: Connection) -> int:
     """Return the id of the last row that is still to be summed up, 0 for none."""
     return (await connection.execute(select(MARKS.c.value).where(MARKS.c.name == UNSUMMED))).scalar() or 0
 
 
-async def plan(connection: AsyncConnection, since: float, until: float) -> Plan:
+async def plan(connection: Connection, since: float, until: float) -> Plan:
     """Decide what of the time from `since` to before `until` is read from sums and what from rows."""
     mark = await unsummed(connection)
     until = max(since, until)
@@ -76,7 +76,7 @@ async def plan(connection: AsyncConnection, since: float, until: float) -> Plan:
     return Plan(since, until, first, end, tuple(edges), mark)
 
 
-async def _summed(connection: AsyncConnection, hour: int, begin: float, end: float) -> "_Hour":
+async def _summed(connection: Connection, hour: int, begin: float, end: float) -> "_Hour":
     """Say how the rows from `begin` to `end`, a part of an hour, are best counted."""
     start, stop = hour * HOUR_SECONDS, (hour + 1) * HOUR_SECONDS
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flock.clock import Clock
+from flock.store.connection import Connection
 from flock.store.database import Database
 from flock.store.histogram import Buckets, decode, encode
 from flock.store.schema import HOURS, MARKS, USAGE
@@ -63,7 +63,7 @@ class Hours:
         self._stumbled = False
         self.usage_days = 0
 
-    async def write(self, connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> None:
+    async def write(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Add rows of `usage`, in the order of its columns without the id, to their hours."""
         found: dict[Group, list[tuple[Any, ...]]] = {}
         for row in rows:
@@ -113,7 +113,7 @@ class Hours:
         self.committed()
         return more
 
-    async def _fill(self, connection: AsyncConnection) -> bool:
+    async def _fill(self, connection: Connection) -> bool:
         if self._unsummed is None:
             mark = select(MARKS.c.value).where(MARKS.c.name == UNSUMMED)
             self._unsummed = (await connection.execute(mark)).scalar() or 0
@@ -130,7 +130,7 @@ class Hours:
         self._unsummed = left
         return True
 
-    async def _forget(self, connection: AsyncConnection) -> bool:
+    async def _forget(self, connection: Connection) -> bool:
         """Delete the oldest rows, whole hours at a time as the days go by; their sums stay."""
         oldest = floor((self._clock.now() - self.usage_days * 86400) / HOUR_SECONDS) * HOUR_SECONDS
         old = select(USAGE.c.id).where(USAGE.c.at < oldest).order_by(USAGE.c.at).limit(ROWS_A_STEP)
@@ -140,7 +140,7 @@ class Hours:
             self._forget_at = self._clock.monotonic() + FORGET_SECONDS
         return more
 
-    async def _remember(self, connection: AsyncConnection, groups: list[Group]) -> None:
+    async def _remember(self, connection: Connection, groups: list[Group]) -> None:
         """Read what was written of these groups before; nothing for those that are new."""
         for start in range(0, len(groups), GROUPS_A_STATEMENT):
             part = groups[start : start + GROUPS_A_STATEMENT]
@@ -152,7 +152,7 @@ class Hours:
                 if group not in self._sums:
                     self._sums[group] = Sums()
 
-    async def _put(self, connection: AsyncConnection, groups: list[Group]) -> None:
+    async def _put(self, connection: Connection, groups: list[Group]) -> None:
         for start in range(0, len(groups), GROUPS_A_STATEMENT):
             part = groups[start : start + GROUPS_A_STATEMENT]
             values: list[Any] = []

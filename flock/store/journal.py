@@ -13,9 +13,9 @@ from typing import Self
 
 from sqlalchemy import Table, bindparam, delete
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flock.errors import InternalError, StorageFailed
+from flock.store.connection import Connection
 from flock.store.database import Database
 from flock.store.entries import HoldEntry
 from flock.store.schema import HOLDS, METERS
@@ -98,7 +98,7 @@ class Riding:
     ) -> None:
         self._sql, self._asked, self._released, self._moved, self._keep = sql, asked, released, moved, keep
 
-    async def write(self, connection: AsyncConnection) -> None:
+    async def write(self, connection: Connection) -> None:
         """Send all of it: reserves first, since one of a request that ended meanwhile goes again at once."""
         hold, release, meter = self._sql
         if self._asked:

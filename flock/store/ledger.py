@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Double, cast, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from flock.store.connection import Connection
 from flock.store.database import Database
 from flock.store.entries import HoldEntry
 from flock.store.schema import HOLDS, HOURS, MARKS, METERS, USAGE
@@ -97,12 +97,12 @@ class Ledger:
         return found
 
 
-async def _unsummed(connection: AsyncConnection) -> int:
+async def _unsummed(connection: Connection) -> int:
     mark = select(MARKS.c.value).where(MARKS.c.name == "unsummed")
     return (await connection.execute(mark)).scalar() or 0
 
 
-async def _of_hours(connection: AsyncConnection, window: Window) -> dict[str, Used]:
+async def _of_hours(connection: Connection, window: Window) -> dict[str, Used]:
     begin, end = window
     query = select(
         HOURS.c.key_id,
@@ -113,7 +113,7 @@ async def _of_hours(connection: AsyncConnection, window: Window) -> dict[str, Us
     return {row.key_id: Used(int(row.tokens), int(row.nano)) for row in rows}
 
 
-async def _of_rows(connection: AsyncConnection, window: Window, last: int) -> dict[str, Used]:
+async def _of_rows(connection: Connection, window: Window, last: int) -> dict[str, Used]:
     if not last:
         return {}
     begin, end = window

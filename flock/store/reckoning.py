@@ -13,9 +13,9 @@ from math import floor
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, cast, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flock.errors import InvalidRequest, StorageFailed
+from flock.store.connection import Connection
 from flock.store.database import Database
 from flock.store.edges import Plan, between, plan, unsummed
 from flock.store.histogram import Adding, Buckets, added
@@ -172,16 +172,16 @@ class Reckoning:
             mark = await unsummed(connection)
             columns = (USAGE.c.at, *(USAGE.c[name] for name in (*GROUP[1:], *COUNTED)))
             conditions = [USAGE.c.id > mark, *between(begin * HOUR_SECONDS, end * HOUR_SECONDS)]
-            stream = await connection.stream(select(*columns).where(*conditions))
-            async for chunk in stream.partitions(A_TURN):
+            async for chunk in connection.partitions(select(*columns).where(*conditions), A_TURN):
                 for at, *rest in chunk:
                     group = (floor(at / HOUR_SECONDS), *rest[: len(GROUP) - 1])
                     rows.setdefault(group, Sums()).count([tuple(rest[len(GROUP) - 2 :])])
                 await asyncio.sleep(0)
             counted = sum(sums.requests for sums in rows.values())
             summed, differing = 0, list[tuple[Any, ...]]()
-            stream = await connection.stream(select(HOURS).where(HOURS.c.hour >= begin, HOURS.c.hour < end))
-            async for chunk in stream.partitions(A_TURN):
+            async for chunk in connection.partitions(
+                select(HOURS).where(HOURS.c.hour >= begin, HOURS.c.hour < end), A_TURN
+            ):
                 for row in map(tuple[Any, ...], chunk):
                     group, sums = row[: len(GROUP)], stored_sums(row)
                     summed += sums.requests
@@ -191,22 +191,21 @@ class Reckoning:
         return Compared(counted, summed, sorted([*differing, *rows]), mark)
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncGenerator[AsyncConnection]:
+    async def snapshot(self) -> AsyncGenerator[Connection]:
         """Lend a connection that sees one moment: sums and rows of the same batches."""
         async with self._database.reading() as connection:
             await connection.exec_driver_sql("BEGIN")
             yield connection
 
     async def _from_hours(
-        self, connection: AsyncConnection, wanted: Wanted, planned: Plan, answer: Reckoned, histograms: bool = True
+        self, connection: Connection, wanted: Wanted, planned: Plan, answer: Reckoned, histograms: bool = True
     ) -> None:
         """Add whole hours."""
         if planned.first >= planned.end:
             return
         hourly, groups = wanted.bucket == "hour", len(wanted.by)
         last, turn = groups + len(PLAIN), _Turn()
-        stream = await connection.stream(_over_hours(wanted, planned, hourly, histograms))
-        async for chunk in stream.partitions(A_TURN):
+        async for chunk in connection.partitions(_over_hours(wanted, planned, hourly, histograms), A_TURN):
             for slot, *rest in chunk:
                 key = (bucket_start(wanted.bucket, slot if hourly else slot * DAY_HOURS), *rest[:groups])
                 answer.part(key).add_plain(rest[groups:last])
@@ -215,15 +214,14 @@ class Reckoning:
                 await turn.over()
 
     async def _durations(
-        self, connection: AsyncConnection, wanted: Wanted, planned: Plan, into: tuple[Adding, Adding]
+        self, connection: Connection, wanted: Wanted, planned: Plan, into: tuple[Adding, Adding]
     ) -> list[tuple[float, int]]:
         """Add the histograms of whole hours; return the middle of each hour and its requests."""
         seen: list[tuple[float, int]] = []
         if planned.first >= planned.end:
             return seen
         turn = _Turn()
-        stream = await connection.stream(_over_hours(wanted, planned, True, True))
-        async for chunk in stream.partitions(A_TURN):
+        async for chunk in connection.partitions(_over_hours(wanted, planned, True, True), A_TURN):
             for row in map(tuple[Any, ...], chunk):
                 seen.append(((row[0] + 0.5) * HOUR_SECONDS, row[1]))
                 await self._gather(into, row[-2:], turn)
@@ -243,15 +241,14 @@ class Reckoning:
 
 
 async def _from_rows(
-    connection: AsyncConnection, wanted: Wanted, planned: Plan, answer: Reckoned
+    connection: Connection, wanted: Wanted, planned: Plan, answer: Reckoned
 ) -> list[tuple[float, int]]:
     """Add rows that are in no whole hour, or not summed up yet; return (time, 1) for each."""
     seen: list[tuple[float, int]] = []
     groups = len(wanted.by)
     columns = (USAGE.c.at, *(USAGE.c[name] for name in (*wanted.by, "vendor", *COUNTED)))
     for conditions in planned.rows():
-        stream = await connection.stream(select(*columns).where(*wanted.where(USAGE), *conditions))
-        async for chunk in stream.partitions(A_TURN):
+        async for chunk in connection.partitions(select(*columns).where(*wanted.where(USAGE), *conditions), A_TURN):
             found: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
             for at, *rest in chunk:
                 key = (bucket_start(wanted.bucket, floor(at / HOUR_SECONDS)), *rest[:groups])
@@ -264,7 +261,7 @@ async def _from_rows(
 
 
 async def _over_time(
-    connection: AsyncConnection,
+    connection: Connection,
     wanted: Wanted,
     planned: Plan,
     marks: list[tuple[float, int]],

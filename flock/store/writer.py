@@ -15,11 +15,11 @@ from itertools import chain
 from typing import Any, Protocol
 
 from sqlalchemy import bindparam, delete, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flock.clock import Clock
 from flock.errors import StorageFailed
 from flock.store.chain import Chain
+from flock.store.connection import Connection
 from flock.store.database import Database
 from flock.store.hours import Hours
 from flock.store.journal import Journal, Riding
@@ -75,7 +75,7 @@ class _Waiting:
         head, _, values = sql.partition(" VALUES ")
         self.wide = f"{head} VALUES {', '.join([values] * ROWS_A_STATEMENT)}" if values else ""
 
-    async def write(self, connection: AsyncConnection, count: int) -> None:
+    async def write(self, connection: Connection, count: int) -> None:
         """Send the first `count` rows."""
         rows, done = self.rows, 0
         if self.chain is not None:

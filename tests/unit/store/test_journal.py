@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flock.clock import SystemClock
 from flock.errors import BudgetExceeded, FlockError, StorageFailed
@@ -15,6 +14,7 @@ from flock.policy.accounts import Hold
 from flock.policy.keys import Key
 from flock.policy.limits import Limits
 from flock.policy.money import nano
+from flock.store.connection import Connection
 from flock.store.database import Database
 from flock.store.entries import HoldEntry
 from flock.store.migrate import prepare
@@ -29,7 +29,7 @@ class Counting(Database):
     commits = 0
 
     @asynccontextmanager
-    async def writing(self) -> AsyncGenerator[AsyncConnection]:
+    async def writing(self) -> AsyncGenerator[Connection]:
         async with super().writing() as connection:
             yield connection
         self.commits += 1
@@ -231,7 +231,7 @@ class Refusing(Database):
     refuses = False
 
     @asynccontextmanager
-    async def writing(self) -> AsyncGenerator[AsyncConnection]:
+    async def writing(self) -> AsyncGenerator[Connection]:
         async with super().writing() as connection:
             yield connection
             if self.refuses:
