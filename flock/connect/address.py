@@ -1,7 +1,7 @@
 """flock's URL as tools are told it: what may stand there, and who can reach it.
 
 Owns the check of a base URL. Refuses what is no http URL of a host, and keys inside of it. Pure: no name is looked up.
-Called by local/connect_values.py and core/inviting.py.
+Called by local/connect_values.py and core/invitation.py.
 """
 
 import ipaddress

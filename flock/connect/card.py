@@ -1,7 +1,7 @@
 """The card for somebody who gets a key: what to paste where, in Markdown or plain text.
 
 Owns the words of an invitation and what of a tool's settings stands on it. Pure: the key is made elsewhere. Called by
-core/inviting.py.
+core/invitation.py.
 """
 
 from collections.abc import Mapping, Sequence

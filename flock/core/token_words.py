@@ -1,7 +1,7 @@
 """What people write for the limits of a key: names, globs, budgets, tags, counts.
 
 Owns how each is read, and the sentence said of one that cannot be. Pure: nothing is stored or asked here. Lengths of
-time are policy/spans.py's. Called by core/tokens.py and by whoever makes keys for others (core/inviting.py).
+time are policy/spans.py's. Called by core/tokens.py and by whoever makes keys for others (core/invitation.py).
 """
 
 import fnmatch

@@ -4,6 +4,7 @@ The public door (TCP) takes API keys; the private door (Unix socket) takes the p
 routes. Called by daemon/serve.py.
 """
 
+import functools
 import os
 import socket
 import struct
@@ -122,6 +123,12 @@ def peer_uid(request: web.Request) -> int:
     return struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
 
 
+@functools.cache
+def _document() -> bytes:
+    """Return the OpenAPI document, made once: it takes milliseconds, and anybody may ask for it."""
+    return codec.dumps(openapi.document())
+
+
 def _health(app: web.Application, context: Context, entrance: Entrance | None = None) -> None:
     async def healthz(_request: web.Request) -> web.Response:
         """The daemon answers: nothing more."""
@@ -152,7 +159,7 @@ def _health(app: web.Application, context: Context, entrance: Entrance | None = 
 
     async def described(_request: web.Request) -> web.Response:
         """What the admin API takes and gives, for machines; it tells nothing of this flock."""
-        return control.answer(200, codec.dumps(openapi.document()))
+        return control.answer(200, _document())
 
     app.router.add_get("/openapi.json", described)
     app.router.add_get("/healthz", healthz)
