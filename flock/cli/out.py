@@ -88,7 +88,8 @@ def say(words: str, tone: str = "") -> None:
         words = f"{_ANSI[tone]}{words}\x1b[0m"
     # standard error that cannot be written is nothing that anybody could be told about
     try:
-        print(words.encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)
+        # the line end in the same write: beside a program that reads standard output it would come too late
+        print(words.encode("utf-8", "replace").decode() + "\n", end="", file=sys.stderr, flush=True)
     except (OSError, UnicodeError):
         pass
 

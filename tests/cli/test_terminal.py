@@ -11,6 +11,7 @@ from flock.cli import engine
 from flock.errors import UsageError
 from tests.cli.conftest import Opener
 from tests.cli.running import by_name
+from tests.cli.running import flock as in_a_pipe
 from tests.cli.token_values import CREATED
 from tests.screen import Screen
 
@@ -57,6 +58,25 @@ def test_a_new_key_is_shown_once_and_copied_on_request(opened: Opener) -> None:
     assert "shown once" in screen.shown
     assert f"\x1b]52;c;{b64encode(CREATED.token.encode()).decode()}\x07" in screen.shown
     assert "clipboard" in screen.shown
+
+
+def test_a_new_secret_says_until_when_the_old_one_is_good(opened: Opener) -> None:
+    opened(by_name)
+    screen = flock("token", "rotate", "k_1", "--grace", "1h", NO_COLOR="1")
+    assert screen.end() == 0
+    assert "old key ends  2026-11-21T13:00:00Z" in screen.shown
+    piped = in_a_pipe("token", "rotate", "k_1", "--grace", "1h")
+    assert piped.stdout.strip() == CREATED.token
+    assert "the old key ends 2026-11-21T13:00:00Z" in piped.stderr
+
+
+def test_the_columns_that_matter_fit_eighty(opened: Opener) -> None:
+    opened(by_name)
+    for words, names in (("usage", "USER COST"), ("audit", "WHEN OUTCOME"), ("history", "WHEN UNDO")):
+        screen = flock(words, COLUMNS="80")
+        assert screen.end() == 0
+        head = next(line for line in screen.shown.splitlines() if "ACT" in line or "REQUEST" in line)
+        assert not [name for name in names.split() if name not in head]
 
 
 def test_a_terminal_is_not_asked_for_an_engines_key(opened: Opener) -> None:

@@ -77,6 +77,8 @@ def test_later() -> None:
         found = flock.json("expose", "--url", "https://llm.example.org", "--no-restart")
         assert flock.pid == pid
         assert found["restart"] == "flock down && flock up"
+        assert "the address is tried once it counts" in found["checks"]
+        assert not [check for check in found["checks"] if "does not run" in check]
 
 
 def test_doors_that_stay_shut() -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from flock.cli.show.view import Line, Pairs, View, or_none, since, table
-from flock.contract.audit import AuditChain, AuditRow, AuditSummary, Count
+from flock.contract.audit import AuditChain, AuditRow, AuditSummary, Count, RecentAudit
 from flock.contract.op import Op
 
 
@@ -17,7 +17,7 @@ def human(op: Op[Any], value: Any, now: float) -> View:
     rows: list[tuple[str, ...]] = [
         (str(a.id), since(a.at, now), a.actor, a.action, or_none(a.target), a.outcome, _details(a)) for a in value
     ]
-    return table("id when actor action target outcome details", rows, "no act is on record", "details id")
+    return table("id when actor action target outcome details", rows, _empty(op), "details id")
 
 
 def ids(op: Op[Any], value: Any) -> list[str]:
@@ -30,8 +30,20 @@ def ids(op: Op[Any], value: Any) -> list[str]:
     return [str(a.id) for a in rows]
 
 
+def _empty(op: Op[Any]) -> str:
+    """Say that nothing is there, or that nothing is what was asked for."""
+    asked = isinstance(op, RecentAudit) and (op.actor or op.action or op.since or op.until)
+    return "no act on record is like that" if asked else "no act is on record"
+
+
 def _details(row: AuditRow) -> str:
-    return json.dumps(row.details, ensure_ascii=False) if row.details else ""
+    """Return "ttl=7d, models=["a*"]": words as they are, everything else as JSON has it."""
+    return ", ".join(f"{name}={_plain(value)}" for name, value in row.details.items())
+
+
+def _plain(value: Any) -> str:
+    shown = isinstance(value, str) and value and value.isprintable()
+    return value if shown else json.dumps(value, ensure_ascii=False)
 
 
 def _summary(found: AuditSummary) -> View:

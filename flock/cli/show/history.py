@@ -37,4 +37,4 @@ def _undo(act: Act) -> str:
 def _undone(act: Act) -> View:
     name = f"{act.action} {act.target}".rstrip()
     again = () if act.undone_by is None else (Line(f"to take that back: flock undo {act.undone_by}", "dim"),)
-    return View((Line(f"act {act.id}, {name}, is undone: {act.undo}"),), again)
+    return View((Line(f"act {act.id}, {name}, is undone: {act.undo}", hang=2),), again)

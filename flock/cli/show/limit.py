@@ -15,7 +15,7 @@ def human(op: Op[Any], value: Simulation, now: float) -> View:
     rows = tuple(_row(user) for user in value.users)
     span = f"{value.since[:16]}Z to {value.until[:16]}Z".replace("T", " ")
     share = f" ({value.refused / value.requests:.1%})" if value.requests else ""
-    line = Line(f"{span}: {value.refused:,} of {value.requests:,} requests would have been refused{share}")
+    line = Line(f"{span}: {value.refused:,} of {value.requests:,} requests would have been refused{share}", hang=2)
     aside = (*(Line(words, "warn", hang=2) for words in value.warnings), Line(_COUNTED, "dim", hang=2))
     shown = Table(_COLUMNS, rows, "nothing was asked", ("cost", "tokens", "refused tokens", "first refused"))
     return View((line, shown), aside)

@@ -73,7 +73,7 @@ def until(at: str | None, now: float) -> str:
 
 
 def left(at: str, now: float) -> str:
-    """Return how long there is until an RFC 3339 UTC time, in its largest unit ("6 d left"); as `until` for a past one."""
+    """Return how long there is until an RFC 3339 UTC time, in its largest unit ("6 d left"); as `until` for a past."""
     words = until(at, now)
     return f"{' '.join(words.split()[1:3])} left" if words.startswith("in ") else words
 

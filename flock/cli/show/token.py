@@ -17,7 +17,8 @@ def human(op: Op[Any], value: Any, now: float) -> View:
     if isinstance(value, TokenEdited):
         return View((pairs(value.token, now),), tuple(Line(w, "warn") for w in value.warnings))
     if isinstance(value, Token):
-        return View((Line(_became(op, value, now)),))
+        back = (Line(f"to take that back: flock token renew {value.id} --ttl never", "dim"),)
+        return View((Line(_became(op, value, now), hang=2),), back if isinstance(op, ExpireToken) else ())
     rows: list[tuple[str, ...]] = [
         (
             k.id,
@@ -34,7 +35,7 @@ def human(op: Op[Any], value: Any, now: float) -> View:
         "id name scope state limits used_today last_use",
         rows,
         "no API key; `flock token create NAME`",
-        "scope last_use used_today",
+        "scope last_use used_today limits",
     )
 
 
@@ -86,8 +87,7 @@ def _became(op: Op[Any], key: Token, now: float) -> str:
     if isinstance(op, RenewToken):
         return f"{key.id} ({key.name}) is good " + (f"until {key.expires_at}" if key.expires_at else "for ever")
     if isinstance(op, ExpireToken):
-        back = f"to take that back: flock token renew {key.id} --ttl never"
-        return f"{key.id} ({key.name}) {'has expired' if key.state == 'expired' else _ends(key, now)}; {back}"
+        return f"{key.id} ({key.name}) {'has expired' if key.state == 'expired' else _ends(key, now)}"
     return f"{key.id} ({key.name}) is revoked; what still streams with it ends within a second"
 
 

@@ -6,7 +6,16 @@ from flock import text
 from flock.cli.show.dollars import total, usd
 from flock.cli.show.view import Line, Pairs, Table, View, or_none, since, table
 from flock.contract.op import Op
-from flock.contract.usage import BreakDownUsage, Percentiles, Share, UsageCheck, UsagePart, UsageRow, UsageSummary
+from flock.contract.usage import (
+    BreakDownUsage,
+    Percentiles,
+    RecentUsage,
+    Share,
+    UsageCheck,
+    UsagePart,
+    UsageRow,
+    UsageSummary,
+)
 
 _EMPTY = "no request in that time"
 _HEIGHTS = "▁▂▃▄▅▆▇█"
@@ -24,7 +33,7 @@ def human(op: Op[Any], value: Any, now: float) -> View:
         return _check(value)
     if isinstance(op, BreakDownUsage):
         return _breakdown(value, op.bucket)
-    return _recent(value, now)
+    return _recent(op, value, now)
 
 
 def ids(op: Op[Any], value: Any) -> list[str]:
@@ -40,8 +49,9 @@ def ids(op: Op[Any], value: Any) -> list[str]:
     return [u.request_id for u in value]
 
 
-def _recent(value: list[UsageRow], now: float) -> View:
+def _recent(op: Op[Any], value: list[UsageRow], now: float) -> View:
     """Show one row per request; "~" before tokens: flock counted them itself; "?": a price that is not known."""
+    asked = isinstance(op, RecentUsage) and (op.user or op.model or op.since or op.until)
     rows: list[tuple[str, ...]] = [
         (
             u.request_id,
@@ -61,7 +71,7 @@ def _recent(value: list[UsageRow], now: float) -> View:
     return table(
         "request when user model engine in out took first_token cost outcome",
         rows,
-        "no request yet",
+        "no request like that" if asked else "no request yet",
         "engine first_token took outcome",
     )
 

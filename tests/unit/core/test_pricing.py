@@ -23,6 +23,7 @@ from flock.errors import Conflict, FlockError, InvalidRequest, NotFound
 from flock.policy.keys import ANYONE
 from flock.store.entries import PriceEntry
 from flock.store.store import Store
+from flock.store.usage import COLUMNS
 from flock.upstream import Placement, Price
 from flock.vendors.tables import Tables
 from tests.unit.policy.virtual import Virtual
@@ -268,6 +269,27 @@ async def test_updating_while_tables_are_off(case: Case) -> None:
     with pytest.raises(Conflict, match=r"prices\.tables is false"):
         await case.do(UpdatePrices())
     assert (await case.do(ListPrices())).data == ""
+
+
+def row(number: int, moment: float, **values: Any) -> tuple[Any, ...]:
+    """Return a usage row of a request that stayed here."""
+    known = {"request_id": f"req_{number}", "at": moment, "user": "ada", "key_id": "k_1", "model": "qwen3-8b"}
+    known |= {"endpoint": "chat", "engine": "e", "vendor": "", "outcome": "ok", "cost_usd": None, "ttft_ms": None}
+    return tuple((known | values).get(column, 0) for column in COLUMNS)
+
+
+async def test_what_was_refused_saved_nothing(case: Case) -> None:
+    now = case.clock.now()
+    for number in range(3):
+        case.store.writer.put_row(row(number, now, input_tokens=1000, output_tokens=100))
+    case.store.writer.put_row(row(3, now, outcome="error", status=429))
+    case.store.writer.put_row(row(4, now, outcome="error", status=404, model="nosuch"))
+    case.store.writer.put_row(row(5, now, input_tokens=1000, vendor="openai"))
+    case.clock.pass_by(1)
+    await case.do(SetPrice(model="openai/gpt-5", input="1", output="10"))
+    for by in ("user", "model", "user,model,month"):
+        (found,) = await case.do(ShowSavings(by=by, compare_with="openai/gpt-5"))
+        assert (found.requests, found.input_tokens, found.vendor_usd) == (3, 3000, "0.006")
 
 
 async def test_many_set_prices_at_once_all_count(case: Case) -> None:
