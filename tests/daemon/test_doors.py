@@ -26,6 +26,7 @@ from flock.contract.engines import (
     ShowEngineLog,
 )
 from flock.contract.events import FollowEvents, ShowTop
+from flock.contract.exposing import CreateBackup
 from flock.contract.files import FetchFile, ListCache, PruneCache
 from flock.contract.hardware import ShowHardware
 from flock.contract.hub import SearchHub, ShowHubRepository
@@ -143,6 +144,7 @@ EVERY: list[Op[Any]] = [
     ShowSavings(compare_with="openai/gpt-5"),
     SetConfig(key="listen", value="1"),
     UnsetConfig(key="listen"),
+    CreateBackup(keep=-1),
     CreateToken(name="x"),
     Invite(name="x", base_url="https://flock.example.org"),
     EditToken(id="k_1", rpm=1),
