@@ -249,7 +249,7 @@ def option_rows(op: type[Op[Any]]) -> list[str]:
     rows += [f"| (no option) | {cell(item.metadata['help'])} | |" for item in fields(op, "secret")]
     if op.spec.risk is Risk.REMOVE:
         rows.append("| `--yes`, `-y` | do not ask | |")
-    if op.spec.name == "token.create":
+    if op.spec.name in ("token.create", "token.rotate"):
         rows.append("| `--copy` | also put the key on this terminal's clipboard | |")
     return rows
 
