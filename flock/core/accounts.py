@@ -13,21 +13,14 @@ from flock.contract.requests import (
 from flock.core.context import Actor, Context
 from flock.core.decision import unpack
 from flock.core.operations import handles
-from flock.errors import Cancelled, Conflict, InvalidRequest, NotFound
-
-MOST_ROWS = 10_000
-
-
-def _limit(limit: int) -> int:
-    if not 1 <= limit <= MOST_ROWS:
-        raise InvalidRequest(f"--limit is 1 to {MOST_ROWS}, not {limit}", hint="--limit 50")
-    return limit
+from flock.core.rows import limited
+from flock.errors import Cancelled, Conflict, NotFound
 
 
 @handles(ListRequests)
 async def list_requests(context: Context, op: ListRequests, _actor: Actor) -> list[RequestRow]:
     """Return running requests, then ended ones, newest first."""
-    limit = _limit(op.limit)
+    limit = limited(op.limit, "flock request ls")
     now = context.clock.monotonic()
     rows = [r.row(now) for r in reversed(context.inference.running.values())][:limit]
     if op.running or len(rows) >= limit:

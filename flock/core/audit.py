@@ -9,26 +9,19 @@ from flock.clock import rfc3339
 from flock.contract.audit import AuditChain, AuditRow, AuditSummary, RecentAudit, SummarizeAudit, VerifyAudit
 from flock.core.context import Actor, Context
 from flock.core.operations import handles
+from flock.core.rows import limited
 from flock.core.times import parse_since, parse_span, parse_until
 from flock.errors import InvalidRequest
 from flock.store.audit import Wanted
 
-MOST_ROWS = 10_000
 # what `flock audit verify` prints as the head: a sha256 in hex
 _HEAD = re.compile(r"[0-9a-f]{64}")
-
-
-def limited(limit: int) -> int:
-    """Return how many rows to read. Raises InvalidRequest for none, or for more than a terminal is for."""
-    if not 1 <= limit <= MOST_ROWS:
-        raise InvalidRequest(f"--limit is 1 to {MOST_ROWS}, not {limit}", hint="--limit 50")
-    return limit
 
 
 @handles(RecentAudit)
 async def recent_audit(context: Context, op: RecentAudit, _actor: Actor) -> list[AuditRow]:
     """Return the newest rows, those still in the writer's buffer included."""
-    limit, now = limited(op.limit), context.clock.now()
+    limit, now = limited(op.limit, "flock audit"), context.clock.now()
     since = parse_since(op.since, now)
     # without --until rows of a clock that was ahead are shown too
     until = parse_until(op.until, now, since, op.since) if op.until.strip() else None

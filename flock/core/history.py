@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from flock.contract.audit import Act, ListHistory, UndoAct
 from flock.core import undo_kinds
-from flock.core.audit import limited
 from flock.core.context import Actor, Context
 from flock.core.operations import completes, handles
+from flock.core.rows import limited
 from flock.core.undoing import KINDS, NEVER, NOTING, note, noted
 from flock.errors import Conflict, NotFound
 from flock.store.audit import ActRow, Wanted
@@ -26,7 +26,7 @@ _MOST = 2**63 - 1
 @handles(ListHistory)
 async def list_history(context: Context, op: ListHistory, _actor: Actor) -> list[Act]:
     """Return the newest acts that were carried out, and what each could be taken back by."""
-    limit = limited(op.limit)
+    limit = limited(op.limit, "flock history")
     await context.store.writer.flush()
     acts = await context.store.audit.acts(limit, Wanted(done=True))
     undone = await context.store.audit.undone(acts[-1].row.id) if acts else {}

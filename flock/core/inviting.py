@@ -1,5 +1,5 @@
-"""Inviting somebody. What tools there are and how a card reads takes a megabyte that no daemon needs before: who invites
-first loads invitation.py.
+"""Inviting somebody. What tools there are and how a card reads takes a megabyte that no daemon needs before: who
+invites first loads invitation.py.
 """
 
 from flock.contract.connect import Invitation, Invite

@@ -8,7 +8,6 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from flock.clock import rfc3339
@@ -135,17 +134,6 @@ def with_fields(entry: KeyEntry, fields: Mapping[str, Any], now: float) -> KeyEn
     if "active" in fields:
         values["revoked_at"] = None if fields["active"] else (entry.revoked_at or now)
     return dataclasses.replace(entry, **values)
-
-
-def day_of(now: float) -> float:
-    """Return when the UTC day of a moment began."""
-    return now - now % 86400.0
-
-
-def month_of(now: float) -> float:
-    """Return when the UTC month of a moment began."""
-    first = datetime.fromtimestamp(now, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return first.timestamp()
 
 
 def token_of(entry: KeyEntry, now: float, used: KeySum | None = None) -> Token:

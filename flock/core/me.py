@@ -2,11 +2,12 @@
 
 from flock.contract.tokens import Me, ShowMe
 from flock.core.context import Actor, Context
-from flock.core.key_changes import day_of, month_of, token_of
+from flock.core.key_changes import token_of
 from flock.core.operations import handles
 from flock.errors import InvalidKey, MissingKey
 from flock.policy.keys import Key
 from flock.policy.money import dollars
+from flock.policy.windows import bounds
 from flock.store.key_usage import KeySum
 
 
@@ -24,8 +25,8 @@ async def show_me(context: Context, _op: ShowMe, actor: Actor) -> Me:
     if entry is None or entry.revoked_at is not None:  # between the check and now
         raise InvalidKey("this API key is unknown or was revoked", hint="make one: flock token create")
     now, usage = context.clock.now(), context.store.key_usage
-    today = (await usage.since(day_of(now), key.id)).get(key.id, KeySum())
-    month = (await usage.since(month_of(now), key.id)).get(key.id, KeySum())
+    today = (await usage.since(bounds("day", now)[0], key.id)).get(key.id, KeySum())
+    month = (await usage.since(bounds("month", now)[0], key.id)).get(key.id, KeySum())
     return Me(
         token=token_of(entry, now, today),
         meters=context.limits.meters(key),

@@ -43,24 +43,28 @@ async def set_price(context: Context, op: SetPrice, actor: Actor) -> Prices:
         vendor, model = parse_model(context, op.model)
         card = parse_card(op)
     id = f"{vendor}/{model}"
-    note(actor, PRICE, id, {"card": await card_of(context, id)}, {"card": dict(card)})
-    await context.store.prices.put(PriceEntry(vendor, model, card, context.clock.now()))
-    return await _changed(context, actor)
+    async with context.pricing.changing:
+        note(actor, PRICE, id, {"card": await card_of(context, id)}, {"card": dict(card)})
+        await context.store.prices.put(PriceEntry(vendor, model, card, context.clock.now()))
+        context.pricing.load(await context.store.prices.all())
+    return await list_prices(context, ListPrices(), actor)
 
 
 @handles(RemovePrice)
 async def remove_price(context: Context, op: RemovePrice, actor: Actor) -> Prices:
     """Forget a price that was set."""
-    entries = {_words(entry): entry for entry in await context.store.prices.all()}
     said = op.model.strip()
-    entry = entries.get(said)
-    if entry is None and "/" in said:
-        entry = entries.get("/".join(parse_model(context, said, "flock price ls")))
-    if entry is None:
-        raise missing(said, difflib.get_close_matches(said, entries))
-    note(actor, PRICE, f"{entry.vendor}/{entry.model}", {"card": dict(entry.card)}, {"card": None})
-    await context.store.prices.delete(entry.vendor, entry.model)
-    return await _changed(context, actor)
+    async with context.pricing.changing:
+        entries = {_words(entry): entry for entry in await context.store.prices.all()}
+        entry = entries.get(said)
+        if entry is None and "/" in said:
+            entry = entries.get("/".join(parse_model(context, said, "flock price ls")))
+        if entry is None:
+            raise missing(said, difflib.get_close_matches(said, entries))
+        note(actor, PRICE, f"{entry.vendor}/{entry.model}", {"card": dict(entry.card)}, {"card": None})
+        await context.store.prices.delete(entry.vendor, entry.model)
+        context.pricing.load(await context.store.prices.all())
+    return await list_prices(context, ListPrices(), actor)
 
 
 @handles(UpdatePrices)
@@ -72,11 +76,6 @@ async def update_prices(context: Context, _op: UpdatePrices, actor: Actor) -> Pr
             hint="flock config set prices.tables true",
         )
     await context.pricing.tables.fetch()
-    return await list_prices(context, ListPrices(), actor)
-
-
-async def _changed(context: Context, actor: Actor) -> Prices:
-    context.pricing.load(await context.store.prices.all())
     return await list_prices(context, ListPrices(), actor)
 
 

@@ -5,6 +5,7 @@ what nobody says, and a zero is what somebody said. Called by the request path, 
 operations of prices; made by the daemon.
 """
 
+import asyncio
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Protocol
@@ -40,12 +41,15 @@ class Vendors(Protocol):
 
 
 class Pricing:
-    """Prices of vendors' models, and of power. `tables` is None where `prices.tables` is off."""
+    """Prices of vendors' models, and of power. `tables` is None where `prices.tables` is off. Whoever changes prices in
+    store and memory holds `changing`, so that of two changes at once memory has both.
+    """
 
     def __init__(self, vendors: Vendors, tables: Tables | None, power: Power) -> None:
         self._vendors = vendors
         self._power = power
         self.tables = tables
+        self.changing = asyncio.Lock()
         self._exact: dict[tuple[str, str], Price] = {}
         # by vendor: (glob, price), the longest glob first, since it says the most
         self._globs: dict[str, list[tuple[str, Price]]] = {}

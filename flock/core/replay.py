@@ -162,7 +162,11 @@ def _key(user: str, limits: LimitsOf) -> Key:
 
 
 def _cost(words: str | None) -> int | None:
-    return None if words is None else nano(words)
+    """Return billionths of a dollar; words that no release wrote are a price not known, as in store/sums.py."""
+    try:
+        return None if words is None else nano(words)
+    except ValueError:
+        return None
 
 
 def _user(name: str, total: _Sum) -> SimulatedUser:

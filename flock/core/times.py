@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from flock.clock import rfc3339
 from flock.errors import InvalidRequest
+from flock.policy.spans import UNITS
 
-# seconds in a unit of "7d"
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 # SQLite and datetime go further; a time before the epoch or in the year 9999 is a slip of the finger
 LATEST = 253_370_764_800.0
 _EXAMPLES = {"--since": "--since 7d", "--until": "--until today"}

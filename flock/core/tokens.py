@@ -22,13 +22,14 @@ from flock.contract.tokens import (
 )
 from flock.core import token_words as words
 from flock.core.context import Actor, Context
-from flock.core.key_changes import change, day_of, ends_at, fields_of, insert, meant, token_of
+from flock.core.key_changes import change, ends_at, fields_of, insert, meant, token_of
 from flock.core.key_file import holds, write_key
 from flock.core.operations import handles
 from flock.core.undoing import note
 from flock.errors import Conflict, InvalidRequest, StorageFailed
 from flock.policy.keys import digest_of, globs, new_entry, new_secret
 from flock.policy.spans import seconds_of
+from flock.policy.windows import bounds
 from flock.store.entries import KeyEntry
 from flock.store.key_usage import KeySum
 
@@ -215,7 +216,7 @@ def _end(now: float, ttl: str) -> float | None:
 async def _entries(context: Context) -> tuple[list[KeyEntry], dict[str, KeySum]]:
     """Return every key and what each used today; what rides in the writer's batches is waited for."""
     await context.store.writer.flush()
-    used = await context.store.key_usage.since(day_of(context.clock.now()))
+    used = await context.store.key_usage.since(bounds("day", context.clock.now())[0])
     return await context.store.keys.all(), used
 
 

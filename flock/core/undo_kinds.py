@@ -101,13 +101,14 @@ class _Prices:
     """Prices that were set; the id is "vendor/model", "local/" for that of power, and `card` their figures."""
 
     async def restore(self, context: Context, made: Note) -> None:
-        unchanged(made, {"card": await card_of(context, made.id)}, "flock price ls")
         vendor, _, model = made.id.partition("/")
-        if made.was["card"] is None:
-            await context.store.prices.delete(vendor, model)
-        else:
-            await context.store.prices.put(PriceEntry(vendor, model, made.was["card"], context.clock.now()))
-        context.pricing.load(await context.store.prices.all())
+        async with context.pricing.changing:
+            unchanged(made, {"card": await card_of(context, made.id)}, "flock price ls")
+            if made.was["card"] is None:
+                await context.store.prices.delete(vendor, model)
+            else:
+                await context.store.prices.put(PriceEntry(vendor, model, made.was["card"], context.clock.now()))
+            context.pricing.load(await context.store.prices.all())
 
     def words(self, made: Note) -> str:
         name, figures = made.id.removesuffix("/"), made.was["card"]

@@ -25,6 +25,7 @@ from flock.contract.usage import (
 )
 from flock.core.context import Actor, Context
 from flock.core.operations import handles
+from flock.core.rows import limited
 from flock.core.times import parse_since, parse_span, parse_until
 from flock.errors import InvalidRequest, NotFound
 from flock.policy.money import dollars
@@ -32,7 +33,6 @@ from flock.store.histogram import Buckets, percentiles
 from flock.store.reckoning import BUCKETS, Wanted
 from flock.store.sums import Sums
 
-MOST_ROWS = 10_000
 TOP = 5
 SPARKS = 24
 DAY_SECONDS = 86400
@@ -51,13 +51,12 @@ _lot = random.Random()
 @handles(RecentUsage)
 async def recent_usage(context: Context, op: RecentUsage, _actor: Actor) -> list[UsageRow]:
     """Return the newest rows, those still in the writer's buffer included."""
-    if not 1 <= op.limit <= MOST_ROWS:
-        raise InvalidRequest(f"--limit is 1 to {MOST_ROWS}, not {op.limit}", hint="flock usage --limit 50")
+    limit = limited(op.limit, "flock usage")
     now = context.clock.now()
     since = parse_since(op.since, now)
     until = parse_until(op.until, now, since, op.since) if op.until.strip() else None
     await context.store.writer.flush()
-    return await context.store.usage.recent(op.limit, op.user, op.model, since, until)
+    return await context.store.usage.recent(limit, op.user, op.model, since, until)
 
 
 @handles(SummarizeUsage)

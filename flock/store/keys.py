@@ -39,15 +39,6 @@ class Keys:
         if done.rowcount == 0:
             raise NotFound(f"there is no key {entry.id!r}", hint="flock token ls")
 
-    async def revoke(self, key_id: str, at: float) -> None:
-        """Mark a key as revoked. Raises NotFound when no live key has this id, StorageFailed."""
-        async with self._database.writing() as connection:
-            done = await connection.execute(
-                update(KEYS).where(KEYS.c.id == key_id, KEYS.c.revoked_at.is_(None)).values(revoked_at=at)
-            )
-        if done.rowcount == 0:
-            raise NotFound(f"no key {key_id!r} is active", hint="flock token ls")
-
     async def touch(self, times: Mapping[str, float]) -> None:
         """Note when keys were last used: id → epoch seconds. Raises StorageFailed."""
         if times:

@@ -3,7 +3,7 @@
 Owns the reading of `holds` and `meters` and the sums that counters start with and are compared with. A sum is that of
 `usage_hours` and of those rows of older releases that are not summed up yet, read in one snapshot: exact at every
 moment, also when old rows were forgotten, and a month of ten million rows takes as long as its 744 hours do. Refuses
-parts of hours: every window of a limit begins and ends on one. Read by core/reserves.py.
+parts of hours: every window of a limit begins and ends on one. Read by core/counters.py.
 """
 
 from collections.abc import Iterable
@@ -13,10 +13,11 @@ from sqlalchemy import BigInteger, Double, cast, func, select
 
 from flock.store.connection import Connection
 from flock.store.database import Database
+from flock.store.edges import unsummed
 from flock.store.entries import HoldEntry
-from flock.store.schema import HOLDS, HOURS, MARKS, METERS, USAGE
+from flock.store.hours import HOUR_SECONDS
+from flock.store.schema import HOLDS, HOURS, METERS, USAGE
 
-HOUR_SECONDS = 3600
 # costs are decimal strings of nine decimals at most; a double holds those of one row up to nine million dollars
 NANO = 1_000_000_000
 # how far apart the arrival of a request and that of its reserve may be noted: both are the same moment
@@ -46,9 +47,9 @@ class Ledger:
         """Return what each key used in each window. Raises StorageFailed."""
         async with self._database.reading() as connection:
             await connection.exec_driver_sql("BEGIN")  # one snapshot: a row is in the sums or not yet, never in both
-            unsummed = await _unsummed(connection)
+            last = await unsummed(connection)
             return {
-                window: _added(await _of_hours(connection, window), await _of_rows(connection, window, unsummed))
+                window: _added(await _of_hours(connection, window), await _of_rows(connection, window, last))
                 for window in windows
             }
 
@@ -59,7 +60,7 @@ class Ledger:
         """
         async with self._database.reading() as connection:
             await connection.exec_driver_sql("BEGIN")
-            return {window: await _of_hours(connection, window) for window in windows}, await _unsummed(connection)
+            return {window: await _of_hours(connection, window) for window in windows}, await unsummed(connection)
 
     async def unsummed(self, windows: Iterable[Window], last: int) -> Sums:
         """Return what the rows up to an id come to: 2 s for a million of them. Raises StorageFailed."""
@@ -97,18 +98,13 @@ class Ledger:
         return found
 
 
-async def _unsummed(connection: Connection) -> int:
-    mark = select(MARKS.c.value).where(MARKS.c.name == "unsummed")
-    return (await connection.execute(mark)).scalar() or 0
-
-
 async def _of_hours(connection: Connection, window: Window) -> dict[str, Used]:
     begin, end = window
     query = select(
         HOURS.c.key_id,
         func.sum(HOURS.c.input_tokens + HOURS.c.output_tokens).label("tokens"),
         func.sum(HOURS.c.nano_usd).label("nano"),
-    ).where(HOURS.c.hour >= begin // HOUR_SECONDS, HOURS.c.hour < end // HOUR_SECONDS)
+    ).where(HOURS.c.hour >= int(begin // HOUR_SECONDS), HOURS.c.hour < int(end // HOUR_SECONDS))
     rows = await connection.execute(query.group_by(HOURS.c.key_id))
     return {row.key_id: Used(int(row.tokens), int(row.nano)) for row in rows}
 

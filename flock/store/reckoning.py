@@ -138,15 +138,16 @@ class Reckoning:
             by_who = replace(wanted, by=("user", "model"))
             await self._from_hours(connection, by_who, planned, who, histograms=False)
             latency, ttft = Adding(), Adding()
-            marks = await self._durations(connection, wanted, planned, (latency, ttft))
-            marks += await _from_rows(connection, by_who, planned, who)
+            marks = _Marks(planned, parts)
+            await self._durations(connection, wanted, planned, (latency, ttft), marks)
+            await _from_rows(connection, by_who, planned, who, marks)
             total, users, models = Sums(), dict[str, Sums](), dict[str, Sums]()
             total.latency, total.ttft = latency.counts(), ttft.counts()
             for (_, user, model), sums in who.parts.items():
                 total.add(sums)
                 users.setdefault(user, Sums()).add(sums)
                 models.setdefault(model, Sums()).add(sums)
-            over_time = await _over_time(connection, wanted, planned, marks, parts, total.requests)
+            over_time = await _over_time(connection, wanted, planned, marks, total.requests)
         return Summed(planned.since, planned.until, total, users, models, over_time)
 
     async def days(self, since: float) -> list[int]:
@@ -214,18 +215,16 @@ class Reckoning:
                 await turn.over()
 
     async def _durations(
-        self, connection: Connection, wanted: Wanted, planned: Plan, into: tuple[Adding, Adding]
-    ) -> list[tuple[float, int]]:
-        """Add the histograms of whole hours; return the middle of each hour and its requests."""
-        seen: list[tuple[float, int]] = []
+        self, connection: Connection, wanted: Wanted, planned: Plan, into: tuple[Adding, Adding], marks: "_Marks"
+    ) -> None:
+        """Add the histograms of whole hours, and mark the middle of each hour with its requests."""
         if planned.first >= planned.end:
-            return seen
+            return
         turn = _Turn()
         async for chunk in connection.partitions(_over_hours(wanted, planned, True, True), A_TURN):
             for row in map(tuple[Any, ...], chunk):
-                seen.append(((row[0] + 0.5) * HOUR_SECONDS, row[1]))
+                marks.add((row[0] + 0.5) * HOUR_SECONDS, row[1])
                 await self._gather(into, row[-2:], turn)
-        return seen
 
     async def _gather(self, into: tuple[Adding, Adding], words: Sequence[str], turn: "_Turn") -> None:
         """Add stored histograms, in hex and between commas. Raises StorageFailed for a damaged one."""
@@ -240,11 +239,28 @@ class Reckoning:
             ) from None
 
 
+class _Marks:
+    """Requests counted in equal parts of a time as they come by: ten million rows of an older release are as many
+    additions, and no list of them.
+    """
+
+    __slots__ = ("_seconds", "_since", "counts")
+
+    def __init__(self, planned: Plan, parts: int) -> None:
+        self._since, self._seconds = planned.since, (planned.until - planned.since) / parts
+        self.counts = [0] * parts
+
+    def add(self, at: float, requests: int) -> None:
+        """Count requests at a moment; what is outside belongs to the first or the last part."""
+        if self._seconds > 0:
+            part = int((at - self._since) / self._seconds)
+            self.counts[max(0, min(part, len(self.counts) - 1))] += requests
+
+
 async def _from_rows(
-    connection: Connection, wanted: Wanted, planned: Plan, answer: Reckoned
-) -> list[tuple[float, int]]:
-    """Add rows that are in no whole hour, or not summed up yet; return (time, 1) for each."""
-    seen: list[tuple[float, int]] = []
+    connection: Connection, wanted: Wanted, planned: Plan, answer: Reckoned, marks: _Marks | None = None
+) -> None:
+    """Add rows that are in no whole hour, or not summed up yet, and mark each."""
     groups = len(wanted.by)
     columns = (USAGE.c.at, *(USAGE.c[name] for name in (*wanted.by, "vendor", *COUNTED)))
     for conditions in planned.rows():
@@ -253,40 +269,29 @@ async def _from_rows(
             for at, *rest in chunk:
                 key = (bucket_start(wanted.bucket, floor(at / HOUR_SECONDS)), *rest[:groups])
                 found.setdefault(key, []).append(tuple(rest[groups:]))
-                seen.append((at, 1))
+                if marks is not None:
+                    marks.add(at, 1)
             for key, rows in found.items():
                 answer.part(key).count(rows)
             await asyncio.sleep(0)
-    return seen
 
 
-async def _over_time(
-    connection: Connection,
-    wanted: Wanted,
-    planned: Plan,
-    marks: list[tuple[float, int]],
-    parts: int,
-    total: int,
-) -> list[int]:
+async def _over_time(connection: Connection, wanted: Wanted, planned: Plan, marks: _Marks, total: int) -> list[int]:
     """Return the requests in equal parts of the time.
 
     Parts shorter than an hour are counted by rows, if all are there; else an hour belongs to where its middle is.
     """
-    found = [0] * parts
+    parts = len(marks.counts)
     seconds = (planned.until - planned.since) / parts
-    if seconds <= 0:
-        return found
-    if seconds < HOUR_SECONDS:
+    if 0 < seconds < HOUR_SECONDS:
+        found = [0] * parts
         part = cast((USAGE.c.at - planned.since) / seconds, Integer)
         query = select(part, func.count()).where(*wanted.where(USAGE), *between(planned.since, planned.until))
         for at, count in (await connection.execute(query.group_by(part))).all():
             found[min(at, parts - 1)] += count
         if sum(found) == total:
             return found
-        found = [0] * parts
-    for at, count in marks:
-        found[max(0, min(int((at - planned.since) / seconds), parts - 1))] += count
-    return found
+    return marks.counts
 
 
 def _over_hours(wanted: Wanted, planned: Plan, hourly: bool, histograms: bool) -> Any:
