@@ -26,7 +26,7 @@ BUDGET_MOST = Decimal(1_000_000_000)
 
 _VENDOR = re.compile(r"[a-z0-9*?][a-z0-9._*?-]{0,99}")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}")
-_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+_AMOUNT = re.compile(r"[0-9]{1,20}(\.[0-9]{1,9})?")
 
 
 def read_name(words: str, what: str = "name") -> str:
@@ -110,7 +110,8 @@ def _budget(word: str) -> tuple[str, str]:
     number = amount.removeprefix("$").strip()
     window = window.lower()
     if not _AMOUNT.fullmatch(number):
-        why = "is less than nothing" if number.startswith("-") else "has no amount in dollars before the slash"
+        why = "has no amount in dollars before the slash: digits, and at most nine of them behind the point"
+        why = "is less than nothing" if number.startswith("-") else why
         right = window if window in WINDOWS else "day"
         raise InvalidRequest(f"--budget {word!r} {why}", hint=f"--budget 5/{right}")
     if window not in WINDOWS:

@@ -14,19 +14,10 @@ _COUNTS = {"rpm": "requests/min", "tpm": "tokens/min", "quota": "tokens/day"}
 
 
 def limits(token: Token) -> str:
-    """Return a key's limits in a few words ("60 requests/min, $5/day"), NONE for none."""
-    counts = (("requests/min", token.rpm), ("tokens/min", token.tpm), ("tokens/day", token.quota))
-    return _limits(token, [f"{number:,} {name}" for name, number in counts if number])
-
-
-def brief_limits(token: Token) -> str:
-    """Return a key's limits for a column, by their options' names ("60 rpm, 100k tpm, 2M tokens/day")."""
+    """Return a key's limits by their options' names ("60 rpm, 100k tpm, 2M tokens/day, $5/day"), NONE for none."""
     counts = ((" rpm", token.rpm), (" tpm", token.tpm), (" tokens/day", token.quota))
-    return _limits(token, [f"{_round(number)}{name}" for name, number in counts if number])
-
-
-def _limits(token: Token, counts: list[str]) -> str:
-    return or_none(", ".join([*counts, *(f"${budget.usd}/{budget.window}" for budget in token.budgets)]))
+    words = [f"{_round(number)}{name}" for name, number in counts if number]
+    return or_none(", ".join([*words, *(f"${budget.usd}/{budget.window}" for budget in token.budgets)]))
 
 
 def _round(number: int) -> str:

@@ -2,10 +2,19 @@
 
 from typing import Any, cast
 
-from flock.cli.show.meters import brief_limits, left, limits, meters, until, used
+from flock.cli.show.meters import left, limits, meters, until, used
 from flock.cli.show.view import Line, Pairs, View, or_none, since, table
 from flock.contract.op import Op
-from flock.contract.tokens import ExpireToken, RenewToken, RotateToken, Token, TokenCreated, TokenDetails, TokenEdited
+from flock.contract.tokens import (
+    ExpireToken,
+    ListTokens,
+    RenewToken,
+    RotateToken,
+    Token,
+    TokenCreated,
+    TokenDetails,
+    TokenEdited,
+)
 
 
 def human(op: Op[Any], value: Any, now: float) -> View:
@@ -25,7 +34,7 @@ def human(op: Op[Any], value: Any, now: float) -> View:
             k.name,
             k.scope.value,
             k.state if k.state != "active" or not k.expires_at else f"active, {left(k.expires_at, now)}",
-            brief_limits(k),
+            limits(k),
             used(k.requests_today, k.tokens_today, k.cost_today_usd),
             since(k.last_used_at, now),
         )
@@ -34,7 +43,7 @@ def human(op: Op[Any], value: Any, now: float) -> View:
     return table(
         "id name scope state limits used_today last_use",
         rows,
-        "no API key; `flock token create NAME`",
+        "no API key like that" if isinstance(op, ListTokens) and op.tag else "no API key; `flock token create NAME`",
         "scope last_use used_today limits",
     )
 

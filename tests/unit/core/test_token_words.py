@@ -37,6 +37,8 @@ def test_budgets(said: list[str], budgets: Any) -> None:
         (["five/day"], "has no amount"),
         (["5eur/day"], "has no amount"),
         (["1e3/day"], "has no amount"),
+        (["0.0000000001/day"], "at most nine of them behind the point"),
+        (["99999999999999/day"], "at most $1,000,000,000"),
         (["٥/day"], "has no amount"),
         (["inf/day"], "has no amount"),
         (["5/hour"], "unknown window 'hour'"),
