@@ -66,6 +66,15 @@ def _tell(context: Context, entry: KeyEntry) -> None:
     context.ids.keep("tokens", context.keys.ids())
 
 
+async def namesakes(context: Context, entry: KeyEntry) -> tuple[str, ...]:
+    """Return a sentence where other keys that are good have a key's name: from now on commands need an id."""
+    now = context.clock.now()
+    ids = [e.id for e in await context.store.keys.all() if e.name == entry.name and ends_at(e) > now]
+    if len(ids) < 2:
+        return ()
+    return (f"{len(ids)} keys are called {entry.name!r} now, and commands need the id: {', '.join(ids)}",)
+
+
 def meant(entries: Sequence[KeyEntry], word: str, now: float, *, expired: bool = False) -> KeyEntry:
     """Return the key with the id `word`, or the only one of that name: an active one before an expired one.
 

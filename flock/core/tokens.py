@@ -22,7 +22,7 @@ from flock.contract.tokens import (
 )
 from flock.core import token_words as words
 from flock.core.context import Actor, Context
-from flock.core.key_changes import change, ends_at, fields_of, insert, meant, token_of
+from flock.core.key_changes import change, ends_at, fields_of, insert, meant, namesakes, token_of
 from flock.core.key_file import holds, write_key
 from flock.core.operations import handles
 from flock.core.undoing import note
@@ -58,7 +58,7 @@ async def create_token(context: Context, op: CreateToken, actor: Actor) -> Token
     )
     await insert(context, entry)
     note(actor, KIND, entry.id, {"active": False}, {"active": True})
-    return _created(entry, secret, _warnings(context, models, vendors))
+    return _created(entry, secret, (*_warnings(context, models, vendors), *await namesakes(context, entry)))
 
 
 @handles(ListTokens)
@@ -92,7 +92,8 @@ async def edit_token(context: Context, op: EditToken, actor: Actor) -> TokenEdit
     note(actor, KIND, entry.id, fields_of(was), fields_of(entry))
     models = tuple(glob for glob in globs(entry.models) if glob not in globs(was.models))
     vendors = tuple(glob for glob in globs(entry.vendors) if glob not in globs(was.vendors))
-    return TokenEdited(token_of(entry, context.clock.now()), _warnings(context, models, vendors))
+    same = await namesakes(context, entry) if entry.name != was.name else ()
+    return TokenEdited(token_of(entry, context.clock.now()), (*_warnings(context, models, vendors), *same))
 
 
 @handles(RenewToken)

@@ -10,6 +10,7 @@ import psutil
 
 from tests.e2e.machine import BIN, as_printed, copy_of_flock, fresh, gone, listening, up, without_address
 from tests.e2e.parts import ask, body, serves
+from tests.e2e.vendor_standing import standing
 from tests.running import ROOT, Flock, fake_upstream, wait_for
 
 
@@ -181,6 +182,16 @@ def test_an_engine_that_has_gone() -> None:
         assert fix == "flock engine detach gone"
         assert as_printed(flock, fix).returncode == 0
         assert findings(flock, "engines", "gone at ") == []
+
+
+def test_a_vendors_model_that_one_key_may_not_use_is_not_unknown() -> None:
+    with standing("openai") as on:
+        key = on.flock.json("token", "create", "poor")["token"]
+        assert on.usage(on.chat("gpt-5"))["vendor"] == "openai"
+        told = on.ask("/v1/chat/completions", body("gpt-5"), key)
+        assert told.status == 404
+        assert on.usage(told)["status"] == 404
+        assert findings(on.flock, "unknown models") == []
 
 
 def test_a_model_nobody_serves_is_asked_for() -> None:

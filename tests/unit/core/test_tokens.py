@@ -116,6 +116,14 @@ async def test_edits_that_say_nothing_or_open_everything_are_refused(bench: Benc
 async def test_a_name_is_an_id_where_one_key_has_it(bench: Bench) -> None:
     one = await bench.create("bob", ttl="1h")
     two = await bench.create("bob")
+    assert one.warnings == ()
+    (said,) = two.warnings
+    assert said.startswith("2 keys are called 'bob' now, and commands need the id: ")
+    assert {one.id, two.id} == set(said.partition(": ")[2].split(", "))
+    ada = await bench.create("ada")
+    assert "3 keys are called 'bob'" in (await bench.do(EditToken(id=ada.id, name="bob"))).warnings[0]
+    assert (await bench.do(EditToken(id=ada.id, name="ada"))).warnings == ()
+    assert (await bench.do(EditToken(id=one.id, rpm=1))).warnings == ()
     error = await bench.refused(ShowToken(id="bob"), Conflict)
     assert set(error.details["ids"]) == {one.id, two.id}
     for op in (EditToken(id="bob", rpm=1), RevokeToken(id="bob"), RotateToken(id="bob"), ExpireToken(id="bob")):
