@@ -2,7 +2,7 @@
 
 Owns the five states and their words. The lock decides whether its holder lives, never the number in it: after a reboot
 that number may be anybody's. It is tried only where the number names a living process and nobody answers, and only
-shared and for an instant, which a daemon that starts just then outwaits (daemon/lock.py). Called by `flock up`,
+shared and for an instant, which a daemon that starts just then outwaits (lock.py). Called by `flock up`,
 `flock down`, `doctor` and the first screen.
 """
 

@@ -25,9 +25,9 @@ from flock.core.context import Context
 from flock.core.inference import Inference, watch
 from flock.daemon import app, listen, logs, notify
 from flock.daemon.first_key import Seed, first_key, take_seed
-from flock.daemon.lock import hold
 from flock.daemon.wiring import wired
 from flock.errors import Draining, FlockError, InternalError
+from flock.lock import hold
 from flock.paths import Home, check_owner, find_home, private_dir
 
 log = logging.getLogger(__name__)

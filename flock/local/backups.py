@@ -11,6 +11,7 @@ from flock.errors import Conflict
 from flock.local.operations import Here, handles
 from flock.local.settings import moved
 from flock.local.start import START_SECONDS, turn
+from flock.lock import hold
 from flock.paths import check_owner, private_dir
 from flock.store import backups
 
@@ -36,4 +37,5 @@ def restore_backup(op: RestoreBackup, here: Here) -> Backup:
         found = look(here.home)
         if found.state not in ("absent", "stale") or found.pid is not None:
             raise Conflict("flock runs, and would write over what is put back", hint="flock down")
-        return backups.restore(moved(here), op.file, config=op.config, now=time.time())
+        with hold(here.home.lock):  # nor a service's, which waits for no turn
+            return backups.restore(moved(here), op.file, config=op.config, now=time.time())

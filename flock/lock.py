@@ -1,6 +1,7 @@
 """One daemon per home: an advisory lock on a file that dies with its holder.
 
-The file's text is the holder's pid; the lock, never the text, decides. Called by daemon/serve.py.
+The file's text is the holder's pid; the lock, never the text, decides. Called by daemon/serve.py, and by
+local/backups.py while a copy is put back.
 """
 
 import contextlib
