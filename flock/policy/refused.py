@@ -30,9 +30,9 @@ def seconds(wait: float) -> int:
 
 def over_limit(key: Key, what: str, limit: int, needed: int) -> RequestOverLimit:
     """Return the refusal of a request larger than the limit; `what` is "tokens a minute" or "tokens a day"."""
+    # no more of an answer is reserved than the limit holds (core/admission.py): what is too large is the prompt
     return RequestOverLimit(
-        f"this request needs up to {needed:,} tokens, and the key {key.name!r} has {limit:,} {what}: "
-        "send less, or ask for a shorter answer",
+        f"this request's prompt takes {needed:,} tokens, and the key {key.name!r} has {limit:,} {what}: send less",
         hint=_show(key),
         details={"limit": limit, "needed": needed, "per": what.rpartition(" ")[2]},
     )
