@@ -23,7 +23,7 @@ import models_page  # noqa: E402
 import pitfalls  # noqa: E402
 
 from flock.cli import completion  # noqa: E402
-from flock.cli.tree import SHORT, WORDS  # noqa: E402
+from flock.cli.tree import ASKING, COPIED, ROWS, SHORT, WORDS  # noqa: E402
 from flock.config import SETTINGS  # noqa: E402
 from flock.connect import sheet as clients  # noqa: E402
 from flock.contract import openapi  # noqa: E402
@@ -247,10 +247,12 @@ def option_rows(op: type[Op[Any]]) -> list[str]:
         words = cell(item.metadata["help"])
         rows.append(f"| `{name}{short}` | {'do not ' if item.default is True else ''}{words} | {default_words(item)} |")
     rows += [f"| (no option) | {cell(item.metadata['help'])} | |" for item in fields(op, "secret")]
-    if op.spec.risk is Risk.REMOVE:
+    if op.spec.risk is Risk.REMOVE or op.spec.name in ASKING:
         rows.append("| `--yes`, `-y` | do not ask | |")
-    if op.spec.name in ("token.create", "token.rotate"):
+    if op.spec.name in COPIED:
         rows.append("| `--copy` | also put the key on this terminal's clipboard | |")
+    if op.spec.name in ROWS:
+        rows.append("| `--csv` | print the rows as CSV, for spreadsheets | |")
     return rows
 
 

@@ -25,6 +25,10 @@ from flock.contract.op import OPERATIONS, Op, Risk, ensure_declared, hints, opti
 
 # What asks, beside all that removes: another program's file is changed, once its difference was shown (cli/connect.py)
 ASKING = ("connect.client", "connect.undo")
+# Those that show a secret once, which a terminal can put on its clipboard
+COPIED = ("token.create", "token.rotate")
+# Those whose rows a spreadsheet can read
+ROWS = ("usage.recent", "usage.breakdown")
 # The words of a command without "flock"
 Path = tuple[str, ...]
 
@@ -280,8 +284,8 @@ def _switches(op: type[Op[Any]]) -> dict[str, Any]:
     }
     if op.spec.risk is Risk.REMOVE or op.spec.name in ASKING:
         found["yes"] = typer.Option(False, "--yes", "-y", help="do not ask")
-    if op.spec.name in ("token.create", "token.rotate"):
+    if op.spec.name in COPIED:
         found["copy"] = typer.Option(False, "--copy", help="also put the key on this terminal's clipboard")
-    if op.spec.name in ("usage.recent", "usage.breakdown"):
+    if op.spec.name in ROWS:
         found["csv"] = typer.Option(False, "--csv", help="print the rows as CSV, for spreadsheets")
     return found
