@@ -198,7 +198,7 @@ _flock_words() {
         case "$second" in
         '') printf '%s\n' ls --model --base-url --token --write --run --json --quiet -q --yes -y --help -h --list ;;
         ls)
-            printf '%s\n' --json --quiet -q --help -h
+            printf '%s\n' --connected --json --quiet -q --help -h
             ;;
         esac
         ;;
@@ -378,7 +378,7 @@ _flock_words() {
         esac
         ;;
     history)
-        printf '%s\n' --limit --json --quiet -q --help -h
+        printf '%s\n' --limit --undoable --json --quiet -q --help -h
         ;;
     undo)
         printf '%s\n' --json --quiet -q --help -h

@@ -384,6 +384,7 @@ for program in flock flockctl
     complete -c $program -n '__flock_is connect' -s h
     complete -c $program -n '__flock_is connect' -l list
     complete -c $program -n '__flock_is connect' -a ls -d 'List the tools flock knows, which are on this machine, and which are connected.'
+    complete -c $program -n '__flock_in connect ls' -l connected
     complete -c $program -n '__flock_in connect ls' -l json
     complete -c $program -n '__flock_in connect ls' -l quiet
     complete -c $program -n '__flock_in connect ls' -s q
@@ -766,6 +767,7 @@ for program in flock flockctl
     complete -c $program -n '__flock_in audit verify' -s h
     complete -c $program -n __flock_is -a history -d 'List what was changed, newest first, and what each act can be undone by.'
     complete -c $program -n '__flock_in history' -l limit -x
+    complete -c $program -n '__flock_in history' -l undoable
     complete -c $program -n '__flock_in history' -l json
     complete -c $program -n '__flock_in history' -l quiet
     complete -c $program -n '__flock_in history' -s q

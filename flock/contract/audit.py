@@ -133,6 +133,7 @@ class ListHistory(Op[list[Act]]):
     """List what was changed, newest first, and what each act can be undone by."""
 
     limit: int = flag("how many acts", default=50)
+    undoable: bool = flag("only those that can be undone", default=False)
 
 
 @operation(
@@ -149,4 +150,4 @@ class UndoAct(Op[Act]):
     before: `flock history` says so of each act.
     """
 
-    id: int = arg("the act's number, from `flock history`")
+    id: int = arg("the act's number, from `flock history --undoable`")

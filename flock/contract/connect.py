@@ -97,6 +97,8 @@ class Invitation:
 class ListClients(Op[list[ClientRow]]):
     """List the tools flock knows, which are on this machine, and which are connected."""
 
+    connected: bool = flag("only those that flock wrote into", default=False)
+
 
 @operation(
     "connect.client",
@@ -134,7 +136,7 @@ class ConnectClient(Op[Connection]):
 class DisconnectClient(Op[Connection]):
     """Say how a tool is taken off flock; with --write, take out exactly what `flock connect --write` put in."""
 
-    client: str = arg("the tool, from `flock connect ls`")
+    client: str = arg("the tool, from `flock connect ls --connected`")
     write: bool = flag("take it out of the tool's file", default=False)
 
 

@@ -30,7 +30,8 @@ async def list_history(context: Context, op: ListHistory, _actor: Actor) -> list
     await context.store.writer.flush()
     acts = await context.store.audit.acts(limit, Wanted(done=True))
     undone = await context.store.audit.undone(acts[-1].row.id) if acts else {}
-    return [_act(act, undone.get(act.row.id)) for act in acts]
+    found = [_act(act, undone.get(act.row.id)) for act in acts]
+    return [act for act in found if act.undo and act.undone_by is None] if op.undoable else found
 
 
 @handles(UndoAct)

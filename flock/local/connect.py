@@ -57,6 +57,8 @@ def list_clients(op: ListClients, here: Here) -> list[ClientRow]:
         for one, problem in wrong.items()
         if one not in {tool.id for tool in listed.tools}
     ]
+    if op.connected:
+        rows = [row for row in rows if row.state == "connected"]
     order = ("connected", "installed", "absent")
     return sorted(rows, key=lambda row: (order.index(row.state), row.support == "none", row.id))
 

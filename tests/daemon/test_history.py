@@ -116,6 +116,19 @@ def test_a_rotation_is_not_undone_and_says_why(flock: Flock) -> None:
     assert sentence.endswith(f"cannot be undone: {act['reason']}")
 
 
+def test_what_can_be_undone_is_listed_by_itself(flock: Flock) -> None:
+    id = flock.json("token", "create", "eve")["id"]
+    flock.ok("token", "edit", id, "--rpm", "7")
+    edit = newest(flock, "token.edit")["id"]
+    flock.ok("token", "rotate", id)
+    listed = flock.json("history", "--undoable")
+    assert edit in {act["id"] for act in listed}
+    assert all(act["undo"] and act["undone_by"] is None for act in listed)
+    assert "token.rotate" not in {act["action"] for act in listed}
+    undone(flock, edit)
+    assert edit not in {act["id"] for act in flock.json("history", "--undoable")}
+
+
 def test_the_last_admin_key_stays(flock: Flock) -> None:
     made = flock.json("token", "create", "second", "--admin")
     created = newest(flock, "token.create")["id"]

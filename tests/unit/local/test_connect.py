@@ -303,6 +303,7 @@ def test_the_list_says_who_is_here_and_who_is_connected(user: Here) -> None:
     assert rows["amp"].support == "none"
     assert rows["amp"].note
     assert len(rows) >= 36
+    assert [row.id for row in run(ListClients(connected=True), user)] == ["claude-code"]
 
 
 def test_an_npm_command_is_not_started_for_its_version(user: Here, tmp_path: Path) -> None:
