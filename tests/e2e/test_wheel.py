@@ -65,6 +65,8 @@ def test_it_holds_the_data_and_nothing_of_the_checkout(wheel: Path) -> None:
     outside = {name.split("/")[0] for name in names} - {"flock"}
     assert all(name.endswith(".dist-info") for name in outside), outside
     assert any(re.fullmatch(r"flockllm-.*\.dist-info/licenses/LICENSE", name) for name in names)
+    # nothing that Python runs by itself at every start of any program: that is how stolen packages steal
+    assert not [name for name in names if name.endswith((".pth", "sitecustomize.py", "usercustomize.py"))]
 
 
 def test_both_names_are_installed(installed: Path, environment: dict[str, str]) -> None:
