@@ -89,6 +89,7 @@ class Prices(Section):
         True,
         "whether public tables of prices, which came with flock, are asked for what is not set",
         "true or false",
+        "FLOCK_PRICES_TABLES",
         example="true",
         kind="switch",
     )

@@ -7,6 +7,7 @@ catalog says; here stands only how each tool is asked a question and kept from o
 
 import json
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -154,11 +155,20 @@ def command(flock: Flock, subject: Subject, home: Path, *words: str) -> "subproc
     out = ("PATH", "HOME", *flock.egress.environment)
     own = {name: value for name, value in flock.environment.items() if name not in out}
     own |= environment(subject, home)
-    with TemporaryDirectory(prefix="connect-", dir=private_dir(ROOT / ".engines" / "homes")) as safe:
+    with TemporaryDirectory(prefix="connect-", dir=of_this_user_alone()) as safe:
         if subject.id == "gemini-cli" and "--run" in words:
             # Gemini CLI reads no settings below a directory that others may write to, as /tmp is: another flock's home
             own |= {"FLOCK_HOME": safe, "FLOCK_EXTERNAL_URL": flock.url}
         return run([sys.executable, "-P", "-m", "flock", *words], home, own)
+
+
+def of_this_user_alone() -> Path:
+    """Return a directory that nobody else may write to, nor to any above it: the checkout's, else one of the home's."""
+    for place in (ROOT / ".engines" / "homes", Path.home() / ".cache" / "flock-tests"):
+        private_dir(place)
+        if not any(above.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH) for above in (place, *place.parents)):
+            return place
+    pytest.skip("every directory here lies below one that others may write to")
 
 
 def run(argv: list[str], home: Path, environ: dict[str, str]) -> "subprocess.CompletedProcess[str]":

@@ -133,6 +133,7 @@ def test_killed_under_64_streams(flock: Flock, victim: str) -> None:
             client.send(body("endless", stream=True, **slow))
         wait_for(lambda: running(flock) == 64, "64 streams run")
         wait_for(lambda: slots(flock, "endless").busy() > 1, "the engine works")
+        wait_for(lambda: begun(flock), "an answer has begun, so that not all can be asked for again")
         old = kill(flock, victim)
         answers = [client.tell() for client in clients]
     for told in answers:
@@ -147,6 +148,12 @@ def test_killed_under_64_streams(flock: Flock, victim: str) -> None:
         assert any(told.done for told in answers)
         wait_for(lambda: running(flock) == 0, "every request has ended")
     serves_again(flock, old)
+
+
+def begun(flock: Flock) -> bool:
+    """Say whether the first words of an answer have gone out."""
+    rows = call(flock.port, "GET", "/admin/v1/requests?running=true", flock.key).json
+    return any(row["stage"] in ("generating", "sending") for row in rows)
 
 
 def test_no_row_older_than_a_second_is_lost(models: dict[str, Path]) -> None:

@@ -47,7 +47,7 @@ class TestTokens:
 
     def test_from_its_making_to_its_end(self, flock: Flock) -> None:
         made = flock.json("token", "create", "alice")
-        assert list(made) == ["id", "name", "scope", "token", "created_at"]
+        assert list(made)[:5] == ["id", "name", "scope", "token", "created_at"]
         assert (made["name"], made["scope"]) == ("alice", "user")
         assert re.fullmatch(r"sk-orc-[\w-]{32}", made["token"])
         assert chat(flock, made["token"])[0] == 200

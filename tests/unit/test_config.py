@@ -87,7 +87,7 @@ def test_every_variable_of_the_documentation_is_there() -> None:
         *("FLOCK_ENGINE_MEMORY", "FLOCK_ENGINE_HEADROOM", "FLOCK_MODELS_DIR", "FLOCK_JIT", "FLOCK_EXCLUSIVE"),
         "HF_ENDPOINT",
         *("FLOCK_REQUIRE_KEYS", "FLOCK_DEFAULT_MODEL", "FLOCK_CATALOG_DIR", "FLOCK_MAX_BODY_BYTES"),
-        "FLOCK_TRUST_PROXY_HEADERS",
+        *("FLOCK_TRUST_PROXY_HEADERS", "FLOCK_PRICES_TABLES"),
     }
 
 

@@ -66,8 +66,10 @@ def test_a_request_without_a_key_is_not_counted() -> None:
 
 @pytest.mark.parametrize(
     ("billionths", "words"),
-    [(500_000, "$0.0005"), (166_625, "$0.000166625"), (40_975_000, "$0.041"), (4_987_654_321, "$4.9877")]
-    + [(5 * 10**9, "$5"), (1_234 * 10**9, "$1,234"), (1_200_000_000, "$1.20"), (999_999_999, "$1")],
+    [
+        *((500_000, "$0.0005"), (166_625, "$0.000166625"), (40_975_000, "$0.041"), (4_987_654_321, "$4.9877")),
+        *((5 * 10**9, "$5"), (1_234 * 10**9, "$1,234"), (1_200_000_000, "$1.20"), (999_999_999, "$1")),
+    ],
 )
 def test_dollars_of_a_refusal_are_readable(billionths: int, words: str) -> None:
     limits, who = Limits(Virtual()), key(budgets=((dollars(billionths), "day"),))
