@@ -94,7 +94,7 @@ SUBJECTS = (
     Subject(
         "kilo",
         "kilo",
-        ("run", "--auto", ASK),
+        ("run", "--pure", "--auto", ASK),
         _KILO | {"KILO_TELEMETRY_LEVEL": "off"},
         {".config/kilo/kilo.json": '{\n  "share": "disabled"\n}\n'},
     ),

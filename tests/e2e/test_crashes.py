@@ -152,7 +152,7 @@ def test_killed_under_64_streams(flock: Flock, victim: str) -> None:
 
 def begun(flock: Flock) -> bool:
     """Say whether the first words of an answer have gone out."""
-    rows = call(flock.port, "GET", "/admin/v1/requests?running=true", flock.key).json
+    rows = call(flock.port, "GET", "/admin/v1/requests?running=true&limit=1000", flock.key).json
     return any(row["stage"] in ("generating", "sending") for row in rows)
 
 
