@@ -28,7 +28,8 @@ def child_environment(environment: Mapping[str, str], endpoint: str) -> dict[str
     """Return what a child that speaks to the hub has in its environment: the hub's token and no other secret;
     `endpoint` is "" for huggingface.co.
     """
-    found = errands.without_secrets(environment, ("HF_", "HUGGING"))
+    # FLOCK_HOME says whose child it is
+    found = errands.without_secrets(environment, ("HF_", "HUGGING", "FLOCK_HOME"))
     found.pop("HF_ENDPOINT", None)
     found |= {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     return found | ({"HF_ENDPOINT": endpoint.rstrip("/")} if endpoint else {})
