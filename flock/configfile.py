@@ -6,13 +6,12 @@ hands in the check. Called by config.py and `flock up`.
 
 import contextlib
 import errno
-import fcntl
 import os
 import tempfile
-import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from flock import lock
 from flock.errors import ConfigInvalid, StorageFailed
 from flock.paths import short
 from flock.yamltext import Entry, Scalar, entries, with_value, without
@@ -21,8 +20,6 @@ Check = Callable[[str, str], None]
 
 # a configuration is a page; this bounds what a wrong path (a model, a log) makes us read
 LARGEST_BYTES = 1_000_000
-# editors hold the lock for milliseconds; after this somebody hangs
-LOCK_SECONDS = 10.0
 
 MINIMAL = """\
 # flock's configuration. All settings and where each comes from: flock config show
@@ -58,7 +55,7 @@ def read(path: Path) -> str:
 
 def write_minimal(path: Path) -> bool:
     """Write the commented starting file unless one is there; return whether it was written. Raises StorageFailed."""
-    with _locked(path):
+    with lock.folder(path.resolve().parent):
         if os.path.lexists(path):
             return False
         _replace(path, MINIMAL)
@@ -86,7 +83,7 @@ def unset_value(path: Path, key: str, check: Check) -> None:
 def _edit(
     path: Path, key: str, change: Callable[[str], str], fits: Callable[[Mapping[str, Entry]], bool], check: Check
 ) -> None:
-    with _locked(path):
+    with lock.folder(path.resolve().parent):
         before = read(path)
         old = entries(before or MINIMAL, short(path))
         after = change(before)
@@ -110,31 +107,6 @@ def _edit(
 
 def _others(found: Mapping[str, Entry], key: str) -> dict[str, str]:
     return {name: repr(entry.value) for name, entry in found.items() if name != key and entry.value is not None}
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Generator[None]:
-    """Hold the directory's lock: two editors take turns, and no lock file is left lying about."""
-    folder = os.path.dirname(os.path.realpath(path))
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise StorageFailed(f"cannot open {short(folder)}: {error.strerror}", hint=f"mkdir -p {folder}") from None
-    try:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise StorageFailed(
-                        f"another program holds {short(folder)} locked", hint=f"fuser -v {folder}"
-                    ) from None
-                time.sleep(0.01)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -19,12 +19,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from flock import lock
 from flock.connect.changes import Match, Part, Trace
 from flock.connect.edit import Format, Planned, apply, plan_undo
 from flock.connect.formats import NAMES
-from flock.connect.place import backup_path, locked, missing_folders, write_private
+from flock.connect.place import backup_path, missing_folders, write_private
 from flock.errors import FlockError, StorageFailed
-from flock.paths import short
+from flock.paths import private_dir, short
 
 VERSION = 1
 
@@ -147,7 +148,7 @@ class Manifest:
     @contextmanager
     def _changing(self) -> Generator[None]:
         """Hold the lock, and see what another flock has recorded since."""
-        with locked(self._path.parent):
+        with lock.folder(private_dir(self._path.parent)):
             self._clients = self._load()
             yield
 

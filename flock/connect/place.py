@@ -6,13 +6,10 @@ or not to be written by its own mode. Called by edit.py and manifest.py.
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import stat
 import tempfile
-import time
-from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +20,6 @@ from flock.paths import private_dir, short
 LARGEST_BYTES = 5_000_000
 # of one file; the newest stay
 KEPT_BACKUPS = 20
-# another flock holds the lock for as long as it writes one file; after this it hangs
-LOCK_SECONDS = 10.0
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -192,29 +187,5 @@ def _sync(folder: Path) -> None:
     try:
         with contextlib.suppress(OSError):  # some file systems of networks know no such thing
             os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Generator[None]:
-    """Hold a directory's lock, so that two flocks take turns. Raises StorageFailed."""
-    try:
-        descriptor = os.open(private_dir(folder), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise StorageFailed(f"cannot open {short(folder)}: {error.strerror}", hint=f"ls -ld {folder}") from None
-    try:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise StorageFailed(
-                        f"another program holds {short(folder)} locked", hint=f"fuser -v {folder}"
-                    ) from None
-                time.sleep(0.01)
-        yield
     finally:
         os.close(descriptor)

@@ -51,7 +51,8 @@ def list_clients(op: ListClients, here: Here) -> list[ClientRow]:
     installed = tuple(tool for tool in listed.tools if tools.is_here(tool, here.environ, here.path))
     said = tools.versions(installed, here.environ, here.path)
     wrong = dict(listed.problems)
-    rows = [_row(tool, _state(tool, connected, here), said.get(tool.id, ""), wrong, here) for tool in listed.tools]
+    states = {**{tool.id: "installed" for tool in installed}, **dict.fromkeys(connected, "connected")}
+    rows = [_row(tool, states.get(tool.id, "absent"), said.get(tool.id, ""), wrong, here) for tool in listed.tools]
     rows += [
         ClientRow(one, one, "", "none", "absent", "", "", problem)
         for one, problem in wrong.items()

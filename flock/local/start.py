@@ -9,7 +9,6 @@ The daemon's first word: it inherits the write end of a pipe, whose number stand
 that died.
 """
 
-import fcntl
 import json
 import os
 import select
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import flock
-from flock import __version__
+from flock import __version__, lock
 from flock.client.blocking import Client
 from flock.client.presence import Presence, is_alive, look
 from flock.contract.lifecycle import Down, Ready, Up
@@ -91,22 +90,15 @@ def start(
 @contextmanager
 def turn(home: Home, limit: float) -> Generator[None]:
     """Let one `flock up` at a time decide: the second finds what the first started. Waits `limit` seconds at most."""
-    until = time.monotonic() + limit
     try:
         descriptor = os.open(home.run / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StorageFailed(f"cannot write to {short(home.run)}: {error.strerror}", hint="flock doctor") from None
     try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise StartFailed(
-                        f"another `flock up` has been starting flock for more than {limit:g} s", hint="flock logs"
-                    ) from None
-                time.sleep(_LOOK_SECONDS)
+        if not lock.take(descriptor, limit):
+            raise StartFailed(
+                f"another `flock up` has been starting flock for more than {limit:g} s", hint="flock logs"
+            )
         yield
     finally:
         os.close(descriptor)

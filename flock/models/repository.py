@@ -8,7 +8,7 @@ hub.py; called by core/hub.py and by what adds models; choose.py gets its ways.
 import difflib
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -235,7 +235,10 @@ def _beside_weights(found: Repository) -> list[HubFile]:
         return at_home and place.suffix in _BESIDE and not file.path.startswith("consolidated")
 
     small = [file for file in found.files if belongs(file)]
-    first: Callable[[HubFile], tuple[bool, str]] = lambda file: (file.path != "config.json", file.path)  # noqa: E731
+
+    def first(file: HubFile) -> tuple[bool, str]:
+        return file.path != "config.json", file.path
+
     return sorted(small, key=first) + _weights(found)
 
 
