@@ -37,8 +37,6 @@ from flock.profile import TASKS
 _MARGIN = 1.25
 # bytes of an answer per token where nobody counted: OpenAI's rule of thumb for English
 _BYTES = 4
-
-
 # what a refusal is counted as in the figures: the names of meters (contract/tokens.py), and three more
 _MINUTE = {"requests": "rpm", "tokens": "tpm"}
 

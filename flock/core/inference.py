@@ -7,7 +7,6 @@ upstream may still be tried. Knows no HTTP server: the door moves the bytes of t
 import asyncio
 import logging
 from collections import deque
-from dataclasses import replace
 from typing import Protocol
 
 from flock.clock import Clock
@@ -260,16 +259,17 @@ class Inference:
     ) -> Answer:
         monotonic = self._clock.monotonic
         record.loaded = record.last = monotonic()
+        price = placement.price
         try:
             made = self.planning.plan(ask, placement, upstream, before)
-            if self._pricing is not None:
-                placement = replace(placement, price=await self._pricing.before(record.key, placement))
+            if placement.vendor and self._pricing is not None:
+                price = await self._pricing.before(record.key, placement)
         except BaseException:
             self._flights.leave(upstream.name, 0.0)
             raise
         record.plan, record.edits, record.lost = made.kind, made.edits, made.lost
         record.upstream, record.engine, record.vendor = upstream.name, upstream.engine, placement.vendor
-        record.price = placement.price
+        record.price = price
         tried = Try(upstream.name, monotonic())
         record.tries.append(tried)
         record.sent = tried.started

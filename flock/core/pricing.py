@@ -96,11 +96,9 @@ class Pricing:
             self.of(vendor, model)
 
     async def before(self, key: Key, placement: Placement) -> Price | None:
-        """Return what a placement costs as a request is about to go there: only a key with a dollar budget waits until
-        that is known, all others take what is known when they are settled.
+        """Return what a vendor's placement costs as a request is about to go there: only a key with a dollar budget
+        waits until that is known, all others take what is known when they are settled.
         """
-        if not placement.vendor:
-            return None
         model = placement.served or placement.model
         return await self.sure(placement.vendor, model) if key.budgets else self.of(placement.vendor, model)
 
