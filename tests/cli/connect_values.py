@@ -101,6 +101,7 @@ CONNECT_CASES: dict[str, tuple[Op[Any], Any]] = {
         ],
     ),
     "connect.ls-none": (ListClients(), []),
+    "connect.ls-none-connected": (ListClients(connected=True), []),
     "connect.client": (ConnectClient(client="claude-code"), CLAUDE),
     "connect.client-again": (ConnectClient(client="claude-code"), replace(CLAUDE, state="connected", warnings=())),
     "connect.client-print": (ConnectClient(client="plandex"), PLANDEX),

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from flock import text
 from flock.cli.show.view import Line, Tone, View, or_none, table
-from flock.contract.connect import ClientRow, Connection, DisconnectClient, Edit
+from flock.contract.connect import ClientRow, Connection, DisconnectClient, Edit, ListClients
 from flock.contract.op import Op
 
 _SIGNS: dict[str, Tone] = {"+": "good", "-": "bad", "@": "dim"}
@@ -14,7 +14,7 @@ _SIGNS: dict[str, Tone] = {"+": "good", "-": "bad", "@": "dim"}
 def human(op: Op[Any], value: Any, now: float) -> View:
     """Show the list of tools, what one needs, what was written, or how it is taken off flock."""
     if not isinstance(value, Connection):
-        return _clients(cast("list[ClientRow]", value))
+        return _clients(cast("list[ClientRow]", value), isinstance(op, ListClients) and op.connected)
     if isinstance(op, DisconnectClient):
         return _disconnected(value)
     if any(edit.state != "printed" for edit in value.edits):
@@ -44,12 +44,13 @@ def warnings(value: Connection) -> tuple[Line, ...]:
     return tuple(Line(f"warning: {words}", "warn") for words in value.warnings)
 
 
-def _clients(found: list[ClientRow]) -> View:
+def _clients(found: list[ClientRow], connected: bool) -> View:
     rows: list[tuple[str, ...]] = [
         (row.id, row.state, or_none(row.version), row.support, row.name, row.protocol, or_none(row.file))
         for row in found
     ]
-    shown = table("id state version support name speaks file", rows, "no tool is known", "file speaks")
+    empty = "no tool is connected; flock connect ls lists those flock knows" if connected else "no tool is known"
+    shown = table("id state version support name speaks file", rows, empty, "file speaks")
     aside = tuple(
         Line(f"{row.id}: {row.note}", "dim" if row.support == "none" else "warn") for row in found if row.note
     )
