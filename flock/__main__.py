@@ -29,20 +29,20 @@ VERBS = (
     *("up", "down", "status", "model", "engine", "hub", "vendor", "connect", "disconnect", "invite", "token", "me"),
     *("secret", "usage", "price", "savings", "limit", "request", "explain", "queue", "top", "events", "job", "cache"),
     *("fetch", "hardware", "audit", "history", "undo", "config", "expose", "backup", "service", "logs", "doctor"),
-    *("version", "completion", "help"),
+    *("version", "completion", "help", "tui", "ui", "run", "batch", "context", "dial-stdio"),
 )
 
 # What a user may put behind a noun, where some system has an executable of that name. `rm` is no action of ours, but
 # handing `flock modle rm NAME` over would delete a file.
 _NOUNS = (
     *("config", "token", "secret", "model", "engine", "hub", "vendor", "usage", "audit", "request", "job", "cache"),
-    *("service", "connect", "price", "limit", "backup"),
+    *("service", "connect", "price", "limit", "backup", "context"),
 )
 _ACTIONS = (
     *("ls", "list", "show", "get", "set", "unset", "edit", "path", "add", "create", "remove", "rm", "revoke"),
     *("attach", "detach", "explain", "watch", "cancel", "test", "install", "search", "info", "ps", "load", "unload"),
     *("default", "scan", "preset", "validate", "restart", "check", "logs", "status", "prune"),
-    *("edit", "renew", "expire", "rotate", "summary", "breakdown", "verify", "update", "simulate", "restore"),
+    *("edit", "renew", "expire", "rotate", "summary", "breakdown", "verify", "update", "simulate", "restore", "use"),
 )
 _SHELLS = ("bash", "zsh", "fish")
 

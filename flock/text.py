@@ -3,6 +3,11 @@
 Owns no state and knows no terminal; used by the CLI, the log and error sentences.
 """
 
+import re
+
+# Every C0 and C1 control character but tab and newline: an id or a log line must not be able to steer a terminal.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
 
 def size(count: float) -> str:
     """Return a byte count in decimal units ("3.5 MB"), as disks and catalogs count them."""
@@ -43,3 +48,8 @@ def one_line(words: str, limit: int = 300) -> str:
     """Return the words without line breaks, cut to `limit` characters with an ellipsis."""
     flat = " ".join(words.split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def clean(words: str) -> str:
+    """Return the words with control characters made visible as "\\xNN"."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", words)

@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 
-from flock.cli import out
+from flock.cli import out, preface
 from flock.cli.call import Perform
 from flock.cli.call import perform as perform_here
 from flock.errors import FlockError, InternalError
@@ -57,6 +57,8 @@ def program() -> str:
 
 
 def _run(words: list[str], perform: Perform) -> int:
+    said = preface.read(words)
+    words = said.words
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
     if not words:

@@ -11,7 +11,7 @@ from typing import Any
 
 from flock import __version__
 from flock.client.blocking import ABSENT, TIMEOUT_SECONDS, Client
-from flock.contract.op import Op, Risk, Where, to_argv
+from flock.contract.op import Op, Risk, Where, command_line, question
 from flock.errors import DaemonUnreachable, InvalidKey
 from flock.paths import find_home, short, system_socket
 
@@ -38,8 +38,7 @@ def perform(op: Op[Any], yes: bool) -> Answer:
     if op.spec.risk is Risk.REMOVE:
         from flock.cli import ask
 
-        argv = to_argv(op)
-        ask.confirm(f"{_question(op)}?", yes, " ".join(["flock", *argv[: len(op.spec.verb)], "--yes", *_quoted(op)]))
+        ask.confirm(f"{question(op)}?", yes, command_line(op, yes=True))
     if op.spec.where is Where.LOCAL:
         return _local(op)
     try:
@@ -105,15 +104,3 @@ def _local(op: Op[Any]) -> Answer:
 
     value: Any = operations.run(op)
     return Answer(value, codec.dumps(value))
-
-
-def _question(op: Op[Any]) -> str:
-    """Return "Remove model qwen3-8b" for `flock model remove qwen3-8b`."""
-    *noun, verb = op.spec.verb
-    return " ".join([verb.capitalize(), *noun, *(word for word in to_argv(op)[len(op.spec.verb) :] if word != "--")])
-
-
-def _quoted(op: Op[Any]) -> list[str]:
-    from shlex import quote
-
-    return [quote(word) for word in to_argv(op)[len(op.spec.verb) :]]

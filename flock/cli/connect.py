@@ -12,11 +12,11 @@ from flock.cli import ask, out
 from flock.cli.call import Answer, Perform
 from flock.cli.deliver import present
 from flock.cli.engine import words_from
-from flock.cli.show import connect as show
 from flock.cli.tree import Given
 from flock.contract.connect import ConnectClient, Connection, DisconnectClient
 from flock.contract.op import to_argv
 from flock.errors import UsageError
+from flock.show import connect as show
 
 # a key has 41 characters; a file handed in by mistake is not read to its end
 _KEY_BYTES = 4096

@@ -13,7 +13,7 @@ from flock.cli.tree import Given, Line
 from flock.contract.op import Op, Risk
 
 if TYPE_CHECKING:
-    from flock.cli.show.view import View
+    from flock.show.view import View
 
 # Operations of one noun share a name's first part, and it is also the name of the noun's files here
 _NOUN_FILES = {"daemon": "lifecycle", "service": "services"}
@@ -75,4 +75,4 @@ def noun(op: Op[Any]) -> str:
 
 def views(op: Op[Any]) -> Any:
     """Import the views of an operation's noun: a module with `human(op, value, now)` and `ids(op, value)`."""
-    return importlib.import_module(f"flock.cli.show.{noun(op)}")
+    return importlib.import_module(f"flock.show.{noun(op)}")

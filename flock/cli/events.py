@@ -18,8 +18,8 @@ def run(op: FollowEvents, given: Given, perform: Perform) -> int:
         if given.json:
             out.data(data)
             continue
-        from flock.cli.show import events
         from flock.contract import codec
+        from flock.show import events
 
         event: Event = codec.loads(Event, data, "event")
         if given.quiet:

@@ -15,11 +15,10 @@ from flock.contract.jobs import Job, ShowJob
 from flock.contract.op import Op
 from flock.contract.plans import AddPlan
 from flock.errors import Cancelled, FlockError, from_plain
+from flock.show import job as show
 
 # How long the daemon may hold one question for the next change of a job
 WAIT_SECONDS = 10.0
-# The width of the bar; what stands beside it needs about 60 of a terminal's 80 columns
-_BAR = 16
 
 
 def run(op: Op[Any], given: Given, perform: Perform, answer: Answer) -> int:
@@ -57,24 +56,8 @@ def until_ended(answer: Answer, given: Given, perform: Perform) -> Answer:
             return answer
         if not given.json and not given.quiet:
             said = _told(job, said)
-            out.progress(line(job))
+            out.progress(show.under_way(job))
         answer = perform(ShowJob(id=job.id, after=job.revision, wait_seconds=WAIT_SECONDS), False)
-
-
-def line(job: Job) -> str:
-    """Return a running job in one line: what is done, how far it is, how fast, and how long it will take."""
-    words = [f"{job.target}:"]
-    if job.progress is not None:
-        filled = round(min(max(job.progress, 0.0), 1.0) * _BAR)
-        words.append(f"{job.progress:.0%} [{'#' * filled}{'.' * (_BAR - filled)}]")
-    if job.done_bytes is not None:
-        of = f" of {text.size(job.total_bytes)}" if job.total_bytes else ""
-        words.append(f"{text.size(job.done_bytes)}{of}")
-    if job.bytes_per_second is not None:
-        words.append(f"{text.size(job.bytes_per_second)}/s")
-    if job.eta_seconds is not None:
-        words.append(f"{text.duration(max(1.0, round(job.eta_seconds)))} left")
-    return " ".join([*words, job.message])
 
 
 def failure(job: Job) -> FlockError:

@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 
 from flock.cli.nouns import WORDS
 from flock.cli.words import either, nearest
+from flock.contract.op import lister
 from flock.errors import UsageError
 
 
@@ -130,9 +131,7 @@ def _missing(parameter: Any, path: str, hint: str) -> Missing:
     )
     error.what = parameter.help.partition(", from")[0]
     error.option = option
-    # a word in capitals stands for something else that is missing
-    lister = tuple(named[1].split()) if named else ()
-    error.lister = () if any(word.isupper() for word in lister) else lister
+    error.lister = lister(parameter.help)
     return error
 
 

@@ -6,9 +6,9 @@ Owns that first screen. Refuses to fail: a daemon that does not run is the most 
 
 from flock.cli import out
 from flock.cli.call import Perform
-from flock.cli.show import status as show
 from flock.contract.status import ShowStatus
 from flock.errors import DaemonUnreachable
+from flock.show import status as show
 
 
 def run(perform: Perform) -> int:

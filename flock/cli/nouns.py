@@ -9,6 +9,10 @@ WORDS = {
     "up": "lifecycle",
     "down": "lifecycle",
     "status": "status",
+    "tui": "screens",
+    "ui": "screens",
+    "run": "prompts",
+    "batch": "batches",
     "model": "models presets catalog",
     "engine": "engines",
     "hub": "hub",
@@ -39,6 +43,8 @@ WORDS = {
     "expose": "exposing",
     "backup": "exposing",
     "service": "services",
+    "context": "contexts",
+    "dial-stdio": "contexts",
     "logs": "lifecycle",
     "doctor": "lifecycle cache",
     "version": "lifecycle",
@@ -67,6 +73,7 @@ GROUPS = {
     "price": "What models cost.",
     "limit": "What keys may use.",
     "backup": "Copies of what flock knows.",
+    "context": "Other machines' flocks, by name.",
     "secret": "Stored keys of vendors and engines.",
     "request": "What runs now, and why each request went where it went.",
     "hub": "Models on Hugging Face.",
@@ -77,7 +84,7 @@ GROUPS = {
 }
 
 # Fields that have a short spelling too, wherever they are an option
-SHORT = {"follow": "-f"}
+SHORT = {"follow": "-f", "file": "-f", "model": "-m"}
 
 TITLE = "One URL and one key in front of your own machines."
 EPILOG = ("up", "status", "model ls", "token create alice", "doctor")

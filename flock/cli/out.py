@@ -13,29 +13,15 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from flock.errors import FlockError, StorageFailed
+from flock.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from rich.console import Console
-
     # imported when something is drawn: `--json` prints bytes, and each dataclass costs most of a millisecond
-    from flock.cli.show.view import Pairs, Table, View
+    from flock.show.view import View
 
-# Every C0 and C1 control character but tab and newline: an id or a log line must not be able to steer a terminal.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-_TONES = {"": "", "good": "green", "bad": "red", "warn": "yellow", "dim": "dim", "strong": "bold"}
 _ANSI = {"": "", "good": "\x1b[32m", "bad": "\x1b[31m", "warn": "\x1b[33m", "dim": "\x1b[2m", "strong": "\x1b[1m"}
-
-# Columns whose words are states, and what colour each has
-_STATE_COLUMNS = ("state", "outcome", "stage")
-_STATES = {
-    **dict.fromkeys(("ready", "running", "done", "ok", "generating"), "green"),
-    **dict.fromkeys(("failed", "unreachable", "error", "serious", "revoked"), "red"),
-    **dict.fromkeys(("starting", "stopping", "warning", "partial", "cancelled", "loading", "prefilling"), "yellow"),
-    **dict.fromkeys(("stopped", "ended", "note", "queued"), "dim"),
-}
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -54,11 +40,6 @@ def has_colour(stream: TextIO) -> bool:
     if env.get("CLICOLOR_FORCE", "0") != "0" or env.get("FORCE_COLOR", "0") != "0":
         return True
     return env.get("CLICOLOR") != "0" and env.get("TERM") != "dumb" and is_terminal(stream)
-
-
-def clean(words: str) -> str:
-    """Return the words with control characters made visible as "\\xNN"."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", words)
 
 
 def data(body: bytes) -> None:
@@ -96,10 +77,10 @@ def say(words: str, tone: str = "") -> None:
 
 def show(view: "View") -> None:
     """Draw a view: its blocks on stdout, its asides on stderr. Raises StorageFailed when stdout cannot be written."""
-    from flock.cli.show.view import Table
+    from flock.show.view import Table
 
     terminal = is_terminal(sys.stdout)
-    words = drawn(view, has_colour(sys.stdout)) if terminal else plain(view)
+    words = _drawn(view) if terminal else plain(view)
     if words:
         raw(words)
     for block in view.blocks:
@@ -111,7 +92,7 @@ def show(view: "View") -> None:
 
 def plain(view: "View") -> str:
     """Return a view as lines for programs: cells and labels separated by tabs, no header, nothing for no rows."""
-    from flock.cli.show.view import Line
+    from flock.show.view import Line
 
     found: list[str] = []
     for block in view.blocks:
@@ -124,75 +105,10 @@ def plain(view: "View") -> str:
     return "\n".join(found)
 
 
-def drawn(view: "View", colour: bool, width: int | None = None) -> str:
-    """Return a view as it stands on a terminal of `width` columns (default: the terminal's)."""
-    from io import StringIO
+def _drawn(view: "View", width: int | None = None) -> str:
+    from flock.show.draw import drawn
 
-    from rich.console import Console
-    from rich.text import Text
-
-    from flock.cli.show.view import Line, Pairs
-
-    page = Console(
-        file=StringIO(), force_terminal=colour, no_color=not colour, width=width, highlight=False, legacy_windows=False
-    )
-    for block in view.blocks:
-        if isinstance(block, Line):
-            words = _broken(clean(block.words), block.hang, page.width) if block.hang else clean(block.words)
-            page.print(Text(words, style=_TONES[block.tone]), soft_wrap=True)
-        elif isinstance(block, Pairs):
-            _draw_pairs(page, block)
-        else:
-            _draw_table(page, block)
-    assert isinstance(page.file, StringIO)
-    return "\n".join(line.rstrip() for line in page.file.getvalue().splitlines())
-
-
-def _broken(words: str, hang: int, width: int) -> str:
-    """Return prose broken between words; a path or a command that is wider than the terminal stays whole."""
-    from textwrap import fill
-
-    return fill(
-        words, max(width, hang + 20), subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False
-    )
-
-
-def _draw_pairs(page: "Console", block: "Pairs") -> None:
-    from rich.text import Text
-
-    room = max((len(label) for label, _ in block.rows), default=0)
-    for label, value in block.rows:
-        line = Text(f"{label:<{room}}  ", style="dim")
-        # a value that is wider than the terminal stays whole: it is a path, a URL or a command to copy
-        page.print(line.append(Text(clean(value), style="not dim")), soft_wrap=True)
-
-
-def _draw_table(page: "Console", block: "Table") -> None:
-    from rich.table import Table as Grid
-    from rich.text import Text
-
-    if not block.rows:
-        page.print(Text(clean(block.empty), style="dim"), soft_wrap=True)
-        return
-    from flock.cli.show.view import BROKEN, GAP
-
-    shown = block.fitted(page.width)
-    grid = Grid(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold", expand=False)
-    for name, width in zip(shown.columns, shown.widths(), strict=True):
-        # an id is there to be copied, so the first column is never cut
-        grid.add_column(name.upper(), overflow="fold", no_wrap=width <= BROKEN or name == shown.columns[0])
-    for row in shown.rows:
-        cells: list[Text] = []
-        for name, cell in zip(shown.columns, row, strict=True):
-            style = _STATES.get(cell, "") if name in _STATE_COLUMNS else ""
-            cells.append(Text(clean(cell), style=style))
-        grid.add_row(*cells)
-    room = page.width
-    page.width = max(room, shown.least())  # what still does not fit is broken by the terminal, as any long line is
-    page.print(grid)
-    page.width = room
-    if left_out := [name for name in block.columns if name not in shown.columns]:
-        page.print(Text(f"no room for {', '.join(left_out)}: --json has all", style="dim"), soft_wrap=True)
+    return drawn(view, has_colour(sys.stdout), width)
 
 
 def error(failure: FlockError, as_json: bool) -> None:
@@ -253,7 +169,7 @@ def screen() -> "Generator[Callable[[View], None]]":
     def draw(view: "View") -> None:
         size = os.get_terminal_size(sys.stdout.fileno())
         room = size.lines or 24  # a terminal that does not tell its size says 0
-        lines = drawn(view, has_colour(sys.stdout), size.columns or 80).split("\n")
+        lines = _drawn(view, size.columns or 80).split("\n")
         if len(lines) > room:
             lines = [*lines[: room - 1], f"… {len(lines) - room + 1} more lines"]
         # each line is cleared to its end, and then what is below: no flicker

@@ -14,9 +14,9 @@ from flock.cli import ask, out, tree
 from flock.cli.call import Perform
 from flock.cli.deliver import views
 from flock.cli.grammar import Missing
-from flock.cli.show.view import GAP, Table
 from flock.contract.op import Op
 from flock.errors import UsageError
+from flock.show.view import GAP, Table
 
 # what questionary writes before each choice, and one column that stays free
 _MARGIN = 4

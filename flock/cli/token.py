@@ -9,10 +9,10 @@ import sys
 from flock.cli import out
 from flock.cli.call import Perform
 from flock.cli.deliver import present
-from flock.cli.show import token as show
 from flock.cli.tree import Given
 from flock.contract.tokens import CreateToken, RotateToken, TokenCreated
 from flock.errors import UsageError
+from flock.show import token as show
 
 
 def run(op: CreateToken | RotateToken, given: Given, perform: Perform) -> int:

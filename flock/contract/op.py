@@ -8,6 +8,8 @@ and where it runs. From it follow the admin route, the typed client call, `--jso
 import dataclasses
 import functools
 import importlib
+import re
+import shlex
 import types
 import typing
 from collections.abc import Callable
@@ -191,10 +193,31 @@ def _option_argv(name: str, value: Any) -> list[str]:
     return [f"{name}={value}"]
 
 
+def command_line(op: Op[Any], yes: bool = False) -> str:
+    """Return the command of an operation as a shell reads it ("flock model load qwen3-8b"), with `--yes` if wanted."""
+    argv, verb = to_argv(op), len(op.spec.verb)
+    return shlex.join(["flock", *argv[:verb], *(["--yes"] if yes else []), *argv[verb:]])
+
+
+def question(op: Op[Any]) -> str:
+    """Return what is asked before an operation that removes: "Remove model qwen3-8b" for `model remove qwen3-8b`."""
+    *noun, verb = op.spec.verb
+    return " ".join([verb.capitalize(), *noun, *(word for word in to_argv(op)[len(op.spec.verb) :] if word != "--")])
+
+
+def lister(help: str) -> tuple[str, ...]:
+    """Return the command that lists what a field may be, as its help names it: ("token", "ls") for "the key's id, from
+    `flock token ls`". () where none does, or where a word of it stands for something else (in capitals).
+    """
+    named = re.search(r"`flock ([^`]+)`", help)
+    words = tuple(named[1].split()) if named else ()
+    return () if any(word.isupper() for word in words) else words
+
+
 NOUNS = (
-    *("audit", "cache", "catalog", "connect", "engines", "events", "exposing", "files", "hardware", "hub", "jobs"),
-    *("lifecycle", "limits", "models", "presets", "prices", "queue", "requests", "secrets", "services", "settings"),
-    *("status", "tokens", "usage", "vendors"),
+    *("audit", "batches", "cache", "catalog", "connect", "contexts", "engines", "events", "exposing", "files"),
+    *("hardware", "hub", "jobs", "lifecycle", "limits", "models", "presets", "prices", "prompts", "queue", "requests"),
+    *("screens", "secrets", "services", "settings", "status", "tokens", "usage", "vendors"),
 )
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from flock.cli import deliver, out, tree
-from flock.cli.show import status
-from flock.cli.show.view import Line, Pairs, Table, View, since
 from flock.contract import codec
 from flock.contract.op import Op, ensure_declared
+from flock.show import status
+from flock.show.draw import drawn
+from flock.show.view import Line, Pairs, Table, View, since
 from tests.cli.values import CASES, NOW, STATUS
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -36,7 +37,7 @@ def test_how_it_looks(name: str) -> None:
     op, value = CASES[name]
     views = deliver.views(op)
     view = views.human(op, value, NOW)
-    compare(f"{name}.terminal.txt", out.drawn(view, colour=False, width=120) + asides(view))
+    compare(f"{name}.terminal.txt", drawn(view, colour=False, width=120) + asides(view))
     compare(f"{name}.plain.txt", out.plain(view))
     compare(f"{name}.quiet.txt", "\n".join(views.ids(op, value)))
     compare(f"{name}.json", codec.dumps(value).decode())
@@ -47,9 +48,9 @@ def test_every_operation_is_looked_at() -> None:
 
 
 def test_the_first_screen() -> None:
-    compare("home.terminal.txt", out.drawn(status.brief(STATUS, "flock"), colour=False, width=120))
+    compare("home.terminal.txt", drawn(status.brief(STATUS, "flock"), colour=False, width=120))
     compare("home.plain.txt", out.plain(status.brief(STATUS, "flockctl")))
-    compare("home-absent.terminal.txt", out.drawn(status.absent("flock is not running", "flock"), False, 120))
+    compare("home-absent.terminal.txt", drawn(status.absent("flock is not running", "flock"), False, 120))
 
 
 @pytest.mark.parametrize(
@@ -71,16 +72,16 @@ def test_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_terminal_gets_colour_for_states() -> None:
     op, value = CASES["model.ls"]
-    drawn = out.drawn(deliver.views(op).human(op, value, NOW), colour=True, width=120)
-    assert "\x1b[32mready" in drawn
-    assert "\x1b[31mfailed" in drawn
+    words = drawn(deliver.views(op).human(op, value, NOW), colour=True, width=120)
+    assert "\x1b[32mready" in words
+    assert "\x1b[31mfailed" in words
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_no_view_lets_control_characters_through(name: str) -> None:
     op, value = CASES[name]
     view = deliver.views(op).human(op, _poisoned(value), NOW)
-    for shown in (out.drawn(view, colour=False, width=120), out.plain(view)):
+    for shown in (drawn(view, colour=False, width=120), out.plain(view)):
         assert "\x1b" not in shown
         assert "\x07" not in shown
 
@@ -132,7 +133,7 @@ def test_each_noun_has_its_views() -> None:
 def test_prose_is_broken_between_words_and_commands_stay_whole() -> None:
     prose = Line("ok       directories: /a/rather/long/place and " + "/b" * 30 + " are private", hang=9)
     command = Line("         fix: " + "flock config set listen " * 5)
-    shown = out.drawn(View((prose, command)), colour=False, width=60).split("\n")
+    shown = drawn(View((prose, command)), colour=False, width=60).split("\n")
     assert shown[0] == "ok       directories: /a/rather/long/place and"
     assert shown[1] == " " * 9 + "/b" * 30
     assert shown[2] == " " * 9 + "are private"
@@ -142,7 +143,7 @@ def test_prose_is_broken_between_words_and_commands_stay_whole() -> None:
 def test_a_narrow_terminal_goes_without_the_columns_that_are_most_easily_missed() -> None:
     rows = (("id-of-a-thing", "unreachable", "http://127.0.0.1:8000/a/path/that/is/long", "12 m 3 s ago"),)
     table = Table(("id", "state", "endpoint", "since"), rows, "", ("since", "endpoint"))
-    shown = {width: out.drawn(View((table,)), colour=False, width=width).split("\n") for width in (100, 60, 30, 10)}
+    shown = {width: drawn(View((table,)), colour=False, width=width).split("\n") for width in (100, 60, 30, 10)}
     assert shown[100][0].split() == ["ID", "STATE", "ENDPOINT", "SINCE"]
     assert len(shown[100]) == 2
     assert shown[60][0].split() == ["ID", "STATE", "ENDPOINT"]

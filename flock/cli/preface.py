@@ -1,0 +1,48 @@
+"""What may be said of any command, before it or behind it: which flock is meant, and that nobody answers questions.
+
+Owns the options that belong to no operation. Refuses to act on them. Called by `app.py` before the line is read, since
+each would otherwise have to stand in every command's signature.
+"""
+
+from dataclasses import dataclass
+
+from flock.errors import UsageError
+
+# Behind its own word `--host` is a field of `flock expose`: the address it listens at
+_HAS_A_HOST = ("expose",)
+
+
+@dataclass(frozen=True, slots=True)
+class Preface:
+    """`words` are what is left for the command; `host` is ssh://…, http(s)://… or the name of a context, "" where none
+    was named; `no_input`: ask nothing.
+    """
+
+    words: list[str]
+    host: str = ""
+    no_input: bool = False
+
+
+def read(words: list[str]) -> Preface:
+    """Take `--host WHERE`, `--context NAME` and `--no-input` out of a command line, up to a `--`. Raises UsageError."""
+    end = words.index("--") if "--" in words else len(words)
+    left: list[str] = []
+    host, no_input, at = "", False, 0
+    while at < end:
+        word = words[at]
+        name, equals, value = word.partition("=")
+        at += 1
+        if word == "--no-input":
+            no_input = True
+        elif name in ("--host", "--context") and not (name == "--host" and left[:1] and left[0] in _HAS_A_HOST):
+            if not equals:
+                if at >= end:
+                    raise UsageError(
+                        f"{name} needs a value: ssh://USER@BOX, http(s)://HOST, or a context's name",
+                        hint="flock context ls",
+                    )
+                value, at = words[at], at + 1
+            host = value
+        else:
+            left.append(word)
+    return Preface([*left, *words[end:]], host, no_input)

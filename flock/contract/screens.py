@@ -1,0 +1,22 @@
+"""The terminal's full screen."""
+
+from flock.contract.op import Op, Where, arg, flag, operation
+
+
+@operation(
+    "tui.open",
+    "tui",
+    where=Where.LOCAL,
+    aliases=("ui",),
+    examples=("tui", "tui monitor", "tui --theme light"),
+)
+class OpenTui(Op[None]):
+    """Open the full screen: what runs, live, and every command behind a key.
+
+    Another machine's: `flock --host ssh://USER@BOX tui`.
+    """
+
+    page: str = arg(
+        "home, monitor, models, engines, tokens, usage, audit, connect, playground, settings or doctor", default="home"
+    )
+    theme: str = flag("dark, light or none; follows NO_COLOR otherwise", default="")
