@@ -71,6 +71,6 @@ class RemoveContext(Op[FlockContext]):
     name: str = arg("its name, from `flock context ls`")
 
 
-@operation("dial.stdio", "dial-stdio", where=Where.LOCAL, examples=("dial-stdio",))
+@operation("dial.stdio", "dial-stdio", where=Where.LOCAL, examples=("dial-stdio",), watch=False)
 class DialStdio(Op[None]):
     """Join standard input and output to this machine's daemon; what `flock --host ssh://…` starts over there."""

@@ -100,6 +100,7 @@ class ShowEngine(Op[Engine]):
     "engine logs",
     "GET /admin/v1/engines/{name}/log",
     examples=("engine logs embedded:qwen3-8b", "engine logs embedded:qwen3-8b -f --grep error"),
+    watch=False,
 )
 class ShowEngineLog(Op[EngineLog]):
     """Show what an engine of flock's own said; the last 2,000 lines are kept."""

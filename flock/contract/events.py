@@ -55,6 +55,7 @@ class Top:
     "events",
     "GET /admin/v1/events",
     examples=("events", "events --kind engine.state --json", "events --since 1200"),
+    watch=False,
 )
 class FollowEvents(Op[list[Event]]):
     """Follow what happens, from now on or from an event of the past; one line each."""
@@ -67,7 +68,7 @@ class FollowEvents(Op[list[Event]]):
     once: bool = inner(False)
 
 
-@operation("top.show", "top", "GET /admin/v1/top", examples=("top", "top --once --json"))
+@operation("top.show", "top", "GET /admin/v1/top", examples=("top", "top --once --json"), watch=False)
 class ShowTop(Op[Top]):
     """Watch requests, models and queue live."""
 

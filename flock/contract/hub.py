@@ -38,7 +38,7 @@ class HubRepository:
     variants: tuple[Variant, ...]
 
 
-@operation("hub.search", "hub search", "GET /admin/v1/hub", examples=("hub search qwen3 8b gguf",))
+@operation("hub.search", "hub search", "GET /admin/v1/hub", examples=("hub search qwen3 8b gguf",), watch=False)
 class SearchHub(Op[list[HubModel]]):
     """Search Hugging Face for models."""
 
@@ -47,7 +47,11 @@ class SearchHub(Op[list[HubModel]]):
 
 
 @operation(
-    "hub.show", "hub show", "GET /admin/v1/hub/{repo}", examples=("hub show bartowski/Qwen2.5-0.5B-Instruct-GGUF",)
+    "hub.show",
+    "hub show",
+    "GET /admin/v1/hub/{repo}",
+    examples=("hub show bartowski/Qwen2.5-0.5B-Instruct-GGUF",),
+    watch=False,
 )
 class ShowHubRepository(Op[HubRepository]):
     """Show a repository: its files, and which of them could be served here."""

@@ -94,12 +94,12 @@ class Down(Op[Stopped]):
     grace_seconds: float = flag("how long running requests may take to end", default=10.0, name="--grace")
 
 
-@operation("daemon.version", "version", where=Where.LOCAL, examples=("version", "version --json"))
+@operation("daemon.version", "version", where=Where.LOCAL, examples=("version", "version --json"), watch=False)
 class ShowVersion(Op[VersionInfo]):
     """Show which flock this is and which one runs."""
 
 
-@operation("daemon.logs", "logs", where=Where.LOCAL, examples=("logs", "logs -f", "logs --lines 200"))
+@operation("daemon.logs", "logs", where=Where.LOCAL, examples=("logs", "logs -f", "logs --lines 200"), watch=False)
 class ShowLogs(Op[list[LogLine]]):
     """Show the daemon's log."""
 
@@ -112,7 +112,9 @@ class RunDoctor(Op[Diagnosis]):
     """Look for what is wrong and name the one command that mends it."""
 
 
-@operation("daemon.completion", "completion", where=Where.LOCAL, examples=("completion bash >> ~/.bashrc",))
+@operation(
+    "daemon.completion", "completion", where=Where.LOCAL, examples=("completion bash >> ~/.bashrc",), watch=False
+)
 class ShowCompletion(Op[Script]):
     """Print the completion script of a shell: bash, zsh or fish."""
 

@@ -38,6 +38,7 @@ class Simulation:
     "limit simulate",
     "POST /admin/v1/limits/simulate",
     examples=("limit simulate --file limits.yaml --over 30d",),
+    watch=False,
 )
 class SimulateLimits(Op[Simulation]):
     """Replay what was asked through other limits: who would have been refused, and when. Nothing is changed.

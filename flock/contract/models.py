@@ -274,6 +274,7 @@ class ScanDirectory(Op[list[FoundFile]]):
     "model validate",
     "GET /admin/v1/models/{id}/validation",
     examples=("model validate qwen3-8b",),
+    watch=False,
 )
 class ValidateModel(Op[Validation]):
     """Check a model's files and chat template without loading it."""

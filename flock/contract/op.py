@@ -52,7 +52,8 @@ class Spec:
     """The declaration of one operation.
 
     `verb` is the command without "flock" (("token", "create")); `method` and `path` are empty for LOCAL operations;
-    `{name}` in the path stands for the field of that name; `examples` are command lines without "flock".
+    `{name}` in the path stands for the field of that name; `examples` are command lines without "flock"; `watch`: the
+    answer is a list or a state that is worth looking at again and again (`--watch`).
     """
 
     name: str
@@ -64,6 +65,7 @@ class Spec:
     where: Where
     aliases: tuple[tuple[str, ...], ...]
     examples: tuple[str, ...]
+    watch: bool = False
 
 
 class Op(Generic[Out]):
@@ -92,10 +94,12 @@ def operation(
     where: Where = Where.DAEMON,
     aliases: tuple[str, ...] = (),
     examples: tuple[str, ...] = (),
+    watch: bool = True,
 ) -> Callable[[type[Out]], type[Out]]:
     """Declare an operation: make the class a frozen dataclass, give it its Spec and enter it in the table.
 
-    `route` is "METHOD /path", empty for LOCAL. Raises ValueError for a name or verb declared twice.
+    `route` is "METHOD /path", empty for LOCAL. `watch=False` says of a READ that it goes on by itself, is
+    always the same, or asks the internet. Raises ValueError for a name or verb declared twice.
     """
     method, _, path = route.partition(" ")
     spec = Spec(
@@ -108,6 +112,7 @@ def operation(
         where=where,
         aliases=tuple(tuple(a.split()) for a in aliases),
         examples=examples,
+        watch=watch and risk is Risk.READ,
     )
 
     def declare(cls: type[Out]) -> type[Out]:

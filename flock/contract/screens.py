@@ -9,6 +9,7 @@ from flock.contract.op import Op, Where, arg, flag, operation
     where=Where.LOCAL,
     aliases=("ui",),
     examples=("tui", "tui monitor", "tui --theme light"),
+    watch=False,
 )
 class OpenTui(Op[None]):
     """Open the full screen: what runs, live, and every command behind a key.

@@ -92,7 +92,9 @@ class UnsetConfig(Op[SettingChanged]):
     key: str = arg("the setting's name")
 
 
-@operation("config.path", "config path", where=Where.LOCAL, examples=("config path", "config path --admin-key"))
+@operation(
+    "config.path", "config path", where=Where.LOCAL, examples=("config path", "config path --admin-key"), watch=False
+)
 class ShowPlaces(Op[Places]):
     """Show where configuration, data, logs and the socket lie."""
 

@@ -103,7 +103,9 @@ class ShowVendor(Op[Vendor]):
     name: str = arg("the vendor's name, from `flock vendor ls --all`")
 
 
-@operation("vendor.test", "vendor test", "GET /admin/v1/vendors/{name}/test", examples=("vendor test groq",))
+@operation(
+    "vendor.test", "vendor test", "GET /admin/v1/vendors/{name}/test", examples=("vendor test groq",), watch=False
+)
 class CheckVendor(Op[list[KeyCheck]]):
     """Ask a vendor whether it takes each key: a question that costs nothing, never a generation."""
 
@@ -111,7 +113,11 @@ class CheckVendor(Op[list[KeyCheck]]):
 
 
 @operation(
-    "vendor.models", "vendor models", "GET /admin/v1/vendors/{name}/models", examples=("vendor models openrouter",)
+    "vendor.models",
+    "vendor models",
+    "GET /admin/v1/vendors/{name}/models",
+    examples=("vendor models openrouter",),
+    watch=False,
 )
 class ListVendorModels(Op[list[VendorModel]]):
     """List the models that a vendor says it has."""
