@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 
-from flock.cli import out, preface
+from flock.cli import call, out, preface
 from flock.cli.call import Perform
 from flock.cli.call import perform as perform_here
 from flock.errors import FlockError, InternalError
@@ -49,6 +49,8 @@ def main(argv: list[str] | None = None, perform: Perform = perform_here) -> int:
         )
         out.error(failure, as_json)
         return failure.exit_code
+    finally:
+        call.leave()
 
 
 def program() -> str:
@@ -58,6 +60,8 @@ def program() -> str:
 
 def _run(words: list[str], perform: Perform) -> int:
     said = preface.read(words)
+    preface.heed(said)
+    call.go(said.host)
     words = said.words
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]

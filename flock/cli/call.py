@@ -1,19 +1,22 @@
-"""Carrying out an operation where it belongs: in the daemon, or in this process.
+"""Carrying out an operation where it belongs: in the daemon, near or far, or in this process.
 
-Owns the choice, and the question before anything is removed. Refuses to draw. Called by `deliver.py` and by the verbs
-that do more than show one answer; tests hand in a recorder in its place.
+Owns which flock this command line speaks to, and the question before anything is removed. Refuses to draw. Called by
+`app.py`, `deliver.py` and the verbs that do more than show one answer; tests hand in a recorder in its place.
 """
 
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flock import __version__
-from flock.client.blocking import ABSENT, TIMEOUT_SECONDS, Client
+from flock.client.door import ABSENT
 from flock.contract.op import Op, Risk, Where, command_line, question
 from flock.errors import DaemonUnreachable, InvalidKey
-from flock.paths import find_home, short, system_socket
+from flock.paths import find_home, short
+
+if TYPE_CHECKING:
+    from flock.client.reach import Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +27,37 @@ class Answer:
     body: bytes
 
 
-# Bounds a daemon that hangs: its feed says something every ten seconds at least (daemon/events.py).
-FEED_SECONDS = 35.0
-
 Perform = Callable[[Op[Any], bool], Answer]
+
+
+class _Way:
+    """What the command line said about where to go, and the way there once it was looked for."""
+
+    said = ""
+    reach: "Reach | None" = None
+    told = False  # that the versions differ: once is enough
+
+
+def go(host: str) -> None:
+    """Set where this command line's operations go: what `--host` or `--context` said, "" for neither."""
+    leave()
+    _Way.said = host
+
+
+def reach() -> "Reach":
+    """Return the way to the flock that is meant. Raises UsageError and NotFound for one that nobody knows."""
+    if _Way.reach is None:
+        from flock.client.reach import find
+
+        _Way.reach = find(_Way.said)
+    return _Way.reach
+
+
+def leave() -> None:
+    """Close what was opened on the way."""
+    way, _Way.reach, _Way.told = _Way.reach, None, False
+    if way is not None:
+        way.close()
 
 
 def perform(op: Op[Any], yes: bool) -> Answer:
@@ -45,52 +75,46 @@ def perform(op: Op[Any], yes: bool) -> Answer:
         return _remote(op)
     except DaemonUnreachable as error:
         # a daemon that is there and silent may hold the very file that a local handler would change
-        if op.spec.where is Where.EITHER and error.details.get("state") in ABSENT:
+        if op.spec.where is Where.EITHER and reach().kind == "here" and error.details.get("state") in ABSENT:
             return _local(op)
         raise
 
 
 def follow(op: Op[Any]) -> Iterator[bytes]:
     """Yield the data of each event of a feed, until the daemon ends it. Raises what `perform` raises."""
-    try:
-        yield from Client(find_home().socket, FEED_SECONDS).stream(op)
-    except DaemonUnreachable as error:
-        shared = system_socket()
-        if error.details.get("state") not in ABSENT or shared is None or not shared.exists():
-            raise
-        yield from Client(shared, FEED_SECONDS).stream(op)
+    yield from reach().follow(op)
 
 
 def _remote(op: Op[Any]) -> Answer:
-    waits = getattr(op, "wait_seconds", 0.0) + getattr(op, "grace_seconds", 0.0)
-    key, source = _own_key() if op.spec.name == "me.show" else ("", "")
-    client = Client(find_home().socket, TIMEOUT_SECONDS + waits, key)
+    way = reach()
+    key, source = _own_key(way) if op.spec.name == "me.show" else ("", "")
     try:
-        value, body = client.call(op)
-    except DaemonUnreachable as error:
-        # a user without a flock of their own may have one of the whole machine
-        shared = system_socket()
-        if error.details.get("state") not in ABSENT or shared is None or not shared.exists():
-            raise
-        client = Client(shared, TIMEOUT_SECONDS + waits, key)
-        value, body = client.call(op)
+        value, body = way.call(op, key)
     except InvalidKey as error:
         if not source:
             raise
         raise InvalidKey(f"{error.sentence}; it is from {source}", hint=error.hint) from None
-    if client.version and client.version != __version__:
+    if way.version and way.version != __version__ and not _Way.told:
+        _Way.told = True
         from flock.cli import out
 
-        out.say(f"note: the daemon is flock {client.version} and this command is {__version__}; `flock up` restarts it")
+        words = (
+            f"note: the flock on {way.name} is {way.version} and this command is {__version__}"
+            if way.name
+            else f"note: the daemon is flock {way.version} and this command is {__version__}; `flock up` restarts it"
+        )
+        out.say(words)
     return Answer(value, body)
 
 
-def _own_key() -> tuple[str, str]:
+def _own_key(way: "Reach") -> tuple[str, str]:
     """Return the key of whoever types, and where it is from: FLOCK_TOKEN, else the file of this machine's admin key."""
     if said := os.environ.get("FLOCK_TOKEN", "").strip():
         if not said.isprintable():
             raise InvalidKey("FLOCK_TOKEN is no API key: it has characters that no key has", hint="unset FLOCK_TOKEN")
         return said, "FLOCK_TOKEN"
+    if way.kind != "here":
+        return "", ""  # this machine's key is none of that flock's
     path = find_home().admin_key
     try:
         return path.read_text("utf-8").strip(), short(path)

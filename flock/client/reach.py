@@ -1,0 +1,316 @@
+"""The way to one flock, wherever it is: calls, its feed, and streams, over connections that are kept.
+
+Owns which connection carries what and who waits for one: over ssh each is a process, and three are all there are, one
+of them always for calls. Refuses to know how a door is opened (`door.py`, `ssh.py`, `web.py`) and to send anything
+twice that changes something. Called by `cli/call.py`, `flock run` and the full screen, from any thread.
+"""
+
+import http.client
+import os
+import select
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flock.client.blocking import TIMEOUT_SECONDS
+from flock.client.calls import decode, encode
+from flock.client.door import Door, Here, Kind, unreachable, wake
+from flock.contract.op import Op
+from flock.errors import FlockError
+from flock.paths import find_home, system_socket
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection, HTTPResponse
+
+Out = TypeVar("Out")
+
+# Bounds a daemon that hangs: its feed says something every ten seconds at least (daemon/events.py).
+FEED_SECONDS = 35.0
+# Bounds an answer that never begins or stops in its midst: a model may have to be loaded first, and the daemon itself
+# gives up on an engine that is silent for longer than `timeouts.idle` (five minutes) or a load than ten.
+STREAM_SECONDS = 660.0
+
+
+class Stream:
+    """An answer as it comes: `status`, `headers` (names in lower case) and its lines, each with its line end."""
+
+    def __init__(self, line: "_Line", answer: "HTTPResponse") -> None:
+        self._line = line
+        self._answer = answer
+        self.status = answer.status
+        self.headers: Mapping[str, str] = {name.lower(): value for name, value in answer.getheaders()}
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the lines until the answer ends or is closed. Raises DaemonUnreachable when it breaks off."""
+        while not self._line.closed and (line := self._line.guarded(self._answer.readline)):
+            yield line
+        self.close()
+
+    def read(self) -> bytes:
+        """Return the rest of the answer. Raises DaemonUnreachable when it breaks off."""
+        rest = self._line.guarded(self._answer.read)
+        self.close()
+        return rest
+
+    def close(self) -> None:
+        """End it; one that was read whole leaves its connection to others. Whoever reads it meanwhile is woken."""
+        self._line.leave(self._answer)
+
+
+class Feed(Iterator[bytes]):
+    """The data of each event of a feed; it is opened by the first `next`, and `close` ends it from any thread."""
+
+    def __init__(self, reach: "Reach", op: Op[Any]) -> None:
+        self._reach = reach
+        self._op = op
+        self._stream: Stream | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def __next__(self) -> bytes:
+        """Return the next event's data. Raises DaemonUnreachable when the feed breaks off."""
+        stream = self._stream or self._opened()
+        # each event is one line of data; `id:`, comments and blank lines are for readers that come back
+        for line in stream or ():
+            if line.startswith(b"data: "):
+                return line[6:].rstrip(b"\r\n")
+        raise StopIteration
+
+    def _opened(self) -> Stream | None:
+        if self._closed:
+            return None
+        call = encode(self._op)
+        stream = self._reach.send(call.method, call.path, headers={"Accept": "text/event-stream"}, timeout=FEED_SECONDS)
+        if stream.status != 200:
+            self._reach.read(self._op, stream.status, stream.read())
+        with self._lock:
+            self._stream = stream
+            if self._closed:
+                stream.close()
+        return stream
+
+    def close(self) -> None:
+        """End the feed."""
+        with self._lock:
+            self._closed = True
+            if self._stream is not None:
+                self._stream.close()
+
+
+class Reach:
+    """One flock. `name` is what people read of it, "" for this machine; `version` what its daemon last said it was."""
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self.name: str = door.name
+        self.kind: Kind = door.kind
+        self.version = ""
+        self._turn = threading.Condition()
+        self._idle: list[HTTPConnection] = []
+        self._busy: set[_Line] = set()
+        self._ended = False
+
+    def call(self, op: Op[Out], key: str = "") -> tuple[Out, bytes]:
+        """Carry out an operation in the daemon and return its answer and the bytes it came as; `key` is the API key
+        that the call is about, where it is about one.
+
+        Raises the FlockError that the daemon raised; DaemonUnreachable, whose `details["state"]` is absent, stale,
+        silent or broken; NotAllowed when the door is somebody else's.
+        """
+        call = encode(op)
+        waits = getattr(op, "wait_seconds", 0.0) + getattr(op, "grace_seconds", 0.0)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        stream = self._sent(call.method, call.path, call.body, headers, TIMEOUT_SECONDS + waits, streams=False)
+        body = stream.read()
+        return self.read(op, stream.status, body), body
+
+    def read(self, op: Op[Out], status: int, body: bytes) -> Out:
+        """Return the answer to an operation from what came. Raises the FlockError that the daemon raised."""
+        try:
+            return decode(op, status, body)
+        except FlockError as error:
+            raise self.door.refused(error) from None
+
+    def follow(self, op: Op[Any]) -> Feed:
+        """Return the data of each event of a feed, until the daemon ends it or `close` is called, by any thread."""
+        return Feed(self, op)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] = {},
+        timeout: float = STREAM_SECONDS,
+    ) -> Stream:
+        """Send one HTTP request and return its answer as it comes, whatever its status.
+
+        `timeout` bounds each silence, in seconds. Raises DaemonUnreachable and NotAllowed.
+        """
+        return self._sent(method, path, body, headers, timeout, streams=True)
+
+    def close(self) -> None:
+        """Close every connection; whoever waits or reads hears of it."""
+        with self._turn:
+            self._ended = True
+            idle, self._idle = self._idle, []
+            busy = list(self._busy)
+            self._turn.notify_all()
+        for line in busy:
+            line.close()
+        for connection in idle:
+            self.door.end(connection)
+
+    def _sent(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], timeout: float, *, streams: bool
+    ) -> Stream:
+        said: dict[str, str | bytes] = {**self.door.headers, **headers}
+        if body is not None:
+            said.setdefault("Content-Type", "application/json")
+        line = self._line(timeout, streams=streams)
+        while True:
+            kept = line.connection is not None
+            try:
+                answer = line.asked(method, self.door.prefix + path, body, said)
+            except (OSError, http.client.HTTPException) as error:
+                # what answered before and has hung up since has not read it; only reading may be tried once more
+                if kept and method == "GET" and isinstance(error, ConnectionError) and not line.closed:
+                    line.drop()
+                    continue
+                raise line.failed(error) from None
+            except BaseException:
+                line.close()
+                raise
+            self.version = answer.getheader("X-Flock-Version", self.version)
+            return Stream(line, answer)
+
+    def _line(self, timeout: float, *, streams: bool) -> "_Line":
+        """Return a connection's place, with a kept connection where there is one; wait for one to be left."""
+        line = _Line(self, timeout, streams=streams)
+        with self._turn:
+            while not self._ended and not self._has_room(streams):
+                self._turn.wait()
+            if self._ended:
+                raise unreachable("the connection was closed", "broken", "")
+            self._busy.add(line)
+            while self._idle and line.connection is None:
+                connection = self._idle.pop()
+                if _is_quiet(connection):
+                    line.connection = connection
+                else:
+                    self.door.end(connection)
+        return line
+
+    def _has_room(self, streams: bool) -> bool:
+        most = self.door.most
+        if not most:
+            return True
+        return len(self._busy) < most and not (streams and sum(one.streams for one in self._busy) >= most - 1)
+
+    def left(self, line: "_Line", connection: "HTTPConnection | None") -> None:
+        """Take back a connection's place, with the connection where another may use it."""
+        with self._turn:
+            self._busy.discard(line)
+            keep = connection is not None and not self._ended
+            if keep and connection is not None:
+                self._idle.append(connection)
+            self._turn.notify_all()
+        if connection is not None and not keep:
+            self.door.end(connection)
+
+
+class _Line:
+    """One connection while it carries something."""
+
+    def __init__(self, reach: Reach, timeout: float, *, streams: bool) -> None:
+        self.streams = streams
+        self.connection: HTTPConnection | None = None
+        self.closed = False
+        self._reach = reach
+        self._timeout = timeout
+        self._socket: Any = None
+        self._lock = threading.Lock()
+
+    def asked(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str | bytes]) -> "HTTPResponse":
+        """Send a request and return its answer's head. Raises OSError and HTTPException."""
+        door = self._reach.door
+        connection = self.connection or door.connect(self._timeout)
+        with self._lock:
+            self.connection, self._socket = connection, connection.sock
+            if self.closed:
+                raise ConnectionAbortedError("closed")
+        # the reading below may empty `connection.sock`, and closing from another thread needs it
+        self._socket.settimeout(self._timeout)
+        connection.request(method, path, body=body, headers=dict(headers))
+        return connection.getresponse()
+
+    def guarded(self, read: Any) -> bytes:
+        """Read; one that was closed meanwhile is at its end. Raises DaemonUnreachable."""
+        try:
+            return read()
+        except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
+            # the last two are http.client's and ssl's own when the file is closed under them
+            if self.closed:
+                return b""
+            if not isinstance(error, (OSError, http.client.HTTPException)):
+                error = ConnectionResetError(str(error))
+            raise self.failed(error) from None
+
+    def failed(self, error: Exception) -> FlockError:
+        """Close it and return what to tell of its failure."""
+        if self.closed:
+            return unreachable("the connection was closed", "broken", "")
+        failure = self._reach.door.failure(error, self.connection, self._timeout)
+        self.close()
+        return failure
+
+    def drop(self) -> None:
+        """Forget a kept connection that has ended, so that another is opened."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            self._reach.door.end(connection)
+
+    def leave(self, answer: "HTTPResponse") -> None:
+        """Give the connection back if the answer was read whole, else close it."""
+        connection = self.connection
+        if connection is None or connection.sock is None or not answer.isclosed():
+            self.close()
+            return
+        with self._lock:
+            already, self.closed = self.closed, True
+        if not already:
+            self._reach.left(self, connection)
+
+    def close(self) -> None:
+        """End it, whoever reads it; only the first time does anything."""
+        with self._lock:
+            already, self.closed = self.closed, True
+        if already:
+            return
+        wake(self._socket)
+        if self.connection is not None:
+            self._reach.door.end(self.connection)
+        self._reach.left(self, None)
+
+
+def _is_quiet(connection: "HTTPConnection") -> bool:
+    """Say whether a kept connection is still open: one that can be read from has ended, or never made sense."""
+    if connection.sock is None:
+        return False
+    looked = select.poll()
+    looked.register(connection.sock, select.POLLIN)
+    return not looked.poll(0)
+
+
+def find(said: str = "", environ: Mapping[str, str] = os.environ) -> Reach:
+    """Return the way to the flock that is meant: `said` (a context's name, ssh://… or http(s)://…), else FLOCK_HOST,
+    else the current context, else this user's own, else the machine's shared one. Nothing is opened yet.
+
+    Raises UsageError for an address that is none, NotFound for a name that no context has.
+    """
+    return Reach(_here())
+
+
+def _here() -> Here:
+    shared = system_socket()
+    return Here((find_home().socket, *([shared] if shared is not None else [])))
