@@ -4,9 +4,23 @@ Owns no state and knows no terminal; used by the CLI, the log and error sentence
 """
 
 import re
+from collections.abc import Iterable
 
 # Every C0 and C1 control character but tab and newline: an id or a log line must not be able to steer a terminal.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """Return the word of a closed set that was probably meant, "" when none is near."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word.strip().lower(), list(known), n=1)), "")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return "; did you mean X?" to go behind a sentence, "" when no word is near."""
+    near = closest(word, known)
+    return f"; did you mean {near}?" if near else ""
 
 
 def size(count: float) -> str:

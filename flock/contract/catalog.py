@@ -5,6 +5,12 @@ from dataclasses import dataclass
 from flock.contract.models import Model
 from flock.contract.op import Op, arg, flag, operation
 
+# What a search may be sorted by, and what a model can be asked to do
+SORTS = ("released", "size", "name")
+CAPABILITIES = (
+    *("audio", "chat", "code", "embedding", "fim", "reasoning", "rerank", "speech", "tools", "transcription", "vision"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class CatalogModel:
@@ -83,9 +89,13 @@ class SearchCatalog(Op[list[CatalogModel]]):
     """Search the catalog of models."""
 
     query: str = arg("words of the id, name or family; all of them when left out", default="")
-    sort: str = flag("released, size or name; what suits this machine first otherwise", default="")
+    sort: str = flag("released, size or name; what suits this machine first otherwise", default="", choices=SORTS)
     since: str = flag("only those released on this day or later, such as 2026-01-01", default="")
-    capability: str = flag("only those that can do this: chat, code, tools, vision, reasoning, embedding …", default="")
+    capability: str = flag(
+        "only those that can do this: chat, code, tools, vision, reasoning, embedding …",
+        default="",
+        choices=CAPABILITIES,
+    )
     fits: bool = flag("only those that fit this machine", default=False)
 
 

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 from flock.contract.op import Op, Risk, Scope, Where, arg, flag, operation
 
+# How an invitation may be written
+FORMATS = ("markdown", "text", "json")
+
 
 @dataclass(frozen=True, slots=True)
 class ClientRow:
@@ -152,7 +155,7 @@ class Invite(Op[Invitation]):
 
     name: str = arg("whose key this is")
     clients: str = flag("tools between commas, from `flock connect ls`; empty: the usual ones", default="")
-    format: str = flag("markdown, text or json", default="markdown")
+    format: str = flag("markdown, text or json", default="markdown", choices=FORMATS)
     base_url: str = flag("the URL they reach flock by; empty: the setting external_url", default="")
     model: str = flag("the model their tools ask for", default="auto")
     ttl: str = flag("how long the key is good for, such as 7d; empty: for ever", default="")

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from flock.contract.jobs import Job
 from flock.contract.op import Op, Risk, arg, flag, inner, operation, secret
 
+# What flock installs itself
+INSTALLED = ("embedded", "mlx", "piper", "vllm")
+
 
 @dataclass(frozen=True, slots=True)
 class Engine:
@@ -123,7 +126,7 @@ class ShowEngineLog(Op[EngineLog]):
 class InstallEngine(Op[Job]):
     """Install an engine into a place of flock's own: embedded (llama.cpp), mlx, piper, or vllm on NVIDIA cards."""
 
-    kind: str = arg("embedded, mlx, piper or vllm")
+    kind: str = arg("embedded, mlx, piper or vllm", choices=INSTALLED)
 
 
 @operation(

@@ -61,7 +61,9 @@ class FollowEvents(Op[list[Event]]):
     """Follow what happens, from now on or from an event of the past; one line each."""
 
     kind: str = flag(
-        "only these, several between commas: request.stage, engine.state, model.state, job.progress", default=""
+        "only these, several between commas: request.stage, engine.state, model.state, job.progress",
+        default="",
+        choices=KINDS,
     )
     subject: str = flag("only those of this request, model, engine or job", default="")
     since: int = flag("begin after this event, as far as it is remembered", default=-1)

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from flock.contract.op import Op, Risk, Where, arg, flag, operation
 from flock.contract.status import Status
 
+# The shells that have a completion script
+SHELLS = ("bash", "zsh", "fish")
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -118,4 +121,4 @@ class RunDoctor(Op[Diagnosis]):
 class ShowCompletion(Op[Script]):
     """Print the completion script of a shell: bash, zsh or fish."""
 
-    shell: str = arg("bash, zsh or fish")
+    shell: str = arg("bash, zsh or fish", choices=SHELLS)

@@ -159,7 +159,9 @@ class AddModel(Op[Job]):
     )
     name: str = flag("the id clients use; follows from the source otherwise", default="")
     engine: str = flag(
-        "the engine that is to serve it: llamacpp, embedded, mlx, vllm, ollama, whisper, piper", default=""
+        "the engine that is to serve it: llamacpp, embedded, mlx, vllm, ollama, whisper, piper",
+        default="",
+        choices=("llamacpp", "embedded", "mlx", "vllm", "ollama", "whisper", "piper"),
     )
     entry: str = flag("a YAML file with a catalog entry of your own", default="", name="--from")
     sha256: str = flag("what the file's SHA-256 must be, in hexadecimal", default="")
@@ -241,8 +243,8 @@ class ConfigureModel(Op[Model]):
     id: str = arg("the model's id, from `flock model ls`")
     context: str = flag("tokens for each request, or auto", default="")
     slots: str = flag("requests at once, or auto", default="")
-    kv_type: str = flag("f16, q8_0, q4_0 or auto", default="")
-    flash_attention: str = flag("on, off or auto", default="")
+    kv_type: str = flag("f16, q8_0, q4_0 or auto", default="", choices=("f16", "q8_0", "q4_0", "auto"))
+    flash_attention: str = flag("on, off or auto", default="", choices=("on", "off", "auto"))
     gpu_layers: str = flag("how many layers the graphics card takes, or auto for all", default="")
     threads: str = flag("processor threads, or auto", default="")
     draft: str = flag("the id or file of a small model that guesses ahead, or none", default="")
@@ -251,7 +253,11 @@ class ConfigureModel(Op[Model]):
     tool_parser: str = flag("the engine's word for how tool calls are written, or auto", default="")
     reasoning_parser: str = flag("the engine's word for how thinking is written, or auto", default="")
     trust_remote_code: str = flag("on lets vLLM and MLX run Python code that comes with the model, or off", default="")
-    engine: str = flag("the kind of engine that is to serve it, or auto", default="")
+    engine: str = flag(
+        "the kind of engine that is to serve it, or auto",
+        default="",
+        choices=("llamacpp", "embedded", "mlx", "vllm", "whisper", "piper", "auto"),
+    )
     idle_seconds: str = flag("seconds without a request until it leaves memory, 0 for never, or auto", default="")
     preset: str = flag("take all of it from a preset, from `flock model preset ls`", default="")
     reset: bool = flag("leave every choice to flock again", default=False)

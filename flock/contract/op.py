@@ -126,14 +126,18 @@ def operation(
     return declare
 
 
-def arg(help: str, *, default: Any = dataclasses.MISSING, many: bool = False) -> Any:
-    """Declare a positional argument; `many` takes the rest of the line into a tuple."""
-    return _declared("arg", help, default, many=many)
+def arg(help: str, *, default: Any = dataclasses.MISSING, many: bool = False, choices: tuple[str, ...] = ()) -> Any:
+    """Declare a positional argument; `many` takes the rest of the line into a tuple. `choices` are all words that it
+    may be, which shells and pickers offer; whoever carries it out refuses others.
+    """
+    return _declared("arg", help, default, many=many, choices=choices)
 
 
-def flag(help: str, *, default: Any = dataclasses.MISSING, name: str = "") -> Any:
-    """Declare an option; its name is `--field-name` unless `name` says otherwise. A bool becomes a switch."""
-    return _declared("flag", help, default, name=name)
+def flag(help: str, *, default: Any = dataclasses.MISSING, name: str = "", choices: tuple[str, ...] = ()) -> Any:
+    """Declare an option; its name is `--field-name` unless `name` says otherwise. A bool becomes a switch; `choices` as
+    for `arg`, of which some take several between commas.
+    """
+    return _declared("flag", help, default, name=name, choices=choices)
 
 
 def secret(help: str) -> Any:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from flock.contract.op import Op, Risk, arg, flag, operation
 
+# What savings may go by
+SAVED_BY = ("user", "model", "month")
+
 
 @dataclass(frozen=True, slots=True)
 class ModelPrice:
@@ -129,7 +132,7 @@ class UpdatePrices(Op[Prices]):
 class ShowSavings(Op[list[Saving]]):
     """Show what the team's own machines saved: the same tokens at a vendor, less the power."""
 
-    by: str = flag("user, model, month, or several between commas", default="model")
+    by: str = flag("user, model, month, or several between commas", default="model", choices=SAVED_BY)
     since: str = flag("from then on: 2026-11-01, month, or 90d", default="month")
     until: str = flag("before then; empty: now", default="")
     compare_with: str = flag("VENDOR/MODEL to compare with; empty: the setting prices.compare_with", default="")

@@ -2,6 +2,24 @@
 
 from flock.contract.op import Op, Where, arg, flag, operation
 
+# The pages of the full screen, and its themes
+PAGES = (
+    *(
+        "home",
+        "monitor",
+        "models",
+        "engines",
+        "tokens",
+        "usage",
+        "audit",
+        "connect",
+        "playground",
+        "settings",
+        "doctor",
+    ),
+)
+THEMES = ("dark", "light", "none")
+
 
 @operation(
     "tui.open",
@@ -18,6 +36,8 @@ class OpenTui(Op[None]):
     """
 
     page: str = arg(
-        "home, monitor, models, engines, tokens, usage, audit, connect, playground, settings or doctor", default="home"
+        "home, monitor, models, engines, tokens, usage, audit, connect, playground, settings or doctor",
+        default="home",
+        choices=PAGES,
     )
-    theme: str = flag("dark, light or none; follows NO_COLOR otherwise", default="")
+    theme: str = flag("dark, light or none; follows NO_COLOR otherwise", default="", choices=THEMES)

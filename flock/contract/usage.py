@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 from flock.contract.op import Op, flag, operation
 
+# What a breakdown may go by, and the lots of time it may be cut into
+GROUPS = ("user", "model", "vendor", "key")
+BUCKETS = ("hour", "day", "month")
+
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
@@ -154,8 +158,8 @@ class SummarizeUsage(Op[UsageSummary]):
 class BreakDownUsage(Op[list[UsagePart]]):
     """Break usage down by user, model, vendor or key, in hours, days or months; hours and days are UTC's."""
 
-    by: str = flag("user, model, vendor, key, or several between commas", default="user")
-    bucket: str = flag("hour, day or month; empty: all of the time at once", default="")
+    by: str = flag("user, model, vendor, key, or several between commas", default="user", choices=GROUPS)
+    bucket: str = flag("hour, day or month; empty: all of the time at once", default="", choices=BUCKETS)
     since: str = flag("from then on: 2026-11-01, 2026-11-01T08:00:00Z, today, week, month, or 7d", default="30d")
     until: str = flag("before then; empty: now", default="")
     user: str = flag("only this user's", default="")

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from flock.contract.op import Op, Risk, arg, flag, operation, secret
 
+# What a vendor may speak
+DIALECTS = ("openai", "anthropic", "responses", "gemini")
+
 
 @dataclass(frozen=True, slots=True)
 class VendorKey:
@@ -149,7 +152,7 @@ class AddVendor(Op[Vendor]):
         "a known vendor, openai-compatible-NAME, anthropic-compatible-NAME, or any name with --url", default=""
     )
     url: str = flag("its base URL, with or without /v1, where it is not the known one", default="")
-    dialect: str = flag("what it speaks: openai, anthropic, responses or gemini", default="")
+    dialect: str = flag("what it speaks: openai, anthropic, responses or gemini", default="", choices=DIALECTS)
     api_version: str = flag("Azure: the date that the URLs carry", default="")
     deployment: tuple[str, ...] = flag("Azure: MODEL=DEPLOYMENT, where they are not called alike", default=())
     tag: tuple[str, ...] = flag("a word to pick vendors by", default=())

@@ -25,7 +25,7 @@ from flock.engines import model_ids
 from flock.engines.own_model import OwnModel
 from flock.errors import Conflict, InvalidRequest, SourceUnreachable, UsageError
 from flock.models.sources import checksum
-from flock.text import size
+from flock.text import closest, did_you_mean, size
 
 KIND = "model.add"
 _READ_AT_ONCE = 4 * 2**20
@@ -117,7 +117,11 @@ async def _made(context: Context, model_id: str, origin: origins.Origin, machine
 def _check_engine(op: AddModel, machine: Here) -> None:
     kinds = [engine.kind for engine in machine.engines]
     if op.engine and op.engine.lower() not in kinds:
-        raise UsageError(f"there is no engine {op.engine!r}; there are {', '.join(kinds)}", hint="flock engine ls")
+        near = closest(op.engine, kinds)
+        raise UsageError(
+            f"there is no engine {op.engine!r}; there are {', '.join(kinds)}{did_you_mean(op.engine, kinds)}",
+            hint=f"--engine {near}" if near else "flock engine ls",
+        )
 
 
 def _from_disk(origin: origins.Origin, addition: Addition, error: SourceUnreachable) -> origins.Origin:

@@ -9,7 +9,15 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flock.contract.catalog import CatalogModel, ListPicks, ModelInfo, SearchCatalog, ShowModelInfo
+from flock.contract.catalog import (
+    CAPABILITIES,
+    SORTS,
+    CatalogModel,
+    ListPicks,
+    ModelInfo,
+    SearchCatalog,
+    ShowModelInfo,
+)
 from flock.contract.models import Model
 from flock.core.context import Actor, Context
 from flock.core.fitting import Here, here
@@ -19,8 +27,8 @@ from flock.errors import InvalidRequest, NotFound
 from flock.models.choose import Choice, Wish, choose
 from flock.models.entry import GB, Entry
 from flock.models.picks import picks, strength
-from flock.models.sheet import CAPABILITIES
 from flock.models.shelf import nearest
+from flock.text import closest, did_you_mean
 
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 # the word of `--sort` → what is compared; the newest, the smallest, the first in the alphabet come first
@@ -36,12 +44,14 @@ async def search_catalog(context: Context, op: SearchCatalog, _actor: Actor) -> 
     """Return the entries that are meant, what suits this machine first unless another order was asked for."""
     if op.sort and op.sort not in _SORTS:
         raise InvalidRequest(
-            f"{op.sort!r} is no order: it is one of {', '.join(_SORTS)}", hint="flock model search --sort released"
+            f"{op.sort!r} is no order: it is one of {', '.join(SORTS)}{did_you_mean(op.sort, SORTS)}",
+            hint=f"flock model search --sort {closest(op.sort, SORTS) or 'released'}",
         )
     if op.capability and op.capability not in CAPABILITIES:
         raise InvalidRequest(
-            f"{op.capability!r} is no capability: it is one of {', '.join(sorted(CAPABILITIES))}",
-            hint="flock model search --capability chat",
+            f"{op.capability!r} is no capability: it is one of {', '.join(CAPABILITIES)}"
+            f"{did_you_mean(op.capability, CAPABILITIES)}",
+            hint=f"flock model search --capability {closest(op.capability, CAPABILITIES) or 'chat'}",
         )
     since = _day(op.since)
     known = (await context.shelf.look()).entries

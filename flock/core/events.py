@@ -8,13 +8,17 @@ from flock.core.bus import Reader
 from flock.core.context import Actor, Context
 from flock.core.operations import handles
 from flock.errors import InvalidRequest
+from flock.text import closest, did_you_mean
 
 
 def reader_of(context: Context, op: FollowEvents, since: int) -> Reader:
     """Return a reader of the events an operation wants; it must be closed. Raises InvalidRequest for no such kind."""
     kinds = frozenset(word.strip() for word in op.kind.split(",") if word.strip())
     if unknown := sorted(kinds.difference(KINDS)):
-        raise InvalidRequest(f"there are no events of the kind {unknown[0]!r}", hint=f"flock events --kind {KINDS[0]}")
+        raise InvalidRequest(
+            f"there are no events of the kind {unknown[0]!r}{did_you_mean(unknown[0], KINDS)}",
+            hint=f"flock events --kind {closest(unknown[0], KINDS) or KINDS[0]}",
+        )
     subject = op.subject
 
     def wanted(kind: str, of: str) -> bool:

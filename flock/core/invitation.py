@@ -12,14 +12,14 @@ from flock.connect.card import USUAL, Terms, card, snippet
 from flock.connect.render import Values, window
 from flock.connect.roster import Roster
 from flock.connect.tool import Tool
-from flock.contract.connect import Invitation, Invite
+from flock.contract.connect import FORMATS, Invitation, Invite
 from flock.contract.tokens import CreateToken
 from flock.core.context import Actor, Context
 from flock.core.listing import listed
 from flock.core.tokens import create_token
 from flock.errors import InvalidRequest, Unsupported
+from flock.text import closest, did_you_mean
 
-FORMATS = ("markdown", "text", "json")
 ALL = "all"
 
 
@@ -28,7 +28,10 @@ async def invitation(context: Context, op: Invite, actor: Actor) -> Invitation:
     and what `flock token create` raises; nothing is made then.
     """
     if op.format not in FORMATS:
-        raise InvalidRequest(f"--format is {', '.join(FORMATS)}, not {op.format!r}", hint=f"flock invite {op.name}")
+        raise InvalidRequest(
+            f"--format is {', '.join(FORMATS)}, not {op.format!r}{did_you_mean(op.format, FORMATS)}",
+            hint=f"flock invite {op.name} --format {closest(op.format, FORMATS) or FORMATS[0]}",
+        )
     url = clean_url(op.base_url or context.config.external_url or context.api_url)
     if is_own(url):
         raise InvalidRequest(

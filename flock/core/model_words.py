@@ -7,12 +7,13 @@ core/presets.py.
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 from flock.contract.models import ConfigureModel, ModelConfig
 from flock.errors import InvalidRequest
+from flock.text import closest, did_you_mean
 
 # words that leave a choice to flock
 _NOTHING = ("auto", "none", "default", "all")
@@ -44,7 +45,7 @@ def _number(least: int, most: int) -> Check:
 def _one_of(*allowed: str) -> Check:
     def check(name: str, words: str) -> str:
         if words.lower() not in allowed:
-            raise _wrong(name, words, f"{', '.join(allowed)}, or auto")
+            raise _wrong(name, words, f"{', '.join(allowed)}, or auto", allowed)
         return words.lower()
 
     return check
@@ -131,5 +132,9 @@ def spelled(names: Iterable[str]) -> str:
     return ", ".join(f"--{name.replace('_', '-')}" for name in names)
 
 
-def _wrong(name: str, words: str, allowed: str) -> InvalidRequest:
-    return InvalidRequest(f"{spelled([name])} {words!r} is not allowed: {allowed}", hint="flock model config --help")
+def _wrong(name: str, words: str, allowed: str, choices: Sequence[str] = ()) -> InvalidRequest:
+    near = closest(words, choices)
+    return InvalidRequest(
+        f"{spelled([name])} {words!r} is not allowed: {allowed}{did_you_mean(words, choices)}",
+        hint=f"{spelled([name])} {near}" if near else "flock model config --help",
+    )

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from flock.clock import rfc3339
-from flock.contract.prices import Saving, ShowSavings
+from flock.contract.prices import SAVED_BY, Saving, ShowSavings
 from flock.core.context import Actor, Context
 from flock.core.cost import cost_nano
 from flock.core.operations import handles
@@ -22,9 +22,9 @@ from flock.errors import InvalidRequest
 from flock.policy.money import dollars, nano
 from flock.store.reckoning import Wanted
 from flock.store.sums import Sums
+from flock.text import closest, did_you_mean
 from flock.upstream import Price
 
-GROUPS = ("user", "model", "month")
 _HINT = "flock savings --by user,model,month --since 90d"
 _MS_AN_HOUR = 3_600_000
 
@@ -60,8 +60,12 @@ def _groups(words: str) -> tuple[str, ...]:
     """Return what is grouped by. Raises InvalidRequest."""
     found = tuple(dict.fromkeys(word.strip() for word in words.split(",") if word.strip()))
     for word in found:
-        if word not in GROUPS:
-            raise InvalidRequest(f"--by {word} is none of {', '.join(GROUPS)}", hint=_HINT)
+        if word not in SAVED_BY:
+            near = closest(word, SAVED_BY)
+            hint = f"flock savings --by {near} --since 90d" if near else _HINT
+            raise InvalidRequest(
+                f"--by {word} is none of {', '.join(SAVED_BY)}{did_you_mean(word, SAVED_BY)}", hint=hint
+            )
     return found
 
 

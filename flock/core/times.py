@@ -13,19 +13,19 @@ from flock.policy.spans import UNITS
 
 # SQLite and datetime go further; a time before the epoch or in the year 9999 is a slip of the finger
 LATEST = 253_370_764_800.0
-_EXAMPLES = {"--since": "--since 7d", "--until": "--until today"}
+_EXAMPLES = {"--since": "--since 7d", "--until": "--until today", "--day": "--day 2026-11-20"}
 
 _AGO = re.compile(r"(\d{1,9})([smhdw])")
 _WORDS = ("now", "today", "yesterday", "week", "month", "year")
 
 
-def parse_since(words: str, now: float) -> float:
-    """Return the epoch seconds that `--since words` means; 0.0 for "".
+def parse_since(words: str, now: float, option: str = "--since") -> float:
+    """Return the epoch seconds that `--since words` means, or another `option`; 0.0 for "".
 
     "today", "yesterday", "week" (from Monday), "month" and "year" begin with the UTC's that `now` is in; "7d" is that
     long before now (s m h d w); a date is its midnight in UTC; a time without a zone is UTC. Raises InvalidRequest.
     """
-    return _moment("--since", words, now) if words.strip() else 0.0
+    return _moment(option, words, now) if words.strip() else 0.0
 
 
 def parse_until(words: str, now: float, since: float = 0.0, since_words: str = "") -> float:

@@ -12,6 +12,7 @@ from typing import Any
 
 from flock.clock import rfc3339
 from flock.contract.usage import (
+    BUCKETS,
     BreakDownUsage,
     Percentiles,
     RecentUsage,
@@ -30,8 +31,9 @@ from flock.core.times import parse_since, parse_span, parse_until
 from flock.errors import InvalidRequest, NotFound
 from flock.policy.money import dollars
 from flock.store.histogram import Buckets, percentiles
-from flock.store.reckoning import BUCKETS, Wanted
+from flock.store.reckoning import Wanted
 from flock.store.sums import Sums
+from flock.text import closest, did_you_mean
 
 TOP = 5
 SPARKS = 24
@@ -91,9 +93,10 @@ async def summarize_usage(context: Context, op: SummarizeUsage, _actor: Actor) -
 async def break_down_usage(context: Context, op: BreakDownUsage, _actor: Actor) -> list[UsagePart]:
     """Return the groups of a time: by bucket, then the dearest first."""
     by = _by(op.by)
-    if op.bucket not in BUCKETS:
+    if op.bucket and op.bucket not in BUCKETS:
         raise InvalidRequest(
-            f"--bucket is hour, day or month, not {op.bucket!r}", hint="flock usage breakdown --by user --bucket day"
+            f"--bucket is hour, day or month, not {op.bucket!r}{did_you_mean(op.bucket, BUCKETS)}",
+            hint=f"flock usage breakdown --by user --bucket {closest(op.bucket, BUCKETS) or 'day'}",
         )
     since, until = await _span(context, op.since, op.until)
     wanted = Wanted(since, until, tuple(COLUMNS[word] for word in by), op.bucket, op.user, op.model)
@@ -118,7 +121,7 @@ async def verify_usage(context: Context, op: VerifyUsage, _actor: Actor) -> Usag
     reckoning = context.store.reckoning
     if op.day.strip():
         now = context.clock.now()
-        day = int(parse_since(op.day, now) // DAY_SECONDS)
+        day = int(parse_since(op.day, now, "--day") // DAY_SECONDS)
         if day not in await reckoning.days(day * DAY_SECONDS):
             raise NotFound(
                 f"of {op.day.strip()} there is no usage, or only its sums are left", hint="flock usage verify"
@@ -148,8 +151,8 @@ def _by(words: str) -> tuple[str, ...]:
     for word in said:
         if word not in COLUMNS:
             raise InvalidRequest(
-                f"--by goes by user, model, vendor or key, not by {word!r}",
-                hint="flock usage breakdown --by user,model",
+                f"--by goes by user, model, vendor or key, not by {word!r}{did_you_mean(word, COLUMNS)}",
+                hint=f"flock usage breakdown --by {closest(word, COLUMNS) or 'user,model'}",
             )
     return tuple(dict.fromkeys(said))
 

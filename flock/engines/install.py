@@ -21,11 +21,12 @@ from typing import Any
 import psutil
 
 from flock import errands
+from flock.contract.engines import INSTALLED
 from flock.engines.process import inherited_environment
 from flock.engines.search import CURRENT
 from flock.errors import EngineFailed, InvalidRequest, SourceUnreachable, StorageFailed
 from flock.paths import Home, private_dir, short
-from flock.text import size
+from flock.text import closest, did_you_mean, size
 
 CHILD = Path(__file__).with_name("install_child.py")
 # Bounds an index that accepts connections and says nothing more: 8 GB of vLLM at 5 MB/s are 27 minutes.
@@ -62,7 +63,6 @@ EMBEDDED = Recipe("llama.cpp (embedded)", ("xllamacpp==2026.10.11549",), "xllama
 _MLX = "0.32.4"
 _PIPER = Recipe("piper", ("piper-tts[http]==1.8.0",), "piper.http_server", 600 * 2**20)
 _VLLM = Recipe("vLLM", ("vllm==0.32.0",), "vllm", 18 * 2**30)
-KINDS = ("embedded", "mlx", "piper", "vllm")
 # what is no Python package: the command or the sentence that says how to have it
 _ELSEWHERE = {
     "llamacpp": ("llama-server", "brew install llama.cpp", "flock engine install embedded"),
@@ -114,8 +114,8 @@ def recipe(kind: str, ground: Ground) -> Recipe:
             hint="flock engine install embedded",
         )
     raise InvalidRequest(
-        f"flock knows no engine {kind!r} to install; there are {', '.join(KINDS)}",
-        hint="flock engine install embedded",
+        f"flock knows no engine {kind!r} to install; there are {', '.join(INSTALLED)}{did_you_mean(kind, INSTALLED)}",
+        hint=f"flock engine install {closest(kind, INSTALLED) or 'embedded'}",
     )
 
 

@@ -7,16 +7,15 @@ generate them. Called through `operations.run`.
 from pathlib import Path
 
 import flock
-from flock.contract.lifecycle import Script, ShowCompletion
-from flock.errors import InternalError, NotFound
+from flock.contract.lifecycle import SHELLS, Script, ShowCompletion
+from flock.errors import InternalError, UsageError
 from flock.local.operations import Here, handles
-
-SHELLS = ("bash", "zsh", "fish")
+from flock.text import closest, did_you_mean
 
 
 @handles(ShowCompletion)
 def show_completion(op: ShowCompletion, here: Here) -> Script:
-    """Return the script of one shell. Raises NotFound for a shell flock has none for."""
+    """Return the script of one shell. Raises UsageError for a shell flock has none for."""
     return script(op.shell, places())
 
 
@@ -27,10 +26,13 @@ def places() -> tuple[Path, ...]:
 
 
 def script(shell: str, directories: tuple[Path, ...]) -> Script:
-    """Return the first file for `shell` in `directories`. Raises NotFound, InternalError when it was not installed."""
+    """Return the first file for `shell` in `directories`. Raises UsageError; InternalError where none is installed."""
     if shell not in SHELLS:
         known = ", ".join(SHELLS)
-        raise NotFound(f"there is no completion for {shell!r}, only for {known}", hint="flock completion bash")
+        raise UsageError(
+            f"there is no completion for {shell!r}, only for {known}{did_you_mean(shell, SHELLS)}",
+            hint=f"flock completion {closest(shell, SHELLS) or SHELLS[0]}",
+        )
     for directory in directories:
         for file in sorted(directory.glob(f"*.{shell}")):
             return Script(file.read_text("utf-8"))

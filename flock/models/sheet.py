@@ -8,6 +8,7 @@ by entry.py.
 from collections.abc import Mapping
 from typing import Any
 
+from flock.contract import catalog
 from flock.fields import (
     Declared,
     Fields,
@@ -26,9 +27,7 @@ from flock.fields import (
     whole,
 )
 
-CAPABILITIES = frozenset(
-    {"audio", "chat", "code", "embedding", "fim", "reasoning", "rerank", "speech", "tools", "transcription", "vision"}
-)
+CAPABILITIES = frozenset(catalog.CAPABILITIES)
 _ID = r"[a-z0-9][a-z0-9.-]*"
 _REPO = r"[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*"
 # a tag that ends in "cloud" is answered by ollama.com, whatever is installed here

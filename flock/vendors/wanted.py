@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from flock.errors import ConfigInvalid, InvalidRequest, NotFound
 from flock.plain import is_array
+from flock.text import closest, did_you_mean
 from flock.vendors import azure
 from flock.vendors.row import DIALECTS, VendorRow, is_url, overlaid, renamed
 
@@ -89,8 +90,9 @@ def settings_of(
     if dialect:
         if dialect not in DIALECTS:
             raise InvalidRequest(
-                f"--dialect {dialect!r} is none that flock speaks; it speaks {', '.join(sorted(DIALECTS))}",
-                hint="flock vendor add --help",
+                f"--dialect {dialect!r} is none that flock speaks; it speaks {', '.join(sorted(DIALECTS))}"
+                f"{did_you_mean(dialect, DIALECTS)}",
+                hint=f"--dialect {closest(dialect, DIALECTS) or 'openai'}",
             )
         found["dialects"] = [dialect]
     if api_version:
