@@ -7,6 +7,7 @@ stands for "yes". Called by `call.py` before anything is removed, by `pick.py`, 
 
 import sys
 
+from flock.cli import preface
 from flock.cli.out import is_terminal
 from flock.errors import Cancelled, UsageError, WouldAsk
 
@@ -14,14 +15,12 @@ from flock.errors import Cancelled, UsageError, WouldAsk
 def confirm(question: str, yes: bool, command: str) -> None:
     """Return when the user agrees or said so before (`yes`); `command` is the command line that asks nothing.
 
-    Raises WouldAsk naming that command when there is no terminal, Cancelled when the answer is no.
+    Raises WouldAsk naming that command when nobody can be asked, Cancelled when the answer is no.
     """
     if yes:
         return
     if not is_anybody_there():
-        raise WouldAsk(
-            f"flock would have to ask “{question}”, and there is no terminal; --yes answers it", hint=command
-        )
+        raise WouldAsk(f"flock would have to ask “{question}”, and {_why_nobody()}; --yes answers it", hint=command)
     import questionary
 
     answer = questionary.confirm(question, default=False).unsafe_ask()
@@ -32,7 +31,7 @@ def confirm(question: str, yes: bool, command: str) -> None:
 def hidden(question: str, hint: str, *, again: str = "") -> str:
     """Return what is typed unseen; with `again`, a second question, it must be typed twice alike.
 
-    Raises WouldAsk with the hint when there is no terminal, UsageError when the two differ.
+    Raises WouldAsk with the hint when nobody can be asked, UsageError when the two differ.
     """
     _refuse_nobody(question, hint)
     import questionary
@@ -61,8 +60,10 @@ class _Title(str):
 
 
 def is_anybody_there() -> bool:
-    """Say whether a question would be seen and could be answered: standard input or output redirected says no."""
-    return is_terminal(sys.stdin) and is_terminal(sys.stdout)
+    """Say whether a question may be asked, would be seen and could be answered: `--no-input` says no, and so does
+    standard input or output redirected.
+    """
+    return not preface.asks_nothing() and is_terminal(sys.stdin) and is_terminal(sys.stdout)
 
 
 def choose(question: str, choices: "list[tuple[str, str]]", hint: str) -> str:
@@ -84,7 +85,7 @@ def choose(question: str, choices: "list[tuple[str, str]]", hint: str) -> str:
 
 
 def words(question: str, hint: str) -> str:
-    """Return one line that is typed. Raises WouldAsk with the hint when there is no terminal."""
+    """Return one line that is typed. Raises WouldAsk with the hint when nobody can be asked."""
     _refuse_nobody(question, hint)
     import questionary
 
@@ -93,4 +94,9 @@ def words(question: str, hint: str) -> str:
 
 def _refuse_nobody(question: str, hint: str) -> None:
     if not is_anybody_there():
-        raise WouldAsk(f"flock would have to ask “{question}”, and there is no terminal", hint=hint)
+        raise WouldAsk(f"flock would have to ask “{question}”, and {_why_nobody()}", hint=hint)
+
+
+def _why_nobody() -> str:
+    said = preface.asks_nothing()
+    return f"{said} forbids it" if said else "there is no terminal"

@@ -4,19 +4,13 @@ Owns which verbs go their own way and where a noun's views are found. Refuses to
 """
 
 import importlib
-import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flock.cli import out
 from flock.cli.call import Answer, Perform
 from flock.cli.tree import Given, Line
 from flock.contract.op import Op, Risk
-
-if TYPE_CHECKING:
-    from flock.show.view import View
-
-# Operations of one noun share a name's first part, and it is also the name of the noun's files here
-_NOUN_FILES = {"daemon": "lifecycle", "service": "services"}
+from flock.show.nouns import noun, view, views
 
 # Verbs that do more than show one answer, each with a `run(op, given, perform) -> int` in its noun's file
 _OWN_WAY = (
@@ -35,6 +29,10 @@ _OWN_WAY = (
 def deliver(line: Line, perform: Perform) -> int:
     """Carry out a command line and show what came of it; return the exit code. Raises FlockError."""
     op, given = line.op, line.given
+    if given.watch is not None:
+        from flock.cli import watch
+
+        return watch.run(op, given, perform)
     if op.spec.name in _OWN_WAY:
         return int(importlib.import_module(f"flock.cli.{noun(op)}").run(op, given, perform))
     answer = perform(op, given.yes)
@@ -60,19 +58,3 @@ def present(op: Op[Any], given: Given, answer: Answer) -> None:
             out.raw(words)
     else:
         out.show(view(op, answer.value))
-
-
-def view(op: Op[Any], value: Any) -> "View":
-    """Return how a value looks to people now."""
-    return views(op).human(op, value, time.time())
-
-
-def noun(op: Op[Any]) -> str:
-    """Return the name of an operation's noun as its files here carry it."""
-    first = op.spec.name.partition(".")[0]
-    return _NOUN_FILES.get(first, first)
-
-
-def views(op: Op[Any]) -> Any:
-    """Import the views of an operation's noun: a module with `human(op, value, now)` and `ids(op, value)`."""
-    return importlib.import_module(f"flock.show.{noun(op)}")

@@ -16,11 +16,19 @@ from flock.cli.words import either, nearest
 from flock.contract.op import lister
 from flock.errors import UsageError
 
+# How the switch that takes a number or none is spelled
+WATCH = ("--watch", "-w")
+_WATCH_SECONDS = "2"
+
 
 class Verb(TyperCommand):
-    """A command whose switches may be written `--name=true` and `--name=false` as well."""
+    """A command whose switches may be written `--name=true` and `--name=false` as well, and `--watch` without a number.
+
+    A number behind `--watch` is its own: an id that is one is told apart by `--watch=2`, or stands before it.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        args = _with_seconds(args) if any(name in WATCH for p in self.params for name in p.opts) else args
         on = {name: p for p in self.params if getattr(p, "is_bool_flag", False) for name in p.opts}
         spelled: list[str] = []
         for i, word in enumerate(args):
@@ -34,6 +42,24 @@ class Verb(TyperCommand):
             else:
                 spelled.append(word)
         return super().parse_args(ctx, spelled)
+
+
+def _with_seconds(args: list[str]) -> list[str]:
+    """Return the words with the usual number of seconds behind a `--watch` that has none."""
+    spelled: list[str] = []
+    for word, following in zip(args, [*args[1:], ""], strict=True):
+        if word == "--":
+            return [*spelled, *args[len(spelled) :]]
+        spelled.append(f"{WATCH[0]}={_WATCH_SECONDS}" if word in WATCH and not _is_number(following) else word)
+    return spelled
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 class Group(TyperGroup):

@@ -12,10 +12,10 @@ from typing import Any
 
 from flock.cli import ask, out, tree
 from flock.cli.call import Perform
-from flock.cli.deliver import views
 from flock.cli.grammar import Missing
 from flock.contract.op import Op
 from flock.errors import UsageError
+from flock.show.nouns import views
 from flock.show.view import GAP, Table
 
 # what questionary writes before each choice, and one column that stays free

@@ -1,9 +1,11 @@
 """What may be said of any command, before it or behind it: which flock is meant, and that nobody answers questions.
 
-Owns the options that belong to no operation. Refuses to act on them. Called by `app.py` before the line is read, since
-each would otherwise have to stand in every command's signature.
+Owns the options that belong to no operation, and whether questions may be asked at all. Refuses to ask any. Called by
+`app.py` before the line is read, since each would otherwise have to stand in every command's signature; by `ask.py`.
 """
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flock.errors import UsageError
@@ -46,3 +48,20 @@ def read(words: list[str]) -> Preface:
         else:
             left.append(word)
     return Preface([*left, *words[end:]], host, no_input)
+
+
+_NO_INPUT = "FLOCK_NO_INPUT"
+_said_no_input = False
+
+
+def heed(said: Preface) -> None:
+    """Remember for this command line that nothing is to be asked."""
+    global _said_no_input
+    _said_no_input = said.no_input
+
+
+def asks_nothing(environ: Mapping[str, str] = os.environ) -> str:
+    """Return what says that nothing is to be asked, `--no-input` or FLOCK_NO_INPUT; "" when nothing does."""
+    if _said_no_input:
+        return "--no-input"
+    return f"{_NO_INPUT}={environ[_NO_INPUT]}" if environ.get(_NO_INPUT, "0") not in ("", "0") else ""

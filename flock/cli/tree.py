@@ -19,7 +19,7 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from flock.cli.grammar import ITSELF, Both, Group, Itself, Verb, names_of, usage_error
+from flock.cli.grammar import ITSELF, WATCH, Both, Group, Itself, Verb, names_of, usage_error
 from flock.cli.nouns import EPILOG, GROUPS, PARTS, SHORT, TITLE, WORDS
 from flock.contract.op import OPERATIONS, Op, Risk, ensure_declared, hints, option_name
 
@@ -29,6 +29,8 @@ ASKING = ("connect.client", "connect.undo")
 COPIED = ("token.create", "token.rotate")
 # Those whose rows a spreadsheet can read
 ROWS = ("usage.recent", "usage.breakdown")
+# The switches that are more than on or off
+_SWITCH_KINDS = {"watch": float | None}
 # The words of a command without "flock"
 Path = tuple[str, ...]
 
@@ -38,7 +40,7 @@ class Given:
     """What a command line says beside its operation.
 
     `json`: print the answer's JSON; `quiet`: print ids only; `yes`: ask nothing; `copy`: the new key to the clipboard;
-    `csv`: print the rows as CSV.
+    `csv`: print the rows as CSV; `watch`: look again every so many seconds, None: once.
     """
 
     json: bool = False
@@ -46,6 +48,7 @@ class Given:
     yes: bool = False
     copy: bool = False
     csv: bool = False
+    watch: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -244,7 +247,7 @@ def _command(op: type[Op[Any]], meant: Callable[[Line], None]) -> Callable[..., 
         meant(Line(op(**values), given))
 
     parameters = [_parameter(f.name, _kind(known[f.name]), _field(f)) for f in fields]
-    parameters += [_parameter(f"switch_{name}", bool, option) for name, option in switches.items()]
+    parameters += [_parameter(f"switch_{name}", _SWITCH_KINDS.get(name, bool), o) for name, o in switches.items()]
     # what typer reads; the attribute is not among those the type checker knows of a function
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
@@ -286,6 +289,9 @@ def _switches(op: type[Op[Any]]) -> dict[str, Any]:
         found["yes"] = typer.Option(False, "--yes", "-y", help="do not ask")
     if op.spec.name in COPIED:
         found["copy"] = typer.Option(False, "--copy", help="also put the key on this terminal's clipboard")
+    if op.spec.watch:
+        words = "look again every so many SECONDS (2 where none are given), until q or Ctrl-C"
+        found["watch"] = typer.Option(None, *WATCH, metavar="[SECONDS]", help=words, show_default=False)
     if op.spec.name in ROWS:
         found["csv"] = typer.Option(False, "--csv", help="print the rows as CSV, for spreadsheets")
     return found

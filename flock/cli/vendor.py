@@ -7,9 +7,8 @@ builds the operation, and prints the command that does the same. Called by `deli
 import dataclasses
 import os
 import shlex
-import sys
 
-from flock.cli import out
+from flock.cli import ask, out
 from flock.cli.call import Perform
 from flock.cli.deliver import present
 from flock.cli.engine import words_from
@@ -40,9 +39,7 @@ def run(op: AddVendor | CheckVendor, given: Given, perform: Perform) -> int:
     if asked:
         op = form(op, perform)
     key = op.key or from_environment() or keys_from(0)
-    if not key and _somebody_is_there():
-        from flock.cli import ask
-
+    if not key and ask.is_anybody_there():
         key = ask.hidden(f"API key of {op.name} (empty: none is needed):", _command(op)).strip()
     if asked:
         out.say(f"the same without questions: {out.command(_command(op))}")
@@ -55,10 +52,8 @@ def form(op: AddVendor, perform: Perform) -> AddVendor:
 
     Raises UsageError where nobody can be asked.
     """
-    if not _somebody_is_there():
+    if not ask.is_anybody_there():
         raise UsageError("'flock vendor add' needs NAME: a known vendor, or a name of your own", hint=_HINT)
-    from flock.cli import ask
-
     known: list[Vendor] = perform(ListVendors(all=True), False).value
     choices = [(vendor.name, f"{vendor.title}{' (has a key)' if vendor.keys else ''}") for vendor in known]
     name = ask.choose("Which vendor?", [*choices, *_OTHERS], _HINT)
@@ -92,10 +87,6 @@ def keys_from(descriptor: int) -> str:
 
 
 _HINT = "flock vendor ls --all"
-
-
-def _somebody_is_there() -> bool:
-    return out.is_terminal(sys.stdin) and out.is_terminal(sys.stdout)
 
 
 def _command(op: AddVendor) -> str:
