@@ -25,11 +25,12 @@ Kind = Literal["here", "ssh", "http"]
 class Door(Protocol):
     """A way to one daemon.
 
-    `name` is what people read, "" for this machine; `most` bounds the connections at a time, 0 where nothing does;
+    `name` is what people read and `host` what `--host` takes, "" for this machine; `most` bounds the connections at a time, 0 where nothing does;
     `headers` go with every request, `prefix` before every path.
     """
 
     name: str
+    host: str
     kind: Kind
     most: int
     headers: Mapping[str, str | bytes]
@@ -71,7 +72,7 @@ class UnixConnection(http.client.HTTPConnection):
 class Here:
     """The private door of this machine: the first of `places` where somebody listens."""
 
-    name = ""
+    name = host = ""
     kind: Kind = "here"
     most = 0
     prefix = ""

@@ -98,12 +98,15 @@ class Feed(Iterator[bytes]):
 
 
 class Reach:
-    """One flock. `name` is what people read of it, "" for this machine; `version` what its daemon last said it was."""
+    """One flock. `name` is what people read of it and `host` what `--host` takes, both "" for this machine's; `version`
+    is what its daemon last said it was.
+    """
 
     def __init__(self, door: Door) -> None:
         self.door = door
         self.name: str = door.name
         self.kind: Kind = door.kind
+        self.host: str = door.host
         self.version = ""
         self._turn = threading.Condition()
         self._idle: list[HTTPConnection] = []

@@ -20,6 +20,12 @@ PAGES = (
 )
 THEMES = ("dark", "light", "none")
 
+PAGES = (
+    *("home", "monitor", "models", "engines", "tokens", "usage", "audit", "connect", "playground", "settings"),
+    "doctor",
+)
+THEMES = ("dark", "light", "none")
+
 
 @operation(
     "tui.open",

@@ -1,0 +1,151 @@
+"""From a key to an operation: asked about, carried out, told of; and its command line on the screen.
+
+Owns what happens around every act: the question that its risk demands, the line `flock …` that says the same, the
+toast, the job that is followed. Refuses to know a page. One for each application; pages reach it through `Page.do` and
+`Page.ask`.
+"""
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from flock.contract.jobs import Job
+from flock.contract.op import Op, Risk, command_line
+from flock.errors import DaemonUnreachable, FlockError
+from flock.show import job as job_view
+from flock.tui.link import Link
+
+if TYPE_CHECKING:
+    from flock.tui.app import FlockApp
+
+# What asks beside all that removes: it ends something that nobody gets back
+ASKS = ("token.revoke", "token.expire", "daemon.stop", "connect.client", "connect.undo")
+# What needs the terminal for itself: an editor, a progress line, output without an end. The screen steps aside.
+ASIDE = ("config.edit", "daemon.logs", "engine.logs", "batch.run", "dial.stdio")
+# How long a toast with an error stays, in seconds: it has a sentence and a command to read
+_ERROR_SECONDS = 12.0
+
+
+class Acts:
+    """The acts of one screen. `line` is the command line that is shown below, "" for none."""
+
+    def __init__(self, app: "FlockApp", link: Link) -> None:
+        self._app = app
+        self._link = link
+        self.line = ""
+        self._jobs: dict[str, str] = {}
+
+    async def do(self, op: Op[Any], *, done: str = "", sure: bool = False) -> Any:
+        """Carry out an operation and return its answer, None when it was refused or failed.
+
+        Asks first where its risk says so, unless `sure`. Errors become a toast with the sentence and the hint.
+        """
+        self.hint(op)
+        if not sure and self.asks(op):
+            from flock.tui.widgets.confirm import Confirm
+
+            if not await self._app.push_screen_wait(Confirm(op)):
+                self.hint(op, "not done")
+                return None
+        self.hint(op, "…")
+        try:
+            value = await self._link.call(op)
+        except FlockError as error:
+            self.hint(op, "failed")
+            self.tell(error)
+            return None
+        if op.spec.risk is not Risk.READ:
+            self._app.polls.refresh()
+        if isinstance(value, Job) and value.state == "running":
+            self._jobs[value.id] = value.target
+            self.hint(op, job_view.under_way(value))
+        else:
+            self.hint(op, "done")
+            if done:
+                self._app.notify(done, timeout=4)
+        return value
+
+    @staticmethod
+    def asks(op: Op[Any]) -> bool:
+        """Say whether an operation is asked about before it is carried out."""
+        writes = getattr(op, "write", True)  # connect and disconnect only print without it
+        return op.spec.risk is Risk.REMOVE or (op.spec.name in ASKS and bool(writes))
+
+    def ask(self, kind: type[Op[Any]], given: dict[str, Any] | None = None) -> None:
+        """Open the form of an operation; where there is nothing to fill in, carry it out and show the answer."""
+        from flock.tui.widgets.form import Form, fields_of
+
+        if fields_of(kind):
+            self._app.push_screen(Form(kind, given or {}), self._filled)
+        else:
+            self._app.run_worker(self.show(kind(**(given or {}))))
+
+    async def show(self, op: Op[Any]) -> None:
+        """Carry out an operation and show its answer as the command line would."""
+        if op.spec.name in ASIDE:
+            self._aside(op)
+            return
+        value = await self.do(op)
+        if value is None or (isinstance(value, Job) and value.state == "running"):
+            return
+        from flock.tui.widgets.answer import Answer
+
+        self._app.push_screen(Answer(op, value))
+
+    def hint(self, op: Op[Any] | None, note: str = "") -> None:
+        """Show an operation's command line below."""
+        self.line = "" if op is None else self.spelled(op)
+        self._app.strip.show(self.line, note)
+
+    def spelled(self, op: Op[Any]) -> str:
+        """Return the command line of an operation, with the host where it is another machine's."""
+        line, host = command_line(op), self._link.host
+        return line.replace("flock", f"flock --host {shlex.quote(host)}", 1) if host else line
+
+    def copy(self) -> None:
+        """Put the command line on the clipboard of the terminal."""
+        if self.line:
+            self._app.copy_to_clipboard(self.line)
+            self._app.notify(f"copied: {self.line}", timeout=3, markup=False)
+
+    def tell(self, error: FlockError) -> None:
+        """Show an error: its sentence and its hint. One of the connection stands in the banner already."""
+        if isinstance(error, DaemonUnreachable) and self._app.state.connection != "live":
+            return
+        words = error.sentence + (f"\n→ {error.hint}" if error.hint else "")
+        self._app.notify(words, severity="error", timeout=_ERROR_SECONDS, markup=False)
+
+    def follow(self) -> None:
+        """Tell of jobs that this screen began and that have ended, and how far the others are."""
+        for job_id, target in list(self._jobs.items()):
+            job = self._app.state.jobs.get(job_id)
+            if job is None:
+                continue
+            if job.state == "running":
+                self._app.strip.show(self.line, job_view.under_way(job))
+                continue
+            del self._jobs[job_id]
+            self._app.polls.refresh()
+            self._app.strip.show(self.line, job.state)
+            if job.state == "done":
+                self._app.notify(f"{target}: done", timeout=5, markup=False)
+            else:
+                words = (job.error or f"{target}: {job.state}") + (f"\n→ {job.hint}" if job.hint else "")
+                self._app.notify(words, severity="error", timeout=_ERROR_SECONDS, markup=False)
+
+    def _filled(self, op: Op[Any] | None) -> None:
+        if op is not None:
+            self._app.run_worker(self.show(op))
+
+    def _aside(self, op: Op[Any]) -> None:
+        """Give the terminal to a command until it ends and a key is pressed."""
+        import subprocess
+        import sys
+
+        self.hint(op)
+        words = shlex.split(self.line)[1:]
+        with self._app.suspend():
+            print(f"$ {self.line}", flush=True)
+            # Ctrl-C ends the command, which is in the same group, and not the screen
+            subprocess.run([sys.executable, "-m", "flock", *words], check=False)
+            input("\n[enter] back to the screen ")
+        self._app.polls.refresh()

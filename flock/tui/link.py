@@ -1,0 +1,163 @@
+"""The full screen's way to the daemon: calls in threads, and the event feed.
+
+Owns the threads, so that nothing on the screen ever waits. Refuses to know what an operation means and to draw. Made by
+`cli/tui.py`'s caller in `app.py`; used by `feed.py`, `polls.py`, `acts.py` and the playground.
+"""
+
+import asyncio
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, Protocol, TypeVar
+
+from flock.contract.events import Event, FollowEvents
+from flock.contract.op import Op
+from flock.errors import FlockError, InternalError
+
+Out = TypeVar("Out")
+
+# Over ssh each is a process; one more carries the feed and one a stream (client/reach.py).
+_CALLS_AT_ONCE = 4
+# Events that wait to be drawn; a screen that is this far behind says how many it has missed.
+_PENDING = 50_000
+
+
+class Lines(Protocol):
+    """A streamed answer, as `flock.client.reach.Stream` is one."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield its lines."""
+        ...
+
+    def read(self) -> bytes:
+        """Return the rest."""
+        ...
+
+    def close(self) -> None:
+        """End it, also while another thread reads."""
+        ...
+
+
+class Reach(Protocol):
+    """The way to one flock, as `flock.client.reach.Reach` is one."""
+
+    name: str
+    kind: Literal["here", "ssh", "http"]
+    host: str  # what `--host` takes for it, "" for this machine
+
+    def follow(self, op: Op[Any]) -> Iterator[bytes]:
+        """Yield the data of each event of a feed."""
+        ...
+
+    def send(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = ...) -> Lines:
+        """Send one request and return its answer as it comes."""
+        ...
+
+    def close(self) -> None:
+        """Close every connection; who still reads hears so."""
+        ...
+
+
+class Done(Protocol):
+    """What a performed operation gave, as `flock.cli.call.Answer` is one."""
+
+    @property
+    def value(self) -> Any:
+        """Return the answer."""
+        ...
+
+
+Perform = Callable[[Op[Any], bool], Done]
+
+
+class Link:
+    """One flock, from a loop. `name` is what people read of it, `host` what `--host` takes, both "" for this machine's;
+    `slow` is whether it is far away.
+    """
+
+    def __init__(self, reach: Reach, perform: Perform) -> None:
+        self.reach = reach
+        self._perform = perform
+        self._threads = ThreadPoolExecutor(_CALLS_AT_ONCE, thread_name_prefix="call")
+        self.name = reach.name
+        self.host = reach.host
+        self.slow = reach.kind != "here"
+
+    async def call(self, op: Op[Out]) -> Out:
+        """Carry out an operation, asking nothing, and return its answer. Raises the operation's FlockErrors."""
+        return await self.work(lambda: self._perform(op, True).value)
+
+    async def work(self, do: Callable[[], Out]) -> Out:
+        """Do what blocks in a thread and return what it gives. Raises its FlockErrors; anything else as one."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, do)
+        except (FlockError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            raise InternalError(
+                f"this is a fault in flock: {type(error).__name__}: {error}", hint="flock logs"
+            ) from error
+
+    def events(self, since: int) -> "Events":
+        """Begin to read the feed after an event."""
+        return Events(self.reach, FollowEvents(since=since))
+
+    def close(self) -> None:
+        """Leave: connections are closed, and what still waits is given up."""
+        self.reach.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class Events:
+    """The feed, read by a thread of its own. `ended` is set when it is over, with the `failure`, None at a daemon's
+    ordinary end; `missed` counts events that nobody took in time.
+    """
+
+    def __init__(self, reach: Reach, op: FollowEvents) -> None:
+        self._pending: deque[Event] = deque()
+        self._feed = reach.follow(op)
+        self.missed = 0
+        self.failure: FlockError | None = None
+        self.ended = threading.Event()
+        threading.Thread(target=self._read, name="feed", daemon=True).start()
+
+    def take(self) -> list[Event]:
+        """Return what has come since the last time."""
+        pending = self._pending
+        return [pending.popleft() for _ in range(len(pending))]
+
+    def close(self) -> None:
+        """Read no more."""
+        close = getattr(self._feed, "close", None)
+        try:
+            if close is not None:
+                close()
+        except (
+            ValueError,
+            OSError,
+        ):  # a generator that runs in its thread cannot be closed from here; the reach ends it
+            pass
+
+    def _read(self) -> None:
+        try:
+            for data in self._feed:
+                if len(self._pending) >= _PENDING:
+                    self._pending.popleft()
+                    self.missed += 1
+                self._pending.append(_event(data))
+        except FlockError as error:
+            self.failure = error
+        except (OSError, ValueError) as error:
+            self.failure = InternalError(f"the feed cannot be read: {error}", hint="flock logs")
+        self.ended.set()
+
+
+def _event(data: bytes) -> Event:
+    # not by the codec: ten thousand a second come from a busy gateway, and it takes three times as long
+    plain: dict[str, Any] = json.loads(data)
+    return Event(plain["id"], plain["at"], plain["kind"], plain["subject"], plain.get("data") or {})

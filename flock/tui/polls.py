@@ -1,0 +1,90 @@
+"""Asking again and again for what the visible page shows, and for nothing else.
+
+Owns when. Refuses to ask for what nobody looks at, and twice at once for the same. Run by `app.py`; pages say what they
+want.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flock.contract.op import Op
+from flock.errors import DaemonUnreachable, FlockError
+from flock.tui.link import Link
+from flock.tui.state import State, Topic
+
+# How often it is looked whether something is due
+_STEP_SECONDS = 0.1
+# After a change was told of: a moment, since changes come in swarms
+_SWARM_SECONDS = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """An operation whose answer is shown: asked for every `seconds`, and soon after a change of one of `topics`."""
+
+    op: Op[Any]
+    seconds: float
+    topics: tuple[Topic, ...] = ()
+
+
+class Polls:
+    """The questions of one screen. `failed` hears of an operation that cannot be answered, each reason once."""
+
+    def __init__(self, link: Link, state: State, failed: Callable[[Op[Any], FlockError], None]) -> None:
+        self._link = link
+        self._state = state
+        self._failed = failed
+        self._wanted: tuple[Poll, ...] = ()
+        self._asked: dict[Op[Any], float] = {}
+        self._seen: dict[Op[Any], tuple[int, ...]] = {}
+        self._running: dict[Op[Any], asyncio.Task[None]] = {}
+
+    def want(self, polls: tuple[Poll, ...]) -> None:
+        """Ask for these from now on, at once, and no more for others."""
+        new = {poll.op for poll in polls} - {poll.op for poll in self._wanted}
+        self._wanted = polls
+        for op in new:
+            self._asked.pop(op, None)
+
+    def refresh(self) -> None:
+        """Ask for everything that is wanted at once."""
+        self._asked.clear()
+
+    async def run(self) -> None:
+        """Ask; until cancelled."""
+        try:
+            while True:
+                if self._state.connection == "live":
+                    self._begin(asyncio.get_running_loop().time())
+                await asyncio.sleep(_STEP_SECONDS)
+        finally:
+            for task in self._running.values():
+                task.cancel()
+
+    def _begin(self, now: float) -> None:
+        for poll in self._wanted:
+            if poll.op not in self._running and self._is_due(poll, now):
+                self._asked[poll.op] = now
+                self._seen[poll.op] = self._state.seen(*poll.topics)
+                self._running[poll.op] = asyncio.create_task(self._ask(poll.op))
+
+    def _is_due(self, poll: Poll, now: float) -> bool:
+        asked = self._asked.get(poll.op)
+        if asked is None:
+            return True
+        changed = bool(poll.topics) and self._state.seen(*poll.topics) != self._seen.get(poll.op)
+        return now - asked >= (_SWARM_SECONDS if changed else poll.seconds * (2 if self._link.slow else 1))
+
+    async def _ask(self, op: Op[Any]) -> None:
+        asked = self._state.last
+        try:
+            self._state.take(op, await self._link.call(op), asked)
+        except DaemonUnreachable:
+            pass  # the feed notices too, and says so
+        except FlockError as error:
+            if self._state.fail(op, error):
+                self._failed(op, error)
+        finally:
+            self._running.pop(op, None)

@@ -1,0 +1,202 @@
+"""The form of an operation: a field for each of its own, and the command line that it becomes.
+
+Owns how words become values, and what is wrong with them. Refuses to carry anything out: it gives an operation back.
+Opened by `acts.py`; the same for every operation, from its declaration.
+"""
+
+import dataclasses
+import shlex
+import typing
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Button, Checkbox, Input, Static
+
+from flock.contract.op import OPERATIONS, Op, command_line, hints, is_optional, lister, option_name
+from flock.errors import FlockError
+from flock.show.nouns import views
+from flock.tui import look
+from flock.tui.widgets.modal import Modal
+
+Field = dataclasses.Field[Any]
+
+
+def fields_of(kind: type[Op[Any]]) -> list[Field]:
+    """Return the fields that a person fills in: those that a command line or standard input carries."""
+    return [f for f in dataclasses.fields(kind) if f.metadata.get("kind") in ("arg", "flag", "secret")]  # pyright: ignore[reportArgumentType]
+
+
+class Form(Modal[Op[Any]]):
+    """Lets an operation be filled in; gives it back, None when it was closed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", "Close"),
+        Binding("ctrl+s", "send", "Do it"),
+        Binding("ctrl+o", "choose", "Choose"),
+    ]
+
+    DEFAULT_CSS = """
+    Form .box { max-width: 96; height: auto; }
+    Form VerticalScroll { height: auto; max-height: 1fr; }
+    Form .about { color: $text-muted; height: auto; margin: 0 0 1 0; }
+    Form .row { height: auto; }
+    Form .label { width: 20; height: 1; padding: 0 1 0 0; text-align: right; color: $foreground; }
+    Form .field { width: 1fr; height: auto; }
+    Form Input, Form Input:focus { height: 1; border: none; padding: 0 1; background: $panel; }
+    Form Input:focus { background: $primary 25%; }
+    Form Input.-invalid { background: $error 25%; }
+    Form Checkbox, Form Checkbox:focus { height: 1; border: none; padding: 0 1; background: transparent; }
+    Form .help { color: $text-muted; height: auto; padding: 0 1; }
+    Form .wrong { color: $text-error; height: auto; padding: 0 1; }
+    Form #buttons { height: 1; align-horizontal: right; margin: 1 0 0 0; }
+    Form Button { margin: 0 0 0 2; min-width: 10; height: 1; border: none; }
+    """
+
+    def __init__(self, kind: type[Op[Any]], given: dict[str, Any]) -> None:
+        super().__init__()
+        self._kind = kind
+        self._given = given
+        self._fields = fields_of(kind)
+        self._line = Static(classes="line")
+        self._wrong = Static(classes="wrong")
+
+    def compose(self) -> ComposeResult:
+        """Put the fields below each other, the command line below them."""
+        with Vertical(classes="box"):
+            yield Static(look.plain(" ".join(self._kind.spec.verb)), classes="title")
+            yield Static(look.plain((self._kind.__doc__ or "").strip().partition("\n")[0]), classes="about")
+            with VerticalScroll():
+                for item in self._fields:
+                    yield from self._row(item)
+            yield self._wrong
+            yield self._line
+            with Horizontal(id="buttons"):
+                yield Button("Close (esc)", id="close")
+                yield Button("Do it (ctrl+s)", id="send", variant="primary")
+
+    def on_mount(self) -> None:
+        """Begin at the first field that is not filled."""
+        self._spell()
+        empty = [f for f in self._fields if f.name not in self._given]
+        if first := (empty or self._fields):
+            self.query_one(f"#field-{first[0].name}").focus()
+
+    def _row(self, item: Field) -> ComposeResult:
+        hint = hints(self._kind)[item.name]
+        value = self._given.get(item.name, None if item.default is dataclasses.MISSING else item.default)
+        label = item.name.replace("_", " ") if item.metadata["kind"] != "flag" else option_name(item)
+        with Horizontal(classes="row"):
+            yield Static(Content(label), classes="label")
+            with Vertical(classes="field"):
+                if hint is bool:
+                    yield Checkbox(Content(item.metadata["help"]), bool(value), id=f"field-{item.name}")
+                else:
+                    secret = item.metadata["kind"] == "secret"
+                    yield Input(_spelled(value), password=secret, id=f"field-{item.name}", compact=True)
+                    more = "  (ctrl+o: choose)" if lister(item.metadata["help"]) else ""
+                    yield Static(look.plain(item.metadata["help"] + more), classes="help")
+
+    # -- what is typed
+
+    def built(self) -> Op[Any]:
+        """Return the operation that the fields say. Raises ValueError naming what is wrong, FlockError likewise."""
+        known = hints(self._kind)
+        values: dict[str, Any] = {}
+        for item in self._fields:
+            if known[item.name] is bool:
+                values[item.name] = self.query_one(f"#field-{item.name}", Checkbox).value
+                continue
+            words = self.query_one(f"#field-{item.name}", Input).value
+            values[item.name] = _read(words, known[item.name], item)
+        return self._kind(**{**self._inner(), **values})
+
+    def _inner(self) -> dict[str, Any]:
+        shown = {f.name for f in self._fields}
+        return {name: value for name, value in self._given.items() if name not in shown}
+
+    @on(Input.Changed)
+    @on(Checkbox.Changed)
+    def _spell(self) -> None:
+        try:
+            line = command_line(self.built())
+        except (ValueError, FlockError):
+            line = " ".join(["flock", *self._kind.spec.verb, "…"])
+        self._line.update(look.command(line))
+        self._wrong.update("")
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self.action_send()
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "send":
+            self.action_send()
+        else:
+            self.action_close()
+
+    def action_send(self) -> None:
+        """Give the operation back, or say what is wrong."""
+        try:
+            op = self.built()
+        except (ValueError, FlockError) as error:
+            self._wrong.update(look.plain(str(error)))
+            return
+        self.dismiss(op)
+
+    @work
+    async def action_choose(self) -> None:
+        """Choose the value of the field with the keyboard from what there is."""
+        field = self.focused
+        if not isinstance(field, Input) or field.id is None:
+            return
+        item = next(f for f in self._fields if f.name == (field.id or "").removeprefix("field-"))
+        words = lister(item.metadata["help"])
+        listing = next((o for o in OPERATIONS.values() if o.spec.verb == words), None)
+        if listing is None:
+            self._wrong.update(look.plain(f"nothing lists what {item.name} may be"))
+            return
+        from flock.tui.widgets.pick import Pick
+
+        value = await self.flock.acts.do(listing())
+        if not value:
+            return
+        ids: list[str] = views(listing()).ids(listing(), value)
+        if chosen := await self.flock.push_screen_wait(Pick(item.metadata["help"], ids)):
+            field.value = chosen
+
+
+def _spelled(value: Any) -> str:
+    """Return a value as a person would type it."""
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return shlex.join([str(v) for v in typing.cast("tuple[Any, ...]", value)])
+    return str(value)
+
+
+def _read(words: str, hint: Any, item: Field) -> Any:
+    """Return the value that words stand for. Raises ValueError with a sentence."""
+    words = words.strip() if item.metadata["kind"] != "secret" else words
+    missing = item.default is dataclasses.MISSING
+    if not words:
+        if missing:
+            raise ValueError(f"{item.name.replace('_', ' ')} is needed: {item.metadata['help']}")
+        return item.default
+    if typing.get_origin(hint) is tuple:
+        try:
+            return tuple(shlex.split(words))
+        except ValueError as error:
+            raise ValueError(f"{item.name.replace('_', ' ')}: {error}") from None
+    kind = next(k for k in typing.get_args(hint) if k is not type(None)) if is_optional(hint) else hint
+    if kind in (int, float):
+        try:
+            return kind(words)
+        except ValueError:
+            what = "a whole number" if kind is int else "a number"
+            raise ValueError(f"{item.name.replace('_', ' ')}: {words!r} is not {what}") from None
+    return words

@@ -1,0 +1,124 @@
+"""What stands around every page: the line on top, the row of pages, the banner, and the command below.
+
+Owns how they look. Refuses to know where what they show comes from: `app.py` hands it in.
+"""
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from flock.tui import look
+from flock.tui.state import State
+
+
+class TopBar(Static):
+    """The name of the flock that is shown, how the link is, and what goes on."""
+
+    DEFAULT_CSS = "TopBar { height: 1; background: $primary-background; color: $foreground; padding: 0 1; }"
+
+    def show(self, state: State, name: str, models: int | None, engines: int | None, today: str | None) -> None:
+        """Show one line, the least needed left out where there is no room."""
+        top = state.top
+        left = Content.assemble(("flock ", "bold $text-accent"), (f"{name} " if name else "", "bold"))
+        left += look.dot({"live": "live"}.get(state.connection, state.connection))
+        parts = [Content(f"{len(state.requests)} running")]
+        if top is not None:
+            parts.append(Content(f"{look.number(top.requests_per_minute)} rpm"))
+            parts.append(Content(look.rate(top.tokens_per_second)))
+        parts += [] if models is None else [Content(f"{models} model{'' if models == 1 else 's'}")]
+        parts += [] if engines is None else [Content(f"{engines} engine{'' if engines == 1 else 's'}")]
+        parts += [] if today is None else [Content(f"{look.usd(today)} today")]
+        room = self.size.width - 2 - left.cell_length - 2
+        while parts and sum(part.cell_length + 3 for part in parts) > room:
+            parts.pop(min(2, len(parts) - 1))
+        right = Content(" · ").join(parts)
+        self.update(left + Content(" " * max(1, room + 2 - right.cell_length)) + right)
+
+
+class Tabs(Static):
+    """The pages, the open one marked; digits before them where there is room."""
+
+    DEFAULT_CSS = "Tabs { height: 1; background: $panel; padding: 0 1; }"
+
+    class Picked(Message):
+        """A page was clicked."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    def __init__(self, pages: Sequence[tuple[str, str, str]]) -> None:
+        """Take each page's name, key and title."""
+        super().__init__()
+        self._pages = tuple(pages)
+        self._open = ""
+        self._places: list[tuple[int, int, str]] = []
+
+    def show(self, name: str) -> None:
+        """Mark the open page."""
+        self._open = name
+        self._draw()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Fit the titles to the room."""
+        self._draw()
+
+    def on_click(self, event: events.Click) -> None:
+        """Open the page that was clicked."""
+        for start, end, name in self._places:
+            if start <= event.x - 1 < end:
+                self.post_message(self.Picked(name))
+
+    def _draw(self) -> None:
+        wide = self.size.width - 2
+        with_keys = sum(len(f"{key} {title}") + 2 for _, key, title in self._pages) <= wide
+        parts: list[Content] = []
+        self._places, at = [], 0
+        for name, key, title in self._pages:
+            words = f"{key} {title}" if with_keys else title
+            style = "bold $text-accent underline" if name == self._open else "$text-muted"
+            part = Content.styled(words, style)
+            self._places.append((at, at + len(words), name))
+            at += len(words) + (2 if with_keys else 1)
+            parts.append(part)
+        self.update(Content("  " if with_keys else " ").join(parts))
+
+
+class Banner(Static):
+    """What is wrong with the connection; nothing while it is well."""
+
+    DEFAULT_CSS = """
+    Banner { height: auto; background: $error-muted; color: $text-error; padding: 0 1; display: none; }
+    Banner.-shown { display: block; }
+    """
+
+    def show(self, words: str) -> None:
+        """Show a sentence, or nothing."""
+        self.set_class(bool(words), "-shown")
+        if words:
+            self.update(look.plain(words))
+
+
+class CommandStrip(Static):
+    """The command that a key stands for, or that was last carried out; a click copies it."""
+
+    DEFAULT_CSS = (
+        "CommandStrip { height: 1; background: $panel; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }"
+    )
+
+    class Copied(Message):
+        """The line was clicked."""
+
+    def show(self, line: str, note: str = "") -> None:
+        """Show a command line, and how it stands with it."""
+        words = look.command(line) if line else Content("")
+        if note:
+            words = Content("   ").join([words, look.dim(note)]) if line else look.dim(note)
+        self.update(words)
+
+    def on_click(self) -> None:
+        """Ask for a copy."""
+        self.post_message(self.Copied())

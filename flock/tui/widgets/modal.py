@@ -1,0 +1,39 @@
+"""What all modals share: a box in the middle, closed by Escape.
+
+Owns the frame. Refuses content. Subclassed by confirm, form, answer, help and what a page opens.
+"""
+
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+if TYPE_CHECKING:
+    from flock.tui.app import FlockApp
+
+Out = TypeVar("Out")
+
+
+class Modal(ModalScreen[Out]):
+    """A box over the page; Escape closes it with None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close")]
+
+    DEFAULT_CSS = """
+    Modal { align: center middle; background: $background 60%; }
+    Modal > .box {
+        width: 90%; max-width: 110; height: auto; max-height: 90%;
+        background: $surface; border: round $primary; padding: 0 1;
+    }
+    Modal .title { text-style: bold; color: $text-accent; height: auto; }
+    Modal .line { height: auto; color: $text-muted; margin: 1 0 0 0; }
+    """
+
+    @property
+    def flock(self) -> "FlockApp":
+        """The application."""
+        return cast("FlockApp", self.app)  # pyright: ignore[reportUnknownMemberType]
+
+    def action_close(self) -> None:
+        """Close without a result."""
+        self.dismiss(None)
