@@ -6,6 +6,8 @@ has changed. Refuses network calls and formats: `feed.py` and `polls.py` ask, `l
 """
 
 import os
+import time
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from textual import on
@@ -61,11 +63,20 @@ class FlockApp(App[int]):
     Footer { height: 1; }
     Toast { max-width: 76; padding: 0 1; margin: 0 0 1 0; }
     CommandPalette > Vertical { margin: 1 2; width: 1fr; }
+    CommandPalette SearchIcon { display: none; }
     Input > .input--placeholder { color: $text-muted; }
     """
 
-    def __init__(self, reach: Reach, perform: Perform, page: str = "home", theme: str = "") -> None:
+    def __init__(
+        self,
+        reach: Reach,
+        perform: Perform,
+        page: str = "home",
+        theme: str = "",
+        now: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__()
+        self.now = now
         self.link = Link(reach, perform)
         self.state = State()
         self.acts = Acts(self, self.link)

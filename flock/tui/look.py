@@ -111,20 +111,20 @@ def epoch(at: str) -> float:
     return float(timegm(time.strptime(at[:19], "%Y-%m-%dT%H:%M:%S")))
 
 
-def clock(at: str | None) -> str:
-    """Return the local time of day of an RFC 3339 time ("14:02:07"), with its date where it is not today's."""
+def clock(at: str | None, now: float) -> str:
+    """Return the local time of day of an RFC 3339 time ("14:02:07"), with its date where it is not that of `now`."""
     if not at:
         return NONE
-    then, now = time.localtime(epoch(at)), time.localtime()
-    same = (then.tm_year, then.tm_yday) == (now.tm_year, now.tm_yday)
+    then, today = time.localtime(epoch(at)), time.localtime(now)
+    same = (then.tm_year, then.tm_yday) == (today.tm_year, today.tm_yday)
     return time.strftime("%H:%M:%S" if same else "%m-%d %H:%M", then)
 
 
-def ago(at: str | None, now: float | None = None) -> str:
-    """Return how long ago an RFC 3339 time was ("12 s ago")."""
+def ago(at: str | None, now: float) -> str:
+    """Return how long before the epoch `now` an RFC 3339 time was ("12 s ago")."""
     if not at:
         return NONE
-    passed = max(0.0, (time.time() if now is None else now) - epoch(at))
+    passed = max(0.0, now - epoch(at))
     return "now" if passed < 1 else f"{text.duration(float(int(passed))).replace('.0 s', ' s')} ago"
 
 

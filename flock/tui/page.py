@@ -37,12 +37,17 @@ class Page(Vertical):
         """What is known."""
         return self.flock.state
 
+    @property
+    def now(self) -> float:
+        """The epoch, from the application's clock."""
+        return self.flock.now()
+
     def polls(self) -> tuple[Poll, ...]:
         """Return what is to be asked for while the page is open; call `wants` when it has become something else."""
         return ()
 
     def draw(self) -> None:
-        """Draw what is known now. Called ten times a second at most, when the page is opened, and when it is resized."""
+        """Draw what is known now. Called ten times a second at most, and when it is opened or resized."""
 
     def opened(self) -> None:
         """Take the keyboard: called when the page comes to the front."""

@@ -24,6 +24,18 @@ from flock.tui.widgets.modal import Modal
 
 Field = dataclasses.Field[Any]
 
+# Lines of the box beside the fields: its frame, title, summary, what is wrong, the command, the buttons
+_AROUND = 11
+
+
+class Tick(Checkbox):
+    """A switch whose mark goes when it is off: Textual's only changes colour, which not everybody sees."""
+
+    def watch_value(self) -> None:
+        """Show the mark, or its place."""
+        self.BUTTON_INNER = "X" if self.value else " "
+        super().watch_value()
+
 
 def fields_of(kind: type[Op[Any]]) -> list[Field]:
     """Return the fields that a person fills in: those that a command line or standard input carries."""
@@ -40,8 +52,8 @@ class Form(Modal[Op[Any]]):
     ]
 
     DEFAULT_CSS = """
-    Form .box { max-width: 96; height: auto; }
-    Form VerticalScroll { height: auto; max-height: 1fr; }
+    Form > .box { max-width: 96; max-height: 100%; }
+    Form VerticalScroll { height: auto; }
     Form .about { color: $text-muted; height: auto; margin: 0 0 1 0; }
     Form .row { height: auto; }
     Form .label { width: 20; height: 1; padding: 0 1 0 0; text-align: right; color: $foreground; }
@@ -78,6 +90,10 @@ class Form(Modal[Op[Any]]):
                 yield Button("Close (esc)", id="close")
                 yield Button("Do it (ctrl+s)", id="send", variant="primary")
 
+    def on_resize(self) -> None:
+        """Leave room for the command and the buttons, whatever the terminal's height."""
+        self.query_one(VerticalScroll).styles.max_height = max(3, self.flock.size.height - _AROUND)
+
     def on_mount(self) -> None:
         """Begin at the first field that is not filled."""
         self._spell()
@@ -93,7 +109,7 @@ class Form(Modal[Op[Any]]):
             yield Static(Content(label), classes="label")
             with Vertical(classes="field"):
                 if hint is bool:
-                    yield Checkbox(Content(item.metadata["help"]), bool(value), id=f"field-{item.name}")
+                    yield Tick(Content(item.metadata["help"]), bool(value), id=f"field-{item.name}")
                 else:
                     secret = item.metadata["kind"] == "secret"
                     yield Input(_spelled(value), password=secret, id=f"field-{item.name}", compact=True)
