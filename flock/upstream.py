@@ -144,6 +144,17 @@ class Placement:
     lacks: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a place can take: `slots` requests at once without one of them waiting inside. `own` is whether it is in the
+    memory that flock gives out, `fits` whether its model is there, or could be beside what is.
+    """
+
+    slots: int = 1
+    own: bool = False
+    fits: bool = True
+
+
 @dataclass(slots=True)
 class Waiting:
     """A request on its way to an engine of ours: who asks, what it is told while it waits, and where it stands.

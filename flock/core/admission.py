@@ -28,6 +28,7 @@ from flock.errors import (
     RateLimited,
     RequestOverLimit,
 )
+from flock.policy import refused
 from flock.policy.limits import Limits
 from flock.policy.money import dollars
 from flock.profile import TASKS
@@ -92,14 +93,20 @@ class Admission:
         """Reserve the most that a request to a paid vendor may cost, before it is sent. Raises BudgetExceeded,
         RequestOverLimit, StorageFailed.
 
-        Only keys with budgets wait for this. A second vendor's price takes the place of the first one's.
+        Only keys with budgets, and requests that say what they may cost, wait for this. A second vendor's price takes
+        the place of the first one's.
         """
         key, limits = record.key, self._limits
-        if limits is None or not key.budgets:
+        budgets = limits is not None and bool(key.budgets)
+        if not budgets and record.most is None:
             return
         needed = record.demand = record.demand or demand(ask)
         prompt = math.ceil(needed.prompt * _MARGIN)
-        nano = worst_nano(prompt, needed.answer, record.price)
+        nano = record.worst = worst_nano(prompt, needed.answer, record.price)
+        if record.most is not None and (nano is None or nano > record.most):
+            raise refused.over_said(record.most, nano, record.vendor, record.model)
+        if limits is None or not budgets:
+            return
         try:
             await limits.spend(
                 record.hold,

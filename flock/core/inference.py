@@ -113,6 +113,7 @@ class Inference:
         self.running = self._flights.running
         self.in_flight = self._flights.counts
         self.heard = self._flights.heard
+        self.yielding = self._flights.yielding
         self.total = 0
         self.recent: deque[str] = deque(maxlen=REQUESTS_KEPT)
         self.draining = False
@@ -129,6 +130,11 @@ class Inference:
         self.total += 1
         return record
 
+    def drain(self) -> None:
+        """Take no new requests; who lets others go first is sent away, everybody else may be answered."""
+        self.draining = True
+        self._flights.close()
+
     def settle(self, record: Record) -> None:
         """Close a record: count it, keep it, forget it. Settling twice is harmless."""
         if self.running.pop(record.id, None) is None:
@@ -139,7 +145,8 @@ class Inference:
             tried = record.tries[-1]
             tried.ended = record.ended
             if tried.status:
-                self._flights.leave(record.upstream, record.ended - record.sent, abandoned=record.outcome != "ok")
+                seconds = record.ended - record.sent
+                self._flights.leave(record, record.upstream, seconds, abandoned=record.outcome != "ok")
         if self._pricing is not None:
             self._pricing.settled(record)
         self._power.settled(record)
@@ -177,6 +184,7 @@ class Inference:
         """
         record.requested, record.stream, record.dialect = masked(ask.model), ask.stream, ask.dialect
         ask, wished = wishes(ask)
+        record.low, record.most = wished.low, wished.most
         named = self.resolve(ask.model, record.key, record.endpoint, ask)
         record.model = named.model
         stages.tell(record, "queued")
@@ -218,7 +226,7 @@ class Inference:
             raise Unsupported("flock itself decides when a model leaves memory", hint="leave out keep_alive: 0")
         record.plan, record.engine, record.upstream = "answered", place.engine, place.name
         if place.own:
-            self._flights.leave((await self._flights.seat(record, place)).name, 0.0)
+            self._flights.leave(record, (await self._flights.seat(record, place)).name, 0.0)
         return Answer(None, loading.write_loaded(ask, unload=False, created=int(record.at)))
 
     async def count(self, ask: Ask, key: Key = ANYONE) -> Count:
@@ -263,9 +271,9 @@ class Inference:
         try:
             made = self.planning.plan(ask, placement, upstream, before)
             if placement.vendor and self._pricing is not None:
-                price = await self._pricing.before(record.key, placement)
+                price = await self._pricing.before(record.key, placement, capped=record.most is not None)
         except BaseException:
-            self._flights.leave(upstream.name, 0.0)
+            self._flights.leave(record, upstream.name, 0.0)
             raise
         record.plan, record.edits, record.lost = made.kind, made.edits, made.lost
         record.upstream, record.engine, record.vendor = upstream.name, upstream.engine, placement.vendor
@@ -286,7 +294,7 @@ class Inference:
                 exchange.release()
             tried.ended = monotonic()
             tried.left = left = isinstance(error, asyncio.CancelledError)
-            self._flights.leave(upstream.name, tried.ended - tried.started, abandoned=left)
+            self._flights.leave(record, upstream.name, tried.ended - tried.started, abandoned=left)
             tried.error = error.sentence if isinstance(error, FlockError) else _why(error)
             if isinstance(error, OSError):
                 broken = unreachable(upstream, error) if upstream.channel is not None else None

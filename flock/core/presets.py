@@ -42,10 +42,15 @@ async def find(context: Context, name: str) -> Preset:
     raise NotFound(f"there is no preset {name!r}{meant}", hint="flock model preset ls", details={"nearest": near})
 
 
+async def keep_ids(context: Context) -> None:
+    """Write the presets' names down for the shells. Raises StorageFailed."""
+    context.ids.keep("presets", [preset.name for preset in await all_presets(context)])
+
+
 @handles(ListPresets)
-async def list_presets(context: Context, _op: ListPresets, _actor: Actor) -> list[Preset]:
+async def list_presets(context: Context, op: ListPresets, _actor: Actor) -> list[Preset]:
     """Return the presets."""
-    return await all_presets(context)
+    return [preset for preset in await all_presets(context) if not (op.own and preset.built_in)]
 
 
 @handles(SavePreset)
@@ -60,6 +65,7 @@ async def save_preset(context: Context, op: SavePreset, _actor: Actor) -> Preset
     _check_own(name)
     config = context.registry.removable(op.model).config
     await context.store.presets.put(PresetEntry(name, settings_of(config), context.clock.now()))
+    await keep_ids(context)
     return Preset(name, config)
 
 
@@ -69,6 +75,7 @@ async def remove_preset(context: Context, op: RemovePreset, _actor: Actor) -> Pr
     _check_own(op.name.lower())
     preset = await find(context, op.name)
     await context.store.presets.delete(preset.name)
+    await keep_ids(context)
     return preset
 
 

@@ -95,12 +95,14 @@ class Pricing:
         for vendor, model in models:
             self.of(vendor, model)
 
-    async def before(self, key: Key, placement: Placement) -> Price | None:
+    async def before(self, key: Key, placement: Placement, *, capped: bool = False) -> Price | None:
         """Return what a vendor's placement costs as a request is about to go there: only a key with a dollar budget
-        waits until that is known, all others take what is known when they are settled.
+        and a request that says itself what it may cost (`capped`) wait until that is known; all others take what is
+        known when they are settled.
         """
         model = placement.served or placement.model
-        return await self.sure(placement.vendor, model) if key.budgets else self.of(placement.vendor, model)
+        known = key.budgets or capped
+        return await self.sure(placement.vendor, model) if known else self.of(placement.vendor, model)
 
     def settled(self, record: Record) -> None:
         """Complete the price of a request that ended: the tables may have answered meanwhile. Waits for nothing."""

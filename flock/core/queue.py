@@ -14,9 +14,12 @@ async def show_queue(context: Context, _op: ShowQueue, _actor: Actor) -> Queue:
 
 
 def queued(context: Context) -> Queue:
-    """Return the queue, each waiter with the name of who asked; a load on purpose is an admin's."""
+    """Return the queue, each waiter with the name of who asked; a load on purpose is an admin's. Behind them come those
+    who let all others go first.
+    """
     found = context.registry.queue()
-    return replace(found, waiting=tuple(_named(context, waiter) for waiter in found.waiting))
+    named = tuple(_named(context, waiter) for waiter in found.waiting)
+    return replace(found, waiting=(*named, *context.inference.yielding()))
 
 
 def _named(context: Context, waiter: Waiter) -> Waiter:

@@ -80,8 +80,10 @@ class Record:
         "levels",
         "loaded",
         "lost",
+        "low",
         "measure",
         "model",
+        "most",
         "notes",
         "on_stage",
         "outcome",
@@ -104,6 +106,7 @@ class Record:
         "waited",
         "waiting",
         "words",
+        "worst",
     )
 
     def __init__(self, endpoint: str, at: float, arrived: float) -> None:
@@ -121,7 +124,11 @@ class Record:
         # how long it had the team's machines for itself (core/power.py), and what that cost in billionths of a dollar
         self.engine_seconds = 0.0
         self.power: int | None = None
-        self.stream = self.estimated = self.lent = False
+        # what it may cost, its client says, and what it may, as far as can be told before a vendor is asked; see above
+        self.most: int | None = None
+        self.worst: int | None = None
+        # `low`: it lets all others go first (core/yielding.py)
+        self.stream = self.estimated = self.lent = self.low = False
         self.edits: tuple[str, ...] = ()
         self.lost: tuple[str, ...] = ()
         self.notes: list[str] = []

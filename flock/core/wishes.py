@@ -1,4 +1,4 @@
-"""What a request asks of flock itself, beside what it asks of the model: the field `flock` of its body.
+"""What a request asks of flock itself, beside what it asks of the model: the field `flock` of its body, and headers.
 
 Owns the names in it and takes it out of the body, since no engine knows it. Raises for a wish that is none. Called by
 core/inference.py.
@@ -11,18 +11,27 @@ from flock.dialects.ask import Ask
 from flock.dialects.plan import dumped
 from flock.errors import InvalidRequest
 from flock.plain import is_object
+from flock.policy.money import nano
 from flock.text import one_line
 
 FIELD = "flock"
 HEADER = "x-flock-sort"
+# "low": it lets all others go first (core/yielding.py); "normal" is as if nothing was said
+PRIORITY = "x-flock-priority"
+# dollars: a paid vendor is not asked for more (core/admission.py)
+MAX_COST = "x-flock-max-cost"
 _SORTS = frozenset(SORTS.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """`sort`: by what those who have the model are sorted, "price", "throughput" or "" for flock's own order."""
+    """`sort`: by what those who have the model are sorted, "price", "throughput" or "" for flock's own order. `low`: it
+    lets all others go first. `most`: billionths of a dollar it may cost at a paid vendor, None for any.
+    """
 
     sort: str = ""
+    low: bool = False
+    most: int | None = None
 
 
 NONE = Wishes()
@@ -30,11 +39,12 @@ NONE = Wishes()
 
 def wishes(ask: Ask) -> tuple[Ask, Wishes]:
     """Return the request without its wishes, and these; a header counts less. Raises InvalidRequest."""
-    sort = ask.headers.get(HEADER, "")
+    headers = ask.headers
+    sort, low, most = headers.get(HEADER, ""), _is_low(headers.get(PRIORITY, "")), _most(headers.get(MAX_COST, ""))
     if sort:
         _check("X-Flock-Sort", sort)
     if FIELD not in ask.body or ask.uploads:
-        return ask, Wishes(sort) if sort else NONE
+        return ask, Wishes(sort, low, most) if sort or low or most is not None else NONE
     wanted = ask.body[FIELD]
     if not is_object(wanted):
         raise InvalidRequest("flock: must be an object", hint='{"flock": {"sort": "price"}}')
@@ -44,7 +54,26 @@ def wishes(ask: Ask) -> tuple[Ask, Wishes]:
         _check("flock.sort", value)
         sort = str(value)
     body = {name: value for name, value in ask.body.items() if name != FIELD}
-    return replace(ask, body=body, raw=dumped(body)), Wishes(sort)
+    return replace(ask, body=body, raw=dumped(body)), Wishes(sort, low, most)
+
+
+def _is_low(said: str) -> bool:
+    word = said.strip().lower()
+    if word not in ("", "low", "normal"):
+        raise InvalidRequest(f"X-Flock-Priority {one_line(said, 100)!r} is none", hint="one of low, normal")
+    return word == "low"
+
+
+def _most(said: str) -> int | None:
+    if not said:
+        return None
+    try:
+        found = nano(said.strip())
+    except ValueError:
+        found = -1
+    if found < 0:
+        raise InvalidRequest(f"X-Flock-Max-Cost {one_line(said, 100)!r} is no amount of dollars", hint="as 0.25")
+    return found
 
 
 def _check(name: str, value: object) -> None:

@@ -1,7 +1,7 @@
 """The two doors as aiohttp applications: which paths stand behind which, and who is let in.
 
-The public door (TCP) takes API keys; the private door (Unix socket) takes the peer's user id. Owns health and metrics
-routes. Called by daemon/serve.py.
+The public door (TCP) takes API keys; the private door (Unix socket) takes the peer's user id, for whom requests of
+inference are on record too. Owns health and metrics routes. Called by daemon/serve.py.
 """
 
 import functools
@@ -23,6 +23,7 @@ from flock.daemon.headers import SERVER
 from flock.errors import FlockError, NotAllowed
 from flock.paths import system_socket, user_name
 from flock.policy.attempts import Attempts
+from flock.policy.keys import Key
 
 # Codex sends a kilobyte of metadata in one header, proxies add theirs; aiohttp's default is 8190.
 HEADER_BYTES = 32 * 1024
@@ -35,19 +36,18 @@ def public(context: Context) -> web.Application:
         app.middlewares.append(cors.allow(context.config.gateway.cors_origins))
         app.on_response_prepare.append(cors.grant)
     entrance = _entrance(context)
-    doors = gateway.Gateway(context, entrance)
     _health(app, context, entrance)
-    for method, path, handle in doors.routes():
-        app.router.add_route(method, path, handle)
+    _inference(app, context, entrance.key_of)
     _admin(app, context, lambda request: _key_actor(entrance, request))
     _elsewhere(app)
     return app
 
 
 def private(context: Context) -> web.Application:
-    """Return the application behind the Unix socket."""
-    app = web.Application(client_max_size=control.BODY_BYTES)
+    """Return the application behind the Unix socket: all of the public door's routes, for its user and with no key."""
+    app = web.Application(client_max_size=context.config.max_body_bytes)
     _health(app, context)
+    _inference(app, context, lambda request: key_of_peer(_peer(request)))
     _admin(app, context, lambda request: _peer_actor(context, request))
     _elsewhere(app)
     return app
@@ -64,6 +64,11 @@ def _elsewhere(app: web.Application) -> None:
         return faults.not_found(request, methods)
 
     app.router.add_route("*", "/{tail:.*}", elsewhere)
+
+
+def _inference(app: web.Application, context: Context, authenticate: gateway.Authenticate) -> None:
+    for method, path, handle in gateway.Gateway(context, authenticate).routes():
+        app.router.add_route(method, path, handle)
 
 
 def _admin(app: web.Application, context: Context, authenticate: control.Authenticate) -> None:
@@ -88,7 +93,25 @@ def _key_actor(entrance: Entrance, request: web.Request) -> Actor:
 
 def _peer_actor(context: Context, request: web.Request) -> Actor:
     """Return the local user behind a connection to the socket; `flock me` sends the key along that it is about, which
-    gives no rights here and takes none.
+    gives no rights here and takes none. Raises NotAllowed.
+    """
+    uid = _peer(request)
+    about = secret_of(request) if request.path == ShowMe.spec.path else None
+    return Actor(user_name(uid), Scope.ADMIN, context.keys.authenticate(about) if about else None)
+
+
+@functools.cache
+def key_of_peer(uid: int) -> Key:
+    """Return what the inference requests of a local user run as: an admin's key without an id, which no stored key is
+    and which has no limits; its name is the user's, whatever a request says of itself.
+
+    Kept by user: the name is in a file, and no request is to wait for one.
+    """
+    return Key(id="", name=user_name(uid), scope=Scope.ADMIN, digest=b"", vendors=("*",))
+
+
+def _peer(request: web.Request) -> int:
+    """Return the user id behind a connection to the socket.
 
     Raises NotAllowed for another user, and for a browser: a page must not reach the socket through any relay.
     """
@@ -99,8 +122,7 @@ def _peer_actor(context: Context, request: web.Request) -> Actor:
         raise NotAllowed(
             f"this flock belongs to {user_name()}, and you are {user_name(uid)}", hint=f"run it as {user_name()}"
         )
-    about = secret_of(request) if request.path == ShowMe.spec.path else None
-    return Actor(user_name(uid), Scope.ADMIN, context.keys.authenticate(about) if about else None)
+    return uid
 
 
 def _is_shared(request: web.Request) -> bool:

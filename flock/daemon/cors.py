@@ -15,6 +15,7 @@ _METHODS = "GET, POST, HEAD, OPTIONS"
 _MAX_AGE = "7200"
 _SHOWN = (
     "X-Flock-Request-Id, X-Flock-Path, X-Flock-Route, X-Flock-Model, X-Flock-Lost, X-Flock-Counted-By, Retry-After, "
+    "X-Flock-Attempts, X-Flock-Cost-USD, X-Flock-Cost-At-Most-USD, "
     "X-Flock-Queue-Position, X-Flock-Queue-ETA, X-Flock-Queue-Seconds, x-should-retry, retry-after-ms, RateLimit, "
     "RateLimit-Policy"
 )

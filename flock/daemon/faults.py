@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from flock.core.record import Record
-from flock.daemon.headers import SERVER, plain, queue_headers
+from flock.daemon.headers import SERVER, cost_headers, plain, queue_headers
 from flock.daemon.limits import limit_headers, retry_headers
 from flock.dialects.half import FaultHalf
 from flock.dialects.listing import shape_of
@@ -48,11 +48,13 @@ def fault(error: FlockError, record: Record | None = None, server: FaultHalf = S
     headers = {"Content-Type": "application/json", "Server": SERVER}
     if record is not None:
         headers["X-Flock-Request-Id"] = record.id
+        # how often an engine or a vendor was asked: after none, to send it again is to send it once
+        headers["X-Flock-Attempts"] = str(len(record.tries))
         if record.plan:
             headers["X-Flock-Path"] = record.plan
         if record.lost:
             headers["X-Flock-Lost"] = plain(", ".join(record.lost))
-        headers |= limit_headers(record) | queue_headers(record)
+        headers |= limit_headers(record) | cost_headers(record) | queue_headers(record)
     if error.status in (401, 403):
         # Claude Code and others retry a 401 with backoff for minutes unless told not to
         headers["x-should-retry"] = "false"

@@ -1,4 +1,4 @@
-"""The inference routes of the public door, as a table: path, method, who handles it.
+"""The inference routes of both doors, as a table: path, method, who handles it.
 
 Owns what happens around a request: the body limit, the record's beginning and end, and the
 dialect's errors. Refuses to move response bytes (forward.py) and to choose (core/inference.py).
@@ -13,7 +13,7 @@ from aiohttp import web
 
 from flock.core.context import Context
 from flock.daemon import gemini, ollama
-from flock.daemon.entrance import FLOCK_KEY, Entrance
+from flock.daemon.entrance import FLOCK_KEY
 from flock.daemon.faults import FAULTS, fault, ours, server_for
 from flock.daemon.forward import Reply
 from flock.daemon.headers import SERVER
@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 # how the request and its body become an Ask. Raises InvalidRequest
 Read = Callable[[web.Request, bytes], Ask]
+# whose request it is. Raises MissingKey, InvalidKey, TooManyAttempts; at the private door NotAllowed
+Authenticate = Callable[[web.Request], Key]
 MESSAGES, COUNT_TOKENS, RESPONSES = "/v1/messages", "/v1/messages/count_tokens", "/v1/responses"
 # path → (the dialect spoken there, the record's word for it)
 _GENERATION = {
@@ -56,6 +58,8 @@ _KEPT = (
     "session-id",
     "user-agent",
     "x-claude-code-session-id",
+    "x-flock-max-cost",
+    "x-flock-priority",
     "x-flock-session",
     "x-flock-sort",
     "x-session-affinity",
@@ -68,9 +72,9 @@ _KEY_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "api-key")
 class Gateway:
     """The handlers; one object so that they share the context."""
 
-    def __init__(self, context: Context, entrance: Entrance) -> None:
+    def __init__(self, context: Context, authenticate: Authenticate) -> None:
         self.context = context
-        self.authenticate = entrance.key_of
+        self.authenticate = authenticate
         self._inference = context.inference
         self._limit = context.config.max_body_bytes
         self._limits = context.config.gateway

@@ -6,6 +6,7 @@ Values only; refuses to send. Called by daemon/forward.py for answers and by dae
 from flock import __version__
 from flock.core.record import Record
 from flock.daemon.limits import limit_headers
+from flock.policy.money import dollars
 
 SERVER = f"flock/{__version__}"
 # what a header may grow to: proxies refuse heads of a few kilobytes
@@ -31,7 +32,17 @@ def headers_of(record: Record) -> dict[str, str]:
         found["X-Flock-Lost"] = plain(", ".join(record.lost))
     if record.levels is not None:
         found |= limit_headers(record)
-    return found | queue_headers(record)
+    return found | cost_headers(record) | queue_headers(record)
+
+
+def cost_headers(record: Record) -> dict[str, str]:
+    """Return what a request cost at a paid vendor, as far as that is known, and what it may have cost at most; {} for
+    one that cost the team nothing. Dollars, as decimal strings; a stream has begun before anybody knows.
+    """
+    if not record.vendor or record.lent:
+        return {}
+    found = {"X-Flock-Cost-USD": cost} if (cost := record.cost_usd) is not None else {}
+    return found | ({"X-Flock-Cost-At-Most-USD": dollars(record.worst)} if record.worst is not None else {})
 
 
 def queue_headers(record: Record) -> dict[str, str]:

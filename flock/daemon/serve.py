@@ -152,9 +152,12 @@ def _follow(context: Context) -> None:
     context.vendors.on_change = vendors_changed
     vendors_changed()
     context.ids.keep("tokens", context.keys.ids())
+    context.ids.keep("settings", SETTINGS)
 
 
 async def _list_requests(context: Context) -> None:
+    await list_presets(context)
+    await list_prices(context)
     while True:
         await asyncio.sleep(LIST_SECONDS)
         context.ids.keep("requests", reversed(context.inference.recent))
@@ -207,7 +210,7 @@ async def _doors(context: Context, tcp: "listen.Socket", shared: Path | None) ->
 async def _drain(context: Context, grace: float) -> None:
     """Refuse new requests, let running ones end within the grace, then end the rest with a typed error."""
     inference = context.inference
-    inference.draining = True
+    inference.drain()
     context.registry.drain()
     deadline = context.clock.monotonic() + grace
     log.info("going down; %d requests are running", len(inference.running))

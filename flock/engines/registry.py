@@ -19,12 +19,14 @@ from flock.engines.supervisor import Supervised
 from flock.engines.survivors import take_over
 from flock.errors import Conflict, Draining, FlockError, ModelNotFound, StorageFailed
 from flock.smoke import facts
-from flock.upstream import Placement, Upstream, Waiting
+from flock.upstream import Capacity, Placement, Upstream, Waiting
 
 log = logging.getLogger(__name__)
 
 # How often logs are trimmed and a smoke engine that nobody needs any more is ended.
 _HOUSEKEEPING_SECONDS = 10.0
+# Engines that answer all they are asked in one batch, and how many at once: the default of vLLM's --max-num-seqs.
+_GATHERING, _GATHERED = frozenset({"vllm", "sglang"}), 256
 
 
 class Registry(Roster):
@@ -103,6 +105,18 @@ class Registry(Roster):
         if self._find_own(placement.name) is None:
             raise ModelNotFound(f'model "{placement.model}" was removed', hint="flock model ls")
         return await self._residence.ensure(placement.name, waiting or Waiting("", ""))
+
+    def capacity(self, name: str) -> Capacity:
+        """Return what a placement can take. Of adopted engines nobody tells it: those that gather requests into one
+        batch take what comes, of others one at a time is sure.
+        """
+        if (watched := self._attached.by_name.get(name)) is not None:
+            return Capacity(_GATHERED if watched.profile.kind in _GATHERING else 1)
+        schedule = self._residence.schedule
+        resident = schedule.residents.get(name)
+        if resident is None:
+            return Capacity(own=self._find_own(name) is not None)
+        return Capacity(resident.slots, own=True, fits=not schedule.shortfall(name, self.around.clock.monotonic()))
 
     def leave(self, upstream_name: str, seconds: float = 0.0, *, abandoned: bool = False) -> None:
         """Count a request out that took so long; `abandoned`: before its answer was complete."""

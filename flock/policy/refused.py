@@ -119,6 +119,23 @@ def unpriced(key: Key, limit: int, window: str, count: Count, vendor: str, model
     )
 
 
+def over_said(most: int, needed: int | None, vendor: str, model: str) -> RequestOverLimit:
+    """Return the refusal of a request that may cost more than its client said, or that nobody knows the price of."""
+    details = {"per": "request", "limit": dollars(most), "vendor": vendor, "model": model}
+    if needed is None:
+        name = f"{vendor}/{model}"
+        return RequestOverLimit(
+            f"nobody knows what {name} costs, so flock cannot keep to ${dollars(most)}",
+            hint=f"set it: flock price set {name} --input DOLLARS --output DOLLARS",
+            details=details | {"reason": "unpriced"},
+        )
+    return RequestOverLimit(
+        f"this request may cost {_usd(needed)} at {vendor}, and no more than {_usd(most)} may be spent on it",
+        hint="ask for a shorter answer: max_tokens",
+        details=details | {"needed": dollars(needed), "reason": "max_cost"},
+    )
+
+
 def _usd(nano: int) -> str:
     """Return dollars to a hundredth of a cent, exactly where they are less than a cent; details have all digits."""
     if nano < _CENT:

@@ -248,10 +248,51 @@ def test_browsers_are_kept_from_the_private_door(header: str, private: Door) -> 
     assert "mallory" not in private.ask("GET", "/admin/v1/tokens")[2].decode()
 
 
-def test_the_private_door_has_no_inference(private: Door, public: Door) -> None:
-    status, _, body = private.ask("POST", "/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}]})
-    assert (status, json.loads(body)["error"]["code"]) == (404, "not_found")
-    assert private.ask("GET", "/healthz")[0] == public.ask("GET", "/healthz")[0] == 200
+CHAT = {"messages": [{"role": "user", "content": "x"}], "max_tokens": 2}
+
+
+def test_the_private_door_asks_models_for_no_key_and_its_user_is_on_record(private: Door, public: Door) -> None:
+    """Whatever a request says of itself: the user is whoever the kernel says is at the other end."""
+    named = {"X-Flock-User": "root", "Authorization": "Bearer sk-orc-nobodys", "X-Forwarded-For": "192.0.2.1"}
+    status, headers, body = private.ask("POST", "/v1/chat/completions", CHAT | {"user": "mallory"}, named)
+    assert (status, json.loads(body)["object"]) == (200, "chat.completion")
+    assert public.ask("POST", "/v1/chat/completions", CHAT)[0] == 401
+    assert private.ask("GET", "/v1/models")[0] == private.ask("GET", "/api/tags")[0] == 200
+    told = private.ask("GET", f"/admin/v1/requests/{headers['x-flock-request-id']}/explanation")[2]
+    explained = json.loads(told)
+    assert (explained["user"], explained["key_id"]) == (user_name(), "")
+    rows = json.loads(private.ask("GET", "/admin/v1/usage/recent?limit=1")[2])
+    assert [(r["request_id"], r["user"], r["key_id"]) for r in rows] == [(explained["id"], user_name(), "")]
+    assert "mallory" not in told.decode()
+
+
+@pytest.mark.parametrize("header", ["Origin", "Referer"])
+def test_browsers_ask_no_model_at_the_private_door(header: str, private: Door) -> None:
+    evil = {header: "http://evil.example"}
+    for path in ("/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens", "/v1/embeddings", "/api/chat"):
+        status, _, body = private.ask("POST", path, CHAT | {"model": "", "max_tokens": 2}, evil)
+        assert status == 403, (path, body)
+    assert private.ask("GET", "/v1/models", None, evil)[0] == private.ask("GET", "/api/tags", None, evil)[0] == 403
+
+
+def test_a_prompt_may_be_as_large_at_the_private_door_as_at_the_public_one(private: Door) -> None:
+    body = CHAT | {"messages": [{"role": "user", "content": "word " * 250_000}]}
+    status, _, told = private.ask("POST", "/v1/chat/completions", body)
+    assert (status, json.loads(told)["error"]["code"]) == (400, "context_length_exceeded")
+
+
+def test_a_priority_that_is_none_and_a_cost_that_is_none_are_refused(private: Door) -> None:
+    for name, words in (("X-Flock-Priority", "lwo"), ("X-Flock-Max-Cost", "much"), ("X-Flock-Max-Cost", "-1")):
+        status, headers, body = private.ask("POST", "/v1/chat/completions", CHAT, {name: words})
+        assert (status, headers["x-flock-attempts"]) == (400, "0")
+        assert words in json.loads(body)["error"]["message"]
+
+
+def test_a_request_of_low_priority_says_so_on_record(private: Door) -> None:
+    status, headers, _ = private.ask("POST", "/v1/chat/completions", CHAT, {"X-Flock-Priority": "low"})
+    assert status == 200
+    told = private.ask("GET", f"/admin/v1/requests/{headers['x-flock-request-id']}/explanation")[2]
+    assert [note for note in json.loads(told)["notes"] if note.startswith("low priority")]
 
 
 def test_only_the_owner_can_open_the_private_door(flock: Flock) -> None:
