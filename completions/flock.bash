@@ -21,15 +21,24 @@ _flock_ids() {
 
 # What may come after the finished words "$@", one to a line; ":files" for a path, and where the line is not ours.
 _flock_words() {
-    local word first second third count value
-    first='' second='' third='' count=0 value=''
+    local word first second third count value numbered
+    first='' second='' third='' count=0 value='' numbered=''
     for word in "$@"; do
         if [ -n "$value" ]; then
             value=''
             continue
         fi
+        if [ -n "$numbered" ]; then
+            numbered=''
+            case $word in *[!0-9.]*) ;; *) continue ;; esac
+        fi
         case $word in
-        --action|--actor|--add-models|--after|--api-version|--base-url|--bucket|--budget|--by|--cached|--capability|--clients|--compare-with|--context|--day|--deployment|--dialect|--draft|--draft-tokens|--engine|--file|--flash-attention|--format|--from|--gpu-layers|--grace|--grep|--head|--host|--idle-seconds|--input|--keep|--kind|--kv-type|--limit|--lines|--model|--models|--name|--note|--output|--over|--owner|--per-kwh|--port|--preset|--priority|--quota|--reasoning-parser|--remove-models|--rpm|--sha256|--share|--since|--slots|--sort|--subject|--tag|--template|--threads|--to|--token|--tool-parser|--tpm|--trust-remote-code|--ttl|--until|--url|--user|--vendor|--vendors|--watts|--written) value=$word ;;
+        --host)
+            # the address that `flock expose` listens at, else another flock
+            if [ "$first" = expose ]; then value=--host; else value=--context; fi
+            ;;
+        --action|--actor|--add-models|--after|--api-version|--base-url|--bucket|--budget|--by|--cached|--capability|--clients|--compare-with|--concurrency|--context|--day|--deployment|--dialect|--draft|--draft-tokens|--engine|--file|--flash-attention|--format|--from|--gpu-layers|--grace|--grep|--head|--host|--idle-seconds|--input|--keep|--kind|--kv-type|--limit|--lines|--max-cost|--max-tokens|--model|--models|--name|--note|--output|--over|--owner|--per-kwh|--port|--preset|--priority|--quota|--reasoning-parser|--remote-bin|--remove-models|--rpm|--sha256|--share|--since|--slots|--sort|--subject|--system|--tag|--temperature|--template|--theme|--threads|--to|--token|--tool-parser|--tpm|--trust-remote-code|--ttl|--until|--url|--user|--vendor|--vendors|--watts|--written|-f|-m) value=$word ;;
+        --watch|-w) numbered=$word ;;
         -*) ;;
         *)
             count=$((count + 1))
@@ -39,83 +48,141 @@ _flock_words() {
             ;;
         esac
     done
-    if [ -n "$value" ]; then return 0; fi
-    if [ "$count" = 0 ]; then
-        printf '%s\n' up down status model engine hub vendor connect disconnect invite token me secret usage price savings limit request explain queue top events job cache fetch hardware audit history undo config expose backup service logs doctor version completion --help --version
+    if [ "$value" = --context ]; then
+        _flock_ids contexts
         return 0
     fi
+    if [ "$count" = 0 ]; then
+        if [ -z "$value" ]; then printf '%s\n' up down status tui ui run batch model engine hub vendor connect disconnect invite token me secret usage price savings limit request explain queue top events job cache fetch hardware audit history undo config expose backup service context dial-stdio logs doctor version completion --help --version --host --context --no-input; fi
+        return 0
+    fi
+    if [ -z "$value" ]; then printf '%s\n' --host --context --no-input; fi
     case $first in
     up)
-        printf '%s\n' --foreground --wizard --no-wizard --auto-pull --no-auto-pull --json --quiet -q --help -h
+        if [ -z "$value" ]; then printf '%s\n' --foreground --wizard --no-wizard --auto-pull --no-auto-pull --json --quiet -q --help -h; fi
         ;;
     down)
-        printf '%s\n' --grace --json --quiet -q --help -h
+        if [ -z "$value" ]; then printf '%s\n' --grace --json --quiet -q --help -h; fi
         ;;
     status)
-        printf '%s\n' --json --quiet -q --help -h
+        if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
+        ;;
+    tui)
+        if [ -z "$value" ]; then printf '%s\n' --theme --json --quiet -q --help -h; fi
+        case "$value" in
+        --theme) printf '%s\n' dark light none ;;
+        esac
+        if [ -z "$value" ] && [ "$count" = 1 ]; then printf '%s\n' home monitor models engines tokens usage audit connect playground settings doctor; fi
+        ;;
+    ui)
+        if [ -z "$value" ]; then printf '%s\n' --theme --json --quiet -q --help -h; fi
+        case "$value" in
+        --theme) printf '%s\n' dark light none ;;
+        esac
+        if [ -z "$value" ] && [ "$count" = 1 ]; then printf '%s\n' home monitor models engines tokens usage audit connect playground settings doctor; fi
+        ;;
+    run)
+        if [ -z "$value" ]; then printf '%s\n' --model -m --file -f --system --max-tokens --temperature --thinking --low-priority --json --quiet -q --help -h; fi
+        case "$value" in
+        --model) _flock_ids models ;;
+        -m) _flock_ids models ;;
+        --file) printf '%s\n' :files ;;
+        -f) printf '%s\n' :files ;;
+        esac
+        ;;
+    batch)
+        if [ -z "$value" ]; then printf '%s\n' --resume --max-cost --concurrency --model -m --json --quiet -q --help -h; fi
+        if [ -z "$value" ] && [ "$count" = 1 ]; then printf '%s\n' :files; fi
+        if [ -z "$value" ] && [ "$count" = 2 ]; then printf '%s\n' :files; fi
         ;;
     model)
         case "$second" in
-        '') printf '%s\n' ls ps add remove load unload default config scan validate search info picks preset --help ;;
+        '')
+            if [ -z "$value" ]; then printf '%s\n' ls ps add remove load unload default config scan validate search info picks preset; fi
+            if [ -z "$value" ]; then printf '%s\n' --help; fi
+            ;;
         ls)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
             ;;
         ps)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
             ;;
         add)
-            printf '%s\n' --name --engine --from --sha256 --dry-run --force --load --no-load --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids catalog; printf '%s\n' file:; fi
+            if [ -z "$value" ]; then printf '%s\n' --name --engine --from --sha256 --dry-run --force --load --no-load --json --quiet -q --help -h; fi
+            case "$value" in
+            --engine) printf '%s\n' llamacpp embedded mlx vllm ollama whisper piper ;;
+            --from) printf '%s\n' :files ;;
+            esac
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids catalog; printf '%s\n' file:; fi
             ;;
         remove)
-            printf '%s\n' --keep-files --json --quiet -q --yes -y --help -h
-            if [ "$count" = 2 ]; then _flock_ids models; fi
+            if [ -z "$value" ]; then printf '%s\n' --keep-files --json --quiet -q --yes -y --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids models; fi
             ;;
         load)
-            printf '%s\n' --swap --pin --priority --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids models; fi
+            if [ -z "$value" ]; then printf '%s\n' --swap --pin --priority --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids models; fi
             ;;
         unload)
-            printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids models; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids models; fi
             ;;
         default)
-            printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids models; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids models; fi
             ;;
         config)
-            printf '%s\n' --context --slots --kv-type --flash-attention --gpu-layers --threads --draft --draft-tokens --template --tool-parser --reasoning-parser --trust-remote-code --engine --idle-seconds --preset --reset --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids models; fi
+            if [ -z "$value" ]; then printf '%s\n' --context --slots --kv-type --flash-attention --gpu-layers --threads --draft --draft-tokens --template --tool-parser --reasoning-parser --trust-remote-code --engine --idle-seconds --preset --reset --json --quiet -q --help -h; fi
+            case "$value" in
+            --kv-type) printf '%s\n' f16 q8_0 q4_0 auto ;;
+            --flash-attention) printf '%s\n' on off auto ;;
+            --template) printf '%s\n' :files ;;
+            --engine) printf '%s\n' llamacpp embedded mlx vllm whisper piper auto ;;
+            --preset) _flock_ids presets ;;
+            esac
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids models; fi
             ;;
         scan)
-            printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then printf '%s\n' :files; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then printf '%s\n' :files; fi
             ;;
         validate)
-            printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids models; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids models; fi
             ;;
         search)
-            printf '%s\n' --sort --since --capability --fits --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --sort --since --capability --fits --json --quiet -q --watch -w --help -h; fi
+            case "$value" in
+            --sort) printf '%s\n' released size name ;;
+            --capability) printf '%s\n' audio chat code embedding fim reasoning rerank speech tools transcription vision ;;
+            esac
             ;;
         info)
-            printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids catalog; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids catalog; fi
             ;;
         picks)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
             ;;
         preset)
             case "$third" in
-            '') printf '%s\n' ls save remove --help ;;
+            '')
+                if [ -z "$value" ]; then printf '%s\n' ls save remove; fi
+                if [ -z "$value" ]; then printf '%s\n' --help; fi
+                ;;
             ls)
-                printf '%s\n' --json --quiet -q --help -h
+                if [ -z "$value" ]; then printf '%s\n' --own --json --quiet -q --watch -w --help -h; fi
                 ;;
             save)
-                printf '%s\n' --model --json --quiet -q --help -h
+                if [ -z "$value" ]; then printf '%s\n' --model -m --json --quiet -q --help -h; fi
+                case "$value" in
+                --model) _flock_ids models ;;
+                -m) _flock_ids models ;;
+                esac
                 ;;
             remove)
-                printf '%s\n' --json --quiet -q --yes -y --help -h
+                if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --yes -y --help -h; fi
+                if [ -z "$value" ] && [ "$count" = 3 ]; then _flock_ids presets; fi
                 ;;
             esac
             ;;
@@ -123,337 +190,480 @@ _flock_words() {
         ;;
     engine)
         case "$second" in
-        '') printf '%s\n' ls attach detach show logs install restart check --help ;;
+        '')
+            if [ -z "$value" ]; then printf '%s\n' ls attach detach show logs install restart check; fi
+            if [ -z "$value" ]; then printf '%s\n' --help; fi
+            ;;
         ls)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
             ;;
         attach)
-            printf '%s\n' --name --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --name --json --quiet -q --help -h; fi
             ;;
         detach)
-            printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids engines; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids engines; fi
             ;;
         show)
-            printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids engines; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids engines; fi
             ;;
         logs)
-            printf '%s\n' --lines --grep --follow -f --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids engines; fi
+            if [ -z "$value" ]; then printf '%s\n' --lines --grep --follow -f --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids engines; fi
             ;;
         install)
-            printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then printf '%s\n' embedded mlx piper vllm; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then printf '%s\n' embedded mlx piper vllm; fi
             ;;
         restart)
-            printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids engines; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids engines; fi
             ;;
         check)
-            printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids engines; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids engines; fi
             ;;
         esac
         ;;
     hub)
         case "$second" in
-        '') printf '%s\n' search show --help ;;
+        '')
+            if [ -z "$value" ]; then printf '%s\n' search show; fi
+            if [ -z "$value" ]; then printf '%s\n' --help; fi
+            ;;
         search)
-            printf '%s\n' --limit --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --limit --json --quiet -q --help -h; fi
             ;;
         show)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
             ;;
         esac
         ;;
     vendor)
         case "$second" in
-        '') printf '%s\n' ls show test models add remove --help ;;
+        '')
+            if [ -z "$value" ]; then printf '%s\n' ls show test models add remove; fi
+            if [ -z "$value" ]; then printf '%s\n' --help; fi
+            ;;
         ls)
-            printf '%s\n' --all --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --all --json --quiet -q --watch -w --help -h; fi
             ;;
         show)
-            printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids vendors; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids vendors; fi
             ;;
         test)
-            printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids vendors; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids vendors; fi
             ;;
         models)
-            printf '%s\n' --fresh --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids vendors; fi
+            if [ -z "$value" ]; then printf '%s\n' --fresh --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids vendors; fi
             ;;
         add)
-            printf '%s\n' --url --dialect --api-version --deployment --tag --own-credentials --test --no-test --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --url --dialect --api-version --deployment --tag --own-credentials --test --no-test --json --quiet -q --help -h; fi
+            case "$value" in
+            --dialect) printf '%s\n' openai anthropic responses gemini ;;
+            esac
             ;;
         remove)
-            printf '%s\n' --json --quiet -q --yes -y --help -h
-            if [ "$count" = 2 ]; then _flock_ids vendors; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --yes -y --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids vendors; fi
             ;;
         esac
         ;;
     connect)
         case "$second" in
-        '') printf '%s\n' ls --model --base-url --token --write --run --json --quiet -q --yes -y --help -h --list ;;
+        '')
+            if [ -z "$value" ]; then printf '%s\n' ls; fi
+            if [ -z "$value" ]; then printf '%s\n' --model -m --base-url --token --write --run --json --quiet -q --yes -y --help -h --list; fi
+            case "$value" in
+            --model) _flock_ids models ;;
+            -m) _flock_ids models ;;
+            esac
+            if [ -z "$value" ] && [ "$count" = 1 ]; then printf '%s\n' aider amp anthropic-sdk antigravity claude-code cline codex-cli continue copilot-cli copilot-vscode cowork crush curl cursor deepseek-tui droid gemini-cli goose hermes jcode jetbrains-ai kilo kimi-cli open-notebook open-webui openai-sdk openclaw opencode openhands pi plandex qwen-code roo-code windsurf xcode zed; fi
+            ;;
         ls)
-            printf '%s\n' --connected --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --connected --json --quiet -q --watch -w --help -h; fi
+            ;;
+        *)
+            if [ -z "$value" ]; then printf '%s\n' --model -m --base-url --token --write --run --json --quiet -q --yes -y --help -h --list; fi
+            case "$value" in
+            --model) _flock_ids models ;;
+            -m) _flock_ids models ;;
+            esac
+            if [ -z "$value" ] && [ "$count" = 1 ]; then printf '%s\n' aider amp anthropic-sdk antigravity claude-code cline codex-cli continue copilot-cli copilot-vscode cowork crush curl cursor deepseek-tui droid gemini-cli goose hermes jcode jetbrains-ai kilo kimi-cli open-notebook open-webui openai-sdk openclaw opencode openhands pi plandex qwen-code roo-code windsurf xcode zed; fi
             ;;
         esac
         ;;
     disconnect)
-        printf '%s\n' --write --json --quiet -q --yes -y --help -h
+        if [ -z "$value" ]; then printf '%s\n' --write --json --quiet -q --yes -y --help -h; fi
+        if [ -z "$value" ] && [ "$count" = 1 ]; then printf '%s\n' aider amp anthropic-sdk antigravity claude-code cline codex-cli continue copilot-cli copilot-vscode cowork crush curl cursor deepseek-tui droid gemini-cli goose hermes jcode jetbrains-ai kilo kimi-cli open-notebook open-webui openai-sdk openclaw opencode openhands pi plandex qwen-code roo-code windsurf xcode zed; fi
         ;;
     invite)
-        printf '%s\n' --clients --format --base-url --model --ttl --models --vendors --rpm --tpm --quota --budget --json --quiet -q --help -h
+        if [ -z "$value" ]; then printf '%s\n' --clients --format --base-url --model -m --ttl --models --vendors --rpm --tpm --quota --budget --json --quiet -q --help -h; fi
+        case "$value" in
+        --clients) printf '%s\n' aider amp anthropic-sdk antigravity claude-code cline codex-cli continue copilot-cli copilot-vscode cowork crush curl cursor deepseek-tui droid gemini-cli goose hermes jcode jetbrains-ai kilo kimi-cli open-notebook open-webui openai-sdk openclaw opencode openhands pi plandex qwen-code roo-code windsurf xcode zed ;;
+        --format) printf '%s\n' markdown text json ;;
+        --model) _flock_ids models ;;
+        -m) _flock_ids models ;;
+        esac
         ;;
     token)
         case "$second" in
-        '') printf '%s\n' create ls show edit renew expire rotate revoke --help ;;
+        '')
+            if [ -z "$value" ]; then printf '%s\n' create ls show edit renew expire rotate revoke; fi
+            if [ -z "$value" ]; then printf '%s\n' --help; fi
+            ;;
         create)
-            printf '%s\n' --admin --vendors --owner --note --ttl --models --rpm --tpm --quota --budget --tag --share --json --quiet -q --copy --help -h
+            if [ -z "$value" ]; then printf '%s\n' --admin --vendors --owner --note --ttl --models --rpm --tpm --quota --budget --tag --share --json --quiet -q --copy --help -h; fi
             ;;
         ls)
-            printf '%s\n' --all --tag --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --all --tag --json --quiet -q --watch -w --help -h; fi
             ;;
         show)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids tokens; fi
             ;;
         edit)
-            printf '%s\n' --name --owner --note --vendors --models --add-models --remove-models --rpm --tpm --quota --budget --tag --share --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --name --owner --note --vendors --models --add-models --remove-models --rpm --tpm --quota --budget --tag --share --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids tokens; fi
             ;;
         renew)
-            printf '%s\n' --ttl --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --ttl --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids tokens; fi
             ;;
         expire)
-            printf '%s\n' --after --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --after --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids tokens; fi
             ;;
         rotate)
-            printf '%s\n' --grace --json --quiet -q --copy --help -h
+            if [ -z "$value" ]; then printf '%s\n' --grace --json --quiet -q --copy --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids tokens; fi
             ;;
         revoke)
-            printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids tokens; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids tokens; fi
             ;;
         esac
         ;;
     me)
-        printf '%s\n' --json --quiet -q --help -h
+        if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
         ;;
     secret)
         case "$second" in
-        '') printf '%s\n' ls status lock unlock --help ;;
+        '')
+            if [ -z "$value" ]; then printf '%s\n' ls status lock unlock; fi
+            if [ -z "$value" ]; then printf '%s\n' --help; fi
+            ;;
         ls)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
             ;;
         status)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
             ;;
         lock)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
             ;;
         unlock)
-            printf '%s\n' --for-good --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --for-good --json --quiet -q --help -h; fi
             ;;
         esac
         ;;
     usage)
         case "$second" in
-        '') printf '%s\n' summary breakdown verify --limit --user --model --since --until --json --quiet -q --csv --help -h --summary --by ;;
+        '')
+            if [ -z "$value" ]; then printf '%s\n' summary breakdown verify; fi
+            if [ -z "$value" ]; then printf '%s\n' --limit --user --model -m --since --until --json --quiet -q --watch -w --csv --help -h --summary --by; fi
+            case "$value" in
+            --model) _flock_ids models ;;
+            -m) _flock_ids models ;;
+            --by) printf '%s\n' user model vendor key ;;
+            esac
+            ;;
         summary)
-            printf '%s\n' --since --until --user --model --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --since --until --user --model -m --json --quiet -q --watch -w --help -h; fi
+            case "$value" in
+            --model) _flock_ids models ;;
+            -m) _flock_ids models ;;
+            esac
             ;;
         breakdown)
-            printf '%s\n' --by --bucket --since --until --user --model --json --quiet -q --csv --help -h
+            if [ -z "$value" ]; then printf '%s\n' --by --bucket --since --until --user --model -m --json --quiet -q --watch -w --csv --help -h; fi
+            case "$value" in
+            --by) printf '%s\n' user model vendor key ;;
+            --bucket) printf '%s\n' hour day month ;;
+            --model) _flock_ids models ;;
+            -m) _flock_ids models ;;
+            esac
             ;;
         verify)
-            printf '%s\n' --day --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --day --json --quiet -q --watch -w --help -h; fi
             ;;
         esac
         ;;
     price)
         case "$second" in
-        '') printf '%s\n' ls set remove update --help ;;
+        '')
+            if [ -z "$value" ]; then printf '%s\n' ls set remove update; fi
+            if [ -z "$value" ]; then printf '%s\n' --help; fi
+            ;;
         ls)
-            printf '%s\n' --vendor --model --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --vendor --model -m --json --quiet -q --watch -w --help -h; fi
+            case "$value" in
+            --vendor) _flock_ids vendors ;;
+            esac
             ;;
         set)
-            printf '%s\n' --input --output --cached --written --local --watts --per-kwh --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --input --output --cached --written --local --watts --per-kwh --json --quiet -q --help -h; fi
             ;;
         remove)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids prices; fi
             ;;
         update)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
             ;;
         esac
         ;;
     savings)
-        printf '%s\n' --by --since --until --compare-with --json --quiet -q --help -h
+        if [ -z "$value" ]; then printf '%s\n' --by --since --until --compare-with --json --quiet -q --watch -w --help -h; fi
+        case "$value" in
+        --by) printf '%s\n' user model month ;;
+        esac
         ;;
     limit)
         case "$second" in
-        '') printf '%s\n' simulate --help ;;
+        '')
+            if [ -z "$value" ]; then printf '%s\n' simulate; fi
+            if [ -z "$value" ]; then printf '%s\n' --help; fi
+            ;;
         simulate)
-            printf '%s\n' --file --over --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --file -f --over --json --quiet -q --help -h; fi
+            case "$value" in
+            --file) printf '%s\n' :files ;;
+            -f) printf '%s\n' :files ;;
+            esac
             ;;
         esac
         ;;
     request)
         case "$second" in
-        '') printf '%s\n' ls show explain cancel --help ;;
+        '')
+            if [ -z "$value" ]; then printf '%s\n' ls show explain cancel; fi
+            if [ -z "$value" ]; then printf '%s\n' --help; fi
+            ;;
         ls)
-            printf '%s\n' --limit --running --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --limit --running --json --quiet -q --watch -w --help -h; fi
             ;;
         show)
-            printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids requests; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids requests; fi
             ;;
         explain)
-            printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then printf '%s\n' last; _flock_ids requests; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then printf '%s\n' last; _flock_ids requests; fi
             ;;
         cancel)
-            printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids requests; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids requests; fi
             ;;
         esac
         ;;
     explain)
-        printf '%s\n' --json --quiet -q --help -h
-        if [ "$count" = 1 ]; then printf '%s\n' last; _flock_ids requests; fi
+        if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
+        if [ -z "$value" ] && [ "$count" = 1 ]; then printf '%s\n' last; _flock_ids requests; fi
         ;;
     queue)
-        printf '%s\n' --json --quiet -q --help -h
+        if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
         ;;
     top)
-        printf '%s\n' --once --json --quiet -q --help -h
+        if [ -z "$value" ]; then printf '%s\n' --once --json --quiet -q --help -h; fi
         ;;
     events)
-        printf '%s\n' --kind --subject --since --json --quiet -q --help -h
+        if [ -z "$value" ]; then printf '%s\n' --kind --subject --since --json --quiet -q --help -h; fi
+        case "$value" in
+        --kind) printf '%s\n' request.stage engine.state model.state job.progress feed.lost ;;
+        esac
         ;;
     job)
         case "$second" in
-        '') printf '%s\n' ls show cancel --help ;;
+        '')
+            if [ -z "$value" ]; then printf '%s\n' ls show cancel; fi
+            if [ -z "$value" ]; then printf '%s\n' --help; fi
+            ;;
         ls)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
             ;;
         show)
-            printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids jobs; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids jobs; fi
             ;;
         cancel)
-            printf '%s\n' --json --quiet -q --help -h
-            if [ "$count" = 2 ]; then _flock_ids jobs; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids jobs; fi
             ;;
         esac
         ;;
     cache)
         case "$second" in
-        '') printf '%s\n' ls prune --help ;;
+        '')
+            if [ -z "$value" ]; then printf '%s\n' ls prune; fi
+            if [ -z "$value" ]; then printf '%s\n' --help; fi
+            ;;
         ls)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
             ;;
         prune)
-            printf '%s\n' --delete --partial --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --delete --partial --json --quiet -q --help -h; fi
             ;;
         esac
         ;;
     fetch)
-        printf '%s\n' --sha256 --json --quiet -q --help -h
+        if [ -z "$value" ]; then printf '%s\n' --sha256 --json --quiet -q --help -h; fi
         ;;
     hardware)
-        printf '%s\n' --json --quiet -q --help -h
+        if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
         ;;
     audit)
         case "$second" in
-        '') printf '%s\n' summary verify --limit --actor --action --since --until --json --quiet -q --help -h --summary ;;
+        '')
+            if [ -z "$value" ]; then printf '%s\n' summary verify; fi
+            if [ -z "$value" ]; then printf '%s\n' --limit --actor --action --since --until --json --quiet -q --watch -w --help -h --summary; fi
+            ;;
         summary)
-            printf '%s\n' --since --until --actor --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --since --until --actor --json --quiet -q --watch -w --help -h; fi
             ;;
         verify)
-            printf '%s\n' --head --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --head --json --quiet -q --watch -w --help -h; fi
             ;;
         esac
         ;;
     history)
-        printf '%s\n' --limit --undoable --json --quiet -q --help -h
+        if [ -z "$value" ]; then printf '%s\n' --limit --undoable --json --quiet -q --watch -w --help -h; fi
         ;;
     undo)
-        printf '%s\n' --json --quiet -q --help -h
+        if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
         ;;
     config)
         case "$second" in
-        '') printf '%s\n' show get set unset path edit --help ;;
+        '')
+            if [ -z "$value" ]; then printf '%s\n' show get set unset path edit; fi
+            if [ -z "$value" ]; then printf '%s\n' --help; fi
+            ;;
         show)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
             ;;
         get)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids settings; fi
             ;;
         set)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids settings; fi
             ;;
         unset)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids settings; fi
             ;;
         path)
-            printf '%s\n' --all --admin-key --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --all --admin-key --json --quiet -q --help -h; fi
             ;;
         edit)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
             ;;
         esac
         ;;
     expose)
-        printf '%s\n' --host --port --url --off --restart --no-restart --json --quiet -q --help -h
+        if [ -z "$value" ]; then printf '%s\n' --host --port --url --off --restart --no-restart --json --quiet -q --help -h; fi
         ;;
     backup)
         case "$second" in
-        '') printf '%s\n' create ls restore --help ;;
+        '')
+            if [ -z "$value" ]; then printf '%s\n' create ls restore; fi
+            if [ -z "$value" ]; then printf '%s\n' --help; fi
+            ;;
         create)
-            printf '%s\n' --to --keep --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --to --keep --json --quiet -q --help -h; fi
+            case "$value" in
+            --to) printf '%s\n' :files ;;
+            esac
             ;;
         ls)
-            printf '%s\n' --to --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --to --json --quiet -q --watch -w --help -h; fi
+            case "$value" in
+            --to) printf '%s\n' :files ;;
+            esac
             ;;
         restore)
-            printf '%s\n' --config --json --quiet -q --yes -y --help -h
+            if [ -z "$value" ]; then printf '%s\n' --config --json --quiet -q --yes -y --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then printf '%s\n' :files; fi
             ;;
         esac
         ;;
     service)
         case "$second" in
-        '') printf '%s\n' install remove status --help ;;
+        '')
+            if [ -z "$value" ]; then printf '%s\n' install remove status; fi
+            if [ -z "$value" ]; then printf '%s\n' --help; fi
+            ;;
         install)
-            printf '%s\n' --system --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --system --json --quiet -q --help -h; fi
             ;;
         remove)
-            printf '%s\n' --system --json --quiet -q --yes -y --help -h
+            if [ -z "$value" ]; then printf '%s\n' --system --json --quiet -q --yes -y --help -h; fi
             ;;
         status)
-            printf '%s\n' --system --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --system --json --quiet -q --watch -w --help -h; fi
             ;;
         esac
         ;;
+    context)
+        case "$second" in
+        '')
+            if [ -z "$value" ]; then printf '%s\n' add use ls remove; fi
+            if [ -z "$value" ]; then printf '%s\n' --help; fi
+            ;;
+        add)
+            if [ -z "$value" ]; then printf '%s\n' --remote-bin --use --json --quiet -q --help -h; fi
+            ;;
+        use)
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then printf '%s\n' local; _flock_ids contexts; fi
+            ;;
+        ls)
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
+            ;;
+        remove)
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --yes -y --help -h; fi
+            if [ -z "$value" ] && [ "$count" = 2 ]; then _flock_ids contexts; fi
+            ;;
+        esac
+        ;;
+    dial-stdio)
+        if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
+        ;;
     logs)
-        printf '%s\n' --follow -f --lines --json --quiet -q --help -h
+        if [ -z "$value" ]; then printf '%s\n' --follow -f --lines --json --quiet -q --help -h; fi
         ;;
     doctor)
         case "$second" in
-        '') printf '%s\n' cache --json --quiet -q --help -h ;;
+        '')
+            if [ -z "$value" ]; then printf '%s\n' cache; fi
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
+            ;;
         cache)
-            printf '%s\n' --json --quiet -q --help -h
+            if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --watch -w --help -h; fi
             ;;
         esac
         ;;
     version)
-        printf '%s\n' --json --quiet -q --help -h
+        if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
         ;;
     completion)
-        printf '%s\n' --json --quiet -q --help -h
-        if [ "$count" = 1 ]; then printf '%s\n' bash zsh fish; fi
+        if [ -z "$value" ]; then printf '%s\n' --json --quiet -q --help -h; fi
+        if [ -z "$value" ] && [ "$count" = 1 ]; then printf '%s\n' bash zsh fish; fi
         ;;
     *) printf '%s\n' :files ;;
     esac

@@ -21,13 +21,20 @@ end
 # The finished words of the line that are neither options nor their values.
 function __flock_past
     set -l value ''
+    set -l numbered ''
     for word in (commandline -opc)[2..-1]
         if test -n "$value"
             set value ''
             continue
         end
+        if test -n "$numbered"
+            set numbered ''
+            string match -qr '^[0-9.]+$' -- $word; and continue
+        end
         switch $word
-            case --action --actor --add-models --after --api-version --base-url --bucket --budget --by --cached --capability --clients --compare-with --context --day --deployment --dialect --draft --draft-tokens --engine --file --flash-attention --format --from --gpu-layers --grace --grep --head --host --idle-seconds --input --keep --kind --kv-type --limit --lines --model --models --name --note --output --over --owner --per-kwh --port --preset --priority --quota --reasoning-parser --remove-models --rpm --sha256 --share --since --slots --sort --subject --tag --template --threads --to --token --tool-parser --tpm --trust-remote-code --ttl --until --url --user --vendor --vendors --watts --written
+            case --watch -w
+                set numbered $word
+            case --action --actor --add-models --after --api-version --base-url --bucket --budget --by --cached --capability --clients --compare-with --concurrency --context --day --deployment --dialect --draft --draft-tokens --engine --file --flash-attention --format --from --gpu-layers --grace --grep --head --host --idle-seconds --input --keep --kind --kv-type --limit --lines --max-cost --max-tokens --model --models --name --note --output --over --owner --per-kwh --port --preset --priority --quota --reasoning-parser --remote-bin --remove-models --rpm --sha256 --share --since --slots --sort --subject --system --tag --temperature --template --theme --threads --to --token --tool-parser --tpm --trust-remote-code --ttl --until --url --user --vendor --vendors --watts --written -f -m
                 set value $word
             case '-*'
             case '*'
@@ -48,6 +55,12 @@ function __flock_in
     string match -q -- "$argv *" "$past "
 end
 
+# Whether the line is within this first word, and does not go on with one of the words behind it.
+function __flock_but
+    set -l past (__flock_past)
+    test "$past[1]" = "$argv[1]"; and not contains -- "$past[2]" $argv[2..-1]
+end
+
 # Whether the argument of that number (from 0) of this command comes next.
 function __flock_at
     set -l past (__flock_past)
@@ -57,7 +70,18 @@ end
 # Whether file names would be wrong: the line is ours. `flock` may be the other flock, whose first word is a file.
 function __flock_ours
     set -l past (__flock_past)
-    contains -- "$past[1]" up down status model engine hub vendor connect disconnect invite token me secret usage price savings limit request explain queue top events job cache fetch hardware audit history undo config expose backup service logs doctor version completion
+    contains -- "$past[1]" up down status tui ui run batch model engine hub vendor connect disconnect invite token me secret usage price savings limit request explain queue top events job cache fetch hardware audit history undo config expose backup service context dial-stdio logs doctor version completion
+end
+
+# Whether no word or one of ours has been said.
+function __flock_is_ours
+    set -l past (__flock_past)
+    test (count $past) -eq 0; or contains -- "$past[1]" up down status tui ui run batch model engine hub vendor connect disconnect invite token me secret usage price savings limit request explain queue top events job cache fetch hardware audit history undo config expose backup service context dial-stdio logs doctor version completion
+end
+
+# Whether --host means another flock: behind `expose` it is the address to listen at.
+function __flock_names_host
+    __flock_is_ours; and not __flock_in expose
 end
 
 # "file:" and the paths that begin as the word does.
@@ -73,6 +97,9 @@ for program in flock flockctl
     complete -c $program -n __flock_ours -f
     complete -c $program -n __flock_is -l help -d 'Show the help'
     complete -c $program -n __flock_is -l version -d 'Show the version'
+    complete -c $program -n __flock_names_host -l host -x -a '(__flock_ids contexts)' -d 'Another flock'
+    complete -c $program -n __flock_is_ours -l context -x -a '(__flock_ids contexts)' -d 'Another flock'
+    complete -c $program -n __flock_is_ours -l no-input -d 'Ask nothing'
     complete -c $program -n __flock_is -a up -d 'Start flock, or show that it runs.'
     complete -c $program -n '__flock_in up' -l foreground
     complete -c $program -n '__flock_in up' -l wizard
@@ -95,26 +122,76 @@ for program in flock flockctl
     complete -c $program -n '__flock_in status' -l json
     complete -c $program -n '__flock_in status' -l quiet
     complete -c $program -n '__flock_in status' -s q
+    complete -c $program -n '__flock_in status' -l watch
+    complete -c $program -n '__flock_in status' -s w
     complete -c $program -n '__flock_in status' -l help
     complete -c $program -n '__flock_in status' -s h
+    complete -c $program -n __flock_is -a tui -d 'Open the full screen: what runs, live, and every command behind a key.'
+    complete -c $program -n '__flock_in tui' -l theme -x -a 'dark light none'
+    complete -c $program -n '__flock_in tui' -l json
+    complete -c $program -n '__flock_in tui' -l quiet
+    complete -c $program -n '__flock_in tui' -s q
+    complete -c $program -n '__flock_in tui' -l help
+    complete -c $program -n '__flock_in tui' -s h
+    complete -c $program -n '__flock_at 0 tui' -a 'home monitor models engines tokens usage audit connect playground settings doctor'
+    complete -c $program -n __flock_is -a ui -d 'Open the full screen: what runs, live, and every command behind a key.'
+    complete -c $program -n '__flock_in ui' -l theme -x -a 'dark light none'
+    complete -c $program -n '__flock_in ui' -l json
+    complete -c $program -n '__flock_in ui' -l quiet
+    complete -c $program -n '__flock_in ui' -s q
+    complete -c $program -n '__flock_in ui' -l help
+    complete -c $program -n '__flock_in ui' -s h
+    complete -c $program -n '__flock_at 0 ui' -a 'home monitor models engines tokens usage audit connect playground settings doctor'
+    complete -c $program -n __flock_is -a run -d 'Ask a model and print its answer as it comes; standard input and files are put behind the prompt.'
+    complete -c $program -n '__flock_in run' -l model -x -a '(__flock_ids models)'
+    complete -c $program -n '__flock_in run' -s m -x -a '(__flock_ids models)'
+    complete -c $program -n '__flock_in run' -l file -r -F
+    complete -c $program -n '__flock_in run' -s f -r -F
+    complete -c $program -n '__flock_in run' -l system -x
+    complete -c $program -n '__flock_in run' -l max-tokens -x
+    complete -c $program -n '__flock_in run' -l temperature -x
+    complete -c $program -n '__flock_in run' -l thinking
+    complete -c $program -n '__flock_in run' -l low-priority
+    complete -c $program -n '__flock_in run' -l json
+    complete -c $program -n '__flock_in run' -l quiet
+    complete -c $program -n '__flock_in run' -s q
+    complete -c $program -n '__flock_in run' -l help
+    complete -c $program -n '__flock_in run' -s h
+    complete -c $program -n __flock_is -a batch -d 'Carry out a file of requests in OpenAI\'s batch format, and write one line for each answer.'
+    complete -c $program -n '__flock_in batch' -l resume
+    complete -c $program -n '__flock_in batch' -l max-cost -x
+    complete -c $program -n '__flock_in batch' -l concurrency -x
+    complete -c $program -n '__flock_in batch' -l model -x
+    complete -c $program -n '__flock_in batch' -s m -x
+    complete -c $program -n '__flock_in batch' -l json
+    complete -c $program -n '__flock_in batch' -l quiet
+    complete -c $program -n '__flock_in batch' -s q
+    complete -c $program -n '__flock_in batch' -l help
+    complete -c $program -n '__flock_in batch' -s h
+    complete -c $program -n '__flock_at 0 batch' -F
+    complete -c $program -n '__flock_at 1 batch' -F
     complete -c $program -n __flock_is -a model -d 'ls, ps, add, remove, load, unload, default, config, scan, validate, search, info, picks, preset'
     complete -c $program -n '__flock_is model' -a preset -d 'Settings of models under a name.'
     complete -c $program -n '__flock_is model' -a ls -d 'List the models that answer, the default first.'
     complete -c $program -n '__flock_in model ls' -l json
     complete -c $program -n '__flock_in model ls' -l quiet
     complete -c $program -n '__flock_in model ls' -s q
+    complete -c $program -n '__flock_in model ls' -l watch
+    complete -c $program -n '__flock_in model ls' -s w
     complete -c $program -n '__flock_in model ls' -l help
     complete -c $program -n '__flock_in model ls' -s h
     complete -c $program -n '__flock_is model' -a ps -d 'List the models in memory, what they take and what is free.'
     complete -c $program -n '__flock_in model ps' -l json
     complete -c $program -n '__flock_in model ps' -l quiet
     complete -c $program -n '__flock_in model ps' -s q
+    complete -c $program -n '__flock_in model ps' -l watch
+    complete -c $program -n '__flock_in model ps' -s w
     complete -c $program -n '__flock_in model ps' -l help
     complete -c $program -n '__flock_in model ps' -s h
     complete -c $program -n '__flock_is model' -a add -d 'Add a model from the catalog, the hub, Ollama, a file or a URL: fetch, check, load and serve it.'
     complete -c $program -n '__flock_in model add' -l name -x
-    complete -c $program -n '__flock_in model add' -l engine -x
-    complete -c $program -n '__flock_in model add' -l from -x
+    complete -c $program -n '__flock_in model add' -l engine -x -a 'llamacpp embedded mlx vllm ollama whisper piper'
+    complete -c $program -n '__flock_in model add' -l from -r -F
     complete -c $program -n '__flock_in model add' -l sha256 -x
     complete -c $program -n '__flock_in model add' -l dry-run
     complete -c $program -n '__flock_in model add' -l force
@@ -164,19 +241,19 @@ for program in flock flockctl
     complete -c $program -n '__flock_is model' -a config -d 'Show or change how a model is loaded; a loaded one is loaded anew once it is idle.'
     complete -c $program -n '__flock_in model config' -l context -x
     complete -c $program -n '__flock_in model config' -l slots -x
-    complete -c $program -n '__flock_in model config' -l kv-type -x
-    complete -c $program -n '__flock_in model config' -l flash-attention -x
+    complete -c $program -n '__flock_in model config' -l kv-type -x -a 'f16 q8_0 q4_0 auto'
+    complete -c $program -n '__flock_in model config' -l flash-attention -x -a 'on off auto'
     complete -c $program -n '__flock_in model config' -l gpu-layers -x
     complete -c $program -n '__flock_in model config' -l threads -x
     complete -c $program -n '__flock_in model config' -l draft -x
     complete -c $program -n '__flock_in model config' -l draft-tokens -x
-    complete -c $program -n '__flock_in model config' -l template -x
+    complete -c $program -n '__flock_in model config' -l template -r -F
     complete -c $program -n '__flock_in model config' -l tool-parser -x
     complete -c $program -n '__flock_in model config' -l reasoning-parser -x
     complete -c $program -n '__flock_in model config' -l trust-remote-code -x
-    complete -c $program -n '__flock_in model config' -l engine -x
+    complete -c $program -n '__flock_in model config' -l engine -x -a 'llamacpp embedded mlx vllm whisper piper auto'
     complete -c $program -n '__flock_in model config' -l idle-seconds -x
-    complete -c $program -n '__flock_in model config' -l preset -x
+    complete -c $program -n '__flock_in model config' -l preset -x -a '(__flock_ids presets)'
     complete -c $program -n '__flock_in model config' -l reset
     complete -c $program -n '__flock_in model config' -l json
     complete -c $program -n '__flock_in model config' -l quiet
@@ -188,6 +265,8 @@ for program in flock flockctl
     complete -c $program -n '__flock_in model scan' -l json
     complete -c $program -n '__flock_in model scan' -l quiet
     complete -c $program -n '__flock_in model scan' -s q
+    complete -c $program -n '__flock_in model scan' -l watch
+    complete -c $program -n '__flock_in model scan' -s w
     complete -c $program -n '__flock_in model scan' -l help
     complete -c $program -n '__flock_in model scan' -s h
     complete -c $program -n '__flock_at 0 model scan' -F
@@ -199,19 +278,23 @@ for program in flock flockctl
     complete -c $program -n '__flock_in model validate' -s h
     complete -c $program -n '__flock_at 0 model validate' -a '(__flock_ids models)'
     complete -c $program -n '__flock_is model' -a search -d 'Search the catalog of models.'
-    complete -c $program -n '__flock_in model search' -l sort -x
+    complete -c $program -n '__flock_in model search' -l sort -x -a 'released size name'
     complete -c $program -n '__flock_in model search' -l since -x
-    complete -c $program -n '__flock_in model search' -l capability -x
+    complete -c $program -n '__flock_in model search' -l capability -x -a 'audio chat code embedding fim reasoning rerank speech tools transcription vision'
     complete -c $program -n '__flock_in model search' -l fits
     complete -c $program -n '__flock_in model search' -l json
     complete -c $program -n '__flock_in model search' -l quiet
     complete -c $program -n '__flock_in model search' -s q
+    complete -c $program -n '__flock_in model search' -l watch
+    complete -c $program -n '__flock_in model search' -s w
     complete -c $program -n '__flock_in model search' -l help
     complete -c $program -n '__flock_in model search' -s h
     complete -c $program -n '__flock_is model' -a info -d 'Show everything known of a model, installed or not.'
     complete -c $program -n '__flock_in model info' -l json
     complete -c $program -n '__flock_in model info' -l quiet
     complete -c $program -n '__flock_in model info' -s q
+    complete -c $program -n '__flock_in model info' -l watch
+    complete -c $program -n '__flock_in model info' -s w
     complete -c $program -n '__flock_in model info' -l help
     complete -c $program -n '__flock_in model info' -s h
     complete -c $program -n '__flock_at 0 model info' -a '(__flock_ids catalog)'
@@ -219,16 +302,22 @@ for program in flock flockctl
     complete -c $program -n '__flock_in model picks' -l json
     complete -c $program -n '__flock_in model picks' -l quiet
     complete -c $program -n '__flock_in model picks' -s q
+    complete -c $program -n '__flock_in model picks' -l watch
+    complete -c $program -n '__flock_in model picks' -s w
     complete -c $program -n '__flock_in model picks' -l help
     complete -c $program -n '__flock_in model picks' -s h
     complete -c $program -n '__flock_is model preset' -a ls -d 'List the presets.'
+    complete -c $program -n '__flock_in model preset ls' -l own
     complete -c $program -n '__flock_in model preset ls' -l json
     complete -c $program -n '__flock_in model preset ls' -l quiet
     complete -c $program -n '__flock_in model preset ls' -s q
+    complete -c $program -n '__flock_in model preset ls' -l watch
+    complete -c $program -n '__flock_in model preset ls' -s w
     complete -c $program -n '__flock_in model preset ls' -l help
     complete -c $program -n '__flock_in model preset ls' -s h
     complete -c $program -n '__flock_is model preset' -a save -d 'Save what is set for a model under a name.'
-    complete -c $program -n '__flock_in model preset save' -l model -x
+    complete -c $program -n '__flock_in model preset save' -l model -x -a '(__flock_ids models)'
+    complete -c $program -n '__flock_in model preset save' -s m -x -a '(__flock_ids models)'
     complete -c $program -n '__flock_in model preset save' -l json
     complete -c $program -n '__flock_in model preset save' -l quiet
     complete -c $program -n '__flock_in model preset save' -s q
@@ -242,11 +331,14 @@ for program in flock flockctl
     complete -c $program -n '__flock_in model preset remove' -s y
     complete -c $program -n '__flock_in model preset remove' -l help
     complete -c $program -n '__flock_in model preset remove' -s h
+    complete -c $program -n '__flock_at 0 model preset remove' -a '(__flock_ids presets)'
     complete -c $program -n __flock_is -a engine -d 'ls, attach, detach, show, logs, install, restart, check'
     complete -c $program -n '__flock_is engine' -a ls -d 'List the engines flock runs and the ones it adopted.'
     complete -c $program -n '__flock_in engine ls' -l json
     complete -c $program -n '__flock_in engine ls' -l quiet
     complete -c $program -n '__flock_in engine ls' -s q
+    complete -c $program -n '__flock_in engine ls' -l watch
+    complete -c $program -n '__flock_in engine ls' -s w
     complete -c $program -n '__flock_in engine ls' -l help
     complete -c $program -n '__flock_in engine ls' -s h
     complete -c $program -n '__flock_is engine' -a attach -d 'Adopt a running OpenAI-compatible server, whisper-server or piper; flock never starts or stops it.'
@@ -267,6 +359,8 @@ for program in flock flockctl
     complete -c $program -n '__flock_in engine show' -l json
     complete -c $program -n '__flock_in engine show' -l quiet
     complete -c $program -n '__flock_in engine show' -s q
+    complete -c $program -n '__flock_in engine show' -l watch
+    complete -c $program -n '__flock_in engine show' -s w
     complete -c $program -n '__flock_in engine show' -l help
     complete -c $program -n '__flock_in engine show' -s h
     complete -c $program -n '__flock_at 0 engine show' -a '(__flock_ids engines)'
@@ -299,6 +393,8 @@ for program in flock flockctl
     complete -c $program -n '__flock_in engine check' -l json
     complete -c $program -n '__flock_in engine check' -l quiet
     complete -c $program -n '__flock_in engine check' -s q
+    complete -c $program -n '__flock_in engine check' -l watch
+    complete -c $program -n '__flock_in engine check' -s w
     complete -c $program -n '__flock_in engine check' -l help
     complete -c $program -n '__flock_in engine check' -s h
     complete -c $program -n '__flock_at 0 engine check' -a '(__flock_ids engines)'
@@ -322,12 +418,16 @@ for program in flock flockctl
     complete -c $program -n '__flock_in vendor ls' -l json
     complete -c $program -n '__flock_in vendor ls' -l quiet
     complete -c $program -n '__flock_in vendor ls' -s q
+    complete -c $program -n '__flock_in vendor ls' -l watch
+    complete -c $program -n '__flock_in vendor ls' -s w
     complete -c $program -n '__flock_in vendor ls' -l help
     complete -c $program -n '__flock_in vendor ls' -s h
     complete -c $program -n '__flock_is vendor' -a show -d 'Show one vendor: its URL, its keys and which of them rest, what is known of it, and what was used of it.'
     complete -c $program -n '__flock_in vendor show' -l json
     complete -c $program -n '__flock_in vendor show' -l quiet
     complete -c $program -n '__flock_in vendor show' -s q
+    complete -c $program -n '__flock_in vendor show' -l watch
+    complete -c $program -n '__flock_in vendor show' -s w
     complete -c $program -n '__flock_in vendor show' -l help
     complete -c $program -n '__flock_in vendor show' -s h
     complete -c $program -n '__flock_at 0 vendor show' -a '(__flock_ids vendors)'
@@ -348,7 +448,7 @@ for program in flock flockctl
     complete -c $program -n '__flock_at 0 vendor models' -a '(__flock_ids vendors)'
     complete -c $program -n '__flock_is vendor' -a add -d 'Give flock a key for a vendor, or one more; from then on its models answer, for money.'
     complete -c $program -n '__flock_in vendor add' -l url -x
-    complete -c $program -n '__flock_in vendor add' -l dialect -x
+    complete -c $program -n '__flock_in vendor add' -l dialect -x -a 'openai anthropic responses gemini'
     complete -c $program -n '__flock_in vendor add' -l api-version -x
     complete -c $program -n '__flock_in vendor add' -l deployment -x
     complete -c $program -n '__flock_in vendor add' -l tag -x
@@ -370,24 +470,28 @@ for program in flock flockctl
     complete -c $program -n '__flock_in vendor remove' -s h
     complete -c $program -n '__flock_at 0 vendor remove' -a '(__flock_ids vendors)'
     complete -c $program -n __flock_is -a connect -d 'Print what a tool needs to use this flock; write it into the tool\'s file, or run the tool with it.'
-    complete -c $program -n '__flock_is connect' -l model -x
-    complete -c $program -n '__flock_is connect' -l base-url -x
-    complete -c $program -n '__flock_is connect' -l token -x
-    complete -c $program -n '__flock_is connect' -l write
-    complete -c $program -n '__flock_is connect' -l run
-    complete -c $program -n '__flock_is connect' -l json
-    complete -c $program -n '__flock_is connect' -l quiet
-    complete -c $program -n '__flock_is connect' -s q
-    complete -c $program -n '__flock_is connect' -l yes
-    complete -c $program -n '__flock_is connect' -s y
-    complete -c $program -n '__flock_is connect' -l help
-    complete -c $program -n '__flock_is connect' -s h
-    complete -c $program -n '__flock_is connect' -l list
+    complete -c $program -n '__flock_but connect ls' -l model -x -a '(__flock_ids models)'
+    complete -c $program -n '__flock_but connect ls' -s m -x -a '(__flock_ids models)'
+    complete -c $program -n '__flock_but connect ls' -l base-url -x
+    complete -c $program -n '__flock_but connect ls' -l token -x
+    complete -c $program -n '__flock_but connect ls' -l write
+    complete -c $program -n '__flock_but connect ls' -l run
+    complete -c $program -n '__flock_but connect ls' -l json
+    complete -c $program -n '__flock_but connect ls' -l quiet
+    complete -c $program -n '__flock_but connect ls' -s q
+    complete -c $program -n '__flock_but connect ls' -l yes
+    complete -c $program -n '__flock_but connect ls' -s y
+    complete -c $program -n '__flock_but connect ls' -l help
+    complete -c $program -n '__flock_but connect ls' -s h
+    complete -c $program -n '__flock_but connect ls' -l list
+    complete -c $program -n '__flock_at 0 connect' -a 'aider amp anthropic-sdk antigravity claude-code cline codex-cli continue copilot-cli copilot-vscode cowork crush curl cursor deepseek-tui droid gemini-cli goose hermes jcode jetbrains-ai kilo kimi-cli open-notebook open-webui openai-sdk openclaw opencode openhands pi plandex qwen-code roo-code windsurf xcode zed'
     complete -c $program -n '__flock_is connect' -a ls -d 'List the tools flock knows, which are on this machine, and which are connected.'
     complete -c $program -n '__flock_in connect ls' -l connected
     complete -c $program -n '__flock_in connect ls' -l json
     complete -c $program -n '__flock_in connect ls' -l quiet
     complete -c $program -n '__flock_in connect ls' -s q
+    complete -c $program -n '__flock_in connect ls' -l watch
+    complete -c $program -n '__flock_in connect ls' -s w
     complete -c $program -n '__flock_in connect ls' -l help
     complete -c $program -n '__flock_in connect ls' -s h
     complete -c $program -n __flock_is -a disconnect -d 'Say how a tool is taken off flock; with --write, take out exactly what `flock connect --write` put in.'
@@ -399,11 +503,13 @@ for program in flock flockctl
     complete -c $program -n '__flock_in disconnect' -s y
     complete -c $program -n '__flock_in disconnect' -l help
     complete -c $program -n '__flock_in disconnect' -s h
+    complete -c $program -n '__flock_at 0 disconnect' -a 'aider amp anthropic-sdk antigravity claude-code cline codex-cli continue copilot-cli copilot-vscode cowork crush curl cursor deepseek-tui droid gemini-cli goose hermes jcode jetbrains-ai kilo kimi-cli open-notebook open-webui openai-sdk openclaw opencode openhands pi plandex qwen-code roo-code windsurf xcode zed'
     complete -c $program -n __flock_is -a invite -d 'Create a key for somebody and a card to paste into a chat: the URL, the key, and what their tools need.'
-    complete -c $program -n '__flock_in invite' -l clients -x
-    complete -c $program -n '__flock_in invite' -l format -x
+    complete -c $program -n '__flock_in invite' -l clients -x -a 'aider amp anthropic-sdk antigravity claude-code cline codex-cli continue copilot-cli copilot-vscode cowork crush curl cursor deepseek-tui droid gemini-cli goose hermes jcode jetbrains-ai kilo kimi-cli open-notebook open-webui openai-sdk openclaw opencode openhands pi plandex qwen-code roo-code windsurf xcode zed'
+    complete -c $program -n '__flock_in invite' -l format -x -a 'markdown text json'
     complete -c $program -n '__flock_in invite' -l base-url -x
-    complete -c $program -n '__flock_in invite' -l model -x
+    complete -c $program -n '__flock_in invite' -l model -x -a '(__flock_ids models)'
+    complete -c $program -n '__flock_in invite' -s m -x -a '(__flock_ids models)'
     complete -c $program -n '__flock_in invite' -l ttl -x
     complete -c $program -n '__flock_in invite' -l models -x
     complete -c $program -n '__flock_in invite' -l vendors -x
@@ -442,14 +548,19 @@ for program in flock flockctl
     complete -c $program -n '__flock_in token ls' -l json
     complete -c $program -n '__flock_in token ls' -l quiet
     complete -c $program -n '__flock_in token ls' -s q
+    complete -c $program -n '__flock_in token ls' -l watch
+    complete -c $program -n '__flock_in token ls' -s w
     complete -c $program -n '__flock_in token ls' -l help
     complete -c $program -n '__flock_in token ls' -s h
     complete -c $program -n '__flock_is token' -a show -d 'Show one API key, its limits and how much of them is used.'
     complete -c $program -n '__flock_in token show' -l json
     complete -c $program -n '__flock_in token show' -l quiet
     complete -c $program -n '__flock_in token show' -s q
+    complete -c $program -n '__flock_in token show' -l watch
+    complete -c $program -n '__flock_in token show' -s w
     complete -c $program -n '__flock_in token show' -l help
     complete -c $program -n '__flock_in token show' -s h
+    complete -c $program -n '__flock_at 0 token show' -a '(__flock_ids tokens)'
     complete -c $program -n '__flock_is token' -a edit -d 'Change what an API key may do and how much; what is not named stays. Running requests are not touched.'
     complete -c $program -n '__flock_in token edit' -l name -x
     complete -c $program -n '__flock_in token edit' -l owner -x
@@ -469,6 +580,7 @@ for program in flock flockctl
     complete -c $program -n '__flock_in token edit' -s q
     complete -c $program -n '__flock_in token edit' -l help
     complete -c $program -n '__flock_in token edit' -s h
+    complete -c $program -n '__flock_at 0 token edit' -a '(__flock_ids tokens)'
     complete -c $program -n '__flock_is token' -a renew -d 'Let an API key be good for longer, from now on; an expired one works again.'
     complete -c $program -n '__flock_in token renew' -l ttl -x
     complete -c $program -n '__flock_in token renew' -l json
@@ -476,6 +588,7 @@ for program in flock flockctl
     complete -c $program -n '__flock_in token renew' -s q
     complete -c $program -n '__flock_in token renew' -l help
     complete -c $program -n '__flock_in token renew' -s h
+    complete -c $program -n '__flock_at 0 token renew' -a '(__flock_ids tokens)'
     complete -c $program -n '__flock_is token' -a expire -d 'Let an API key end, now or after a while; `flock token renew` takes that back.'
     complete -c $program -n '__flock_in token expire' -l after -x
     complete -c $program -n '__flock_in token expire' -l json
@@ -483,6 +596,7 @@ for program in flock flockctl
     complete -c $program -n '__flock_in token expire' -s q
     complete -c $program -n '__flock_in token expire' -l help
     complete -c $program -n '__flock_in token expire' -s h
+    complete -c $program -n '__flock_at 0 token expire' -a '(__flock_ids tokens)'
     complete -c $program -n '__flock_is token' -a rotate -d 'Give an API key a new secret, shown once; the old one goes on for the grace. Limits and records stay.'
     complete -c $program -n '__flock_in token rotate' -l grace -x
     complete -c $program -n '__flock_in token rotate' -l json
@@ -491,6 +605,7 @@ for program in flock flockctl
     complete -c $program -n '__flock_in token rotate' -l copy
     complete -c $program -n '__flock_in token rotate' -l help
     complete -c $program -n '__flock_in token rotate' -s h
+    complete -c $program -n '__flock_at 0 token rotate' -a '(__flock_ids tokens)'
     complete -c $program -n '__flock_is token' -a revoke -d 'Revoke an API key; its running streams end within a second. The last admin\'s key stays.'
     complete -c $program -n '__flock_in token revoke' -l json
     complete -c $program -n '__flock_in token revoke' -l quiet
@@ -502,6 +617,8 @@ for program in flock flockctl
     complete -c $program -n '__flock_in me' -l json
     complete -c $program -n '__flock_in me' -l quiet
     complete -c $program -n '__flock_in me' -s q
+    complete -c $program -n '__flock_in me' -l watch
+    complete -c $program -n '__flock_in me' -s w
     complete -c $program -n '__flock_in me' -l help
     complete -c $program -n '__flock_in me' -s h
     complete -c $program -n __flock_is -a secret -d 'ls, status, lock, unlock'
@@ -509,12 +626,16 @@ for program in flock flockctl
     complete -c $program -n '__flock_in secret ls' -l json
     complete -c $program -n '__flock_in secret ls' -l quiet
     complete -c $program -n '__flock_in secret ls' -s q
+    complete -c $program -n '__flock_in secret ls' -l watch
+    complete -c $program -n '__flock_in secret ls' -s w
     complete -c $program -n '__flock_in secret ls' -l help
     complete -c $program -n '__flock_in secret ls' -s h
     complete -c $program -n '__flock_is secret' -a status -d 'Show where secrets are kept, whether they are locked, and why the keyring is not used.'
     complete -c $program -n '__flock_in secret status' -l json
     complete -c $program -n '__flock_in secret status' -l quiet
     complete -c $program -n '__flock_in secret status' -s q
+    complete -c $program -n '__flock_in secret status' -l watch
+    complete -c $program -n '__flock_in secret status' -s w
     complete -c $program -n '__flock_in secret status' -l help
     complete -c $program -n '__flock_in secret status' -s h
     complete -c $program -n '__flock_is secret' -a lock -d 'Encrypt the stored secrets with a passphrase; flock needs it again after every start.'
@@ -531,39 +652,48 @@ for program in flock flockctl
     complete -c $program -n '__flock_in secret unlock' -l help
     complete -c $program -n '__flock_in secret unlock' -s h
     complete -c $program -n __flock_is -a usage -d 'List recent requests with their tokens and what they cost, newest first.'
-    complete -c $program -n '__flock_is usage' -l limit -x
-    complete -c $program -n '__flock_is usage' -l user -x
-    complete -c $program -n '__flock_is usage' -l model -x
-    complete -c $program -n '__flock_is usage' -l since -x
-    complete -c $program -n '__flock_is usage' -l until -x
-    complete -c $program -n '__flock_is usage' -l json
-    complete -c $program -n '__flock_is usage' -l quiet
-    complete -c $program -n '__flock_is usage' -s q
-    complete -c $program -n '__flock_is usage' -l csv
-    complete -c $program -n '__flock_is usage' -l help
-    complete -c $program -n '__flock_is usage' -s h
-    complete -c $program -n '__flock_is usage' -l summary
-    complete -c $program -n '__flock_is usage' -l by -x
+    complete -c $program -n '__flock_but usage summary breakdown verify' -l limit -x
+    complete -c $program -n '__flock_but usage summary breakdown verify' -l user -x
+    complete -c $program -n '__flock_but usage summary breakdown verify' -l model -x -a '(__flock_ids models)'
+    complete -c $program -n '__flock_but usage summary breakdown verify' -s m -x -a '(__flock_ids models)'
+    complete -c $program -n '__flock_but usage summary breakdown verify' -l since -x
+    complete -c $program -n '__flock_but usage summary breakdown verify' -l until -x
+    complete -c $program -n '__flock_but usage summary breakdown verify' -l json
+    complete -c $program -n '__flock_but usage summary breakdown verify' -l quiet
+    complete -c $program -n '__flock_but usage summary breakdown verify' -s q
+    complete -c $program -n '__flock_but usage summary breakdown verify' -l watch
+    complete -c $program -n '__flock_but usage summary breakdown verify' -s w
+    complete -c $program -n '__flock_but usage summary breakdown verify' -l csv
+    complete -c $program -n '__flock_but usage summary breakdown verify' -l help
+    complete -c $program -n '__flock_but usage summary breakdown verify' -s h
+    complete -c $program -n '__flock_but usage summary breakdown verify' -l summary
+    complete -c $program -n '__flock_but usage summary breakdown verify' -l by -x -a 'user model vendor key'
     complete -c $program -n '__flock_is usage' -a summary -d 'Sum up requests: tokens, dollars, errors, latencies, and who and what they were for.'
     complete -c $program -n '__flock_in usage summary' -l since -x
     complete -c $program -n '__flock_in usage summary' -l until -x
     complete -c $program -n '__flock_in usage summary' -l user -x
-    complete -c $program -n '__flock_in usage summary' -l model -x
+    complete -c $program -n '__flock_in usage summary' -l model -x -a '(__flock_ids models)'
+    complete -c $program -n '__flock_in usage summary' -s m -x -a '(__flock_ids models)'
     complete -c $program -n '__flock_in usage summary' -l json
     complete -c $program -n '__flock_in usage summary' -l quiet
     complete -c $program -n '__flock_in usage summary' -s q
+    complete -c $program -n '__flock_in usage summary' -l watch
+    complete -c $program -n '__flock_in usage summary' -s w
     complete -c $program -n '__flock_in usage summary' -l help
     complete -c $program -n '__flock_in usage summary' -s h
     complete -c $program -n '__flock_is usage' -a breakdown -d 'Break usage down by user, model, vendor or key, in hours, days or months; hours and days are UTC\'s.'
-    complete -c $program -n '__flock_in usage breakdown' -l by -x
-    complete -c $program -n '__flock_in usage breakdown' -l bucket -x
+    complete -c $program -n '__flock_in usage breakdown' -l by -x -a 'user model vendor key'
+    complete -c $program -n '__flock_in usage breakdown' -l bucket -x -a 'hour day month'
     complete -c $program -n '__flock_in usage breakdown' -l since -x
     complete -c $program -n '__flock_in usage breakdown' -l until -x
     complete -c $program -n '__flock_in usage breakdown' -l user -x
-    complete -c $program -n '__flock_in usage breakdown' -l model -x
+    complete -c $program -n '__flock_in usage breakdown' -l model -x -a '(__flock_ids models)'
+    complete -c $program -n '__flock_in usage breakdown' -s m -x -a '(__flock_ids models)'
     complete -c $program -n '__flock_in usage breakdown' -l json
     complete -c $program -n '__flock_in usage breakdown' -l quiet
     complete -c $program -n '__flock_in usage breakdown' -s q
+    complete -c $program -n '__flock_in usage breakdown' -l watch
+    complete -c $program -n '__flock_in usage breakdown' -s w
     complete -c $program -n '__flock_in usage breakdown' -l csv
     complete -c $program -n '__flock_in usage breakdown' -l help
     complete -c $program -n '__flock_in usage breakdown' -s h
@@ -572,15 +702,20 @@ for program in flock flockctl
     complete -c $program -n '__flock_in usage verify' -l json
     complete -c $program -n '__flock_in usage verify' -l quiet
     complete -c $program -n '__flock_in usage verify' -s q
+    complete -c $program -n '__flock_in usage verify' -l watch
+    complete -c $program -n '__flock_in usage verify' -s w
     complete -c $program -n '__flock_in usage verify' -l help
     complete -c $program -n '__flock_in usage verify' -s h
     complete -c $program -n __flock_is -a price -d 'ls, set, remove, update'
     complete -c $program -n '__flock_is price' -a ls -d 'List what models cost: what was set, and what flock has looked up so far.'
-    complete -c $program -n '__flock_in price ls' -l vendor -x
+    complete -c $program -n '__flock_in price ls' -l vendor -x -a '(__flock_ids vendors)'
     complete -c $program -n '__flock_in price ls' -l model -x
+    complete -c $program -n '__flock_in price ls' -s m -x
     complete -c $program -n '__flock_in price ls' -l json
     complete -c $program -n '__flock_in price ls' -l quiet
     complete -c $program -n '__flock_in price ls' -s q
+    complete -c $program -n '__flock_in price ls' -l watch
+    complete -c $program -n '__flock_in price ls' -s w
     complete -c $program -n '__flock_in price ls' -l help
     complete -c $program -n '__flock_in price ls' -s h
     complete -c $program -n '__flock_is price' -a set -d 'Set what a model costs at a vendor, or what power costs here. What was asked before keeps its price.'
@@ -602,6 +737,7 @@ for program in flock flockctl
     complete -c $program -n '__flock_in price remove' -s q
     complete -c $program -n '__flock_in price remove' -l help
     complete -c $program -n '__flock_in price remove' -s h
+    complete -c $program -n '__flock_at 0 price remove' -a '(__flock_ids prices)'
     complete -c $program -n '__flock_is price' -a update -d 'Fetch the newest public tables of prices; flock never does that by itself.'
     complete -c $program -n '__flock_in price update' -l json
     complete -c $program -n '__flock_in price update' -l quiet
@@ -609,18 +745,21 @@ for program in flock flockctl
     complete -c $program -n '__flock_in price update' -l help
     complete -c $program -n '__flock_in price update' -s h
     complete -c $program -n __flock_is -a savings -d 'Show what the team\'s own machines saved: the same tokens at a vendor, less the power.'
-    complete -c $program -n '__flock_in savings' -l by -x
+    complete -c $program -n '__flock_in savings' -l by -x -a 'user model month'
     complete -c $program -n '__flock_in savings' -l since -x
     complete -c $program -n '__flock_in savings' -l until -x
     complete -c $program -n '__flock_in savings' -l compare-with -x
     complete -c $program -n '__flock_in savings' -l json
     complete -c $program -n '__flock_in savings' -l quiet
     complete -c $program -n '__flock_in savings' -s q
+    complete -c $program -n '__flock_in savings' -l watch
+    complete -c $program -n '__flock_in savings' -s w
     complete -c $program -n '__flock_in savings' -l help
     complete -c $program -n '__flock_in savings' -s h
     complete -c $program -n __flock_is -a limit -d 'simulate'
     complete -c $program -n '__flock_is limit' -a simulate -d 'Replay what was asked through other limits: who would have been refused, and when. Nothing is changed.'
-    complete -c $program -n '__flock_in limit simulate' -l file -x
+    complete -c $program -n '__flock_in limit simulate' -l file -r -F
+    complete -c $program -n '__flock_in limit simulate' -s f -r -F
     complete -c $program -n '__flock_in limit simulate' -l over -x
     complete -c $program -n '__flock_in limit simulate' -l json
     complete -c $program -n '__flock_in limit simulate' -l quiet
@@ -634,12 +773,16 @@ for program in flock flockctl
     complete -c $program -n '__flock_in request ls' -l json
     complete -c $program -n '__flock_in request ls' -l quiet
     complete -c $program -n '__flock_in request ls' -s q
+    complete -c $program -n '__flock_in request ls' -l watch
+    complete -c $program -n '__flock_in request ls' -s w
     complete -c $program -n '__flock_in request ls' -l help
     complete -c $program -n '__flock_in request ls' -s h
     complete -c $program -n '__flock_is request' -a show -d 'Show one request in brief.'
     complete -c $program -n '__flock_in request show' -l json
     complete -c $program -n '__flock_in request show' -l quiet
     complete -c $program -n '__flock_in request show' -s q
+    complete -c $program -n '__flock_in request show' -l watch
+    complete -c $program -n '__flock_in request show' -s w
     complete -c $program -n '__flock_in request show' -l help
     complete -c $program -n '__flock_in request show' -s h
     complete -c $program -n '__flock_at 0 request show' -a '(__flock_ids requests)'
@@ -647,10 +790,11 @@ for program in flock flockctl
     complete -c $program -n '__flock_in request explain' -l json
     complete -c $program -n '__flock_in request explain' -l quiet
     complete -c $program -n '__flock_in request explain' -s q
+    complete -c $program -n '__flock_in request explain' -l watch
+    complete -c $program -n '__flock_in request explain' -s w
     complete -c $program -n '__flock_in request explain' -l help
     complete -c $program -n '__flock_in request explain' -s h
-    complete -c $program -n '__flock_at 0 request explain' -a 'last'
-    complete -c $program -n '__flock_at 0 request explain' -a '(__flock_ids requests)'
+    complete -c $program -n '__flock_at 0 request explain' -a 'last (__flock_ids requests)'
     complete -c $program -n '__flock_is request' -a cancel -d 'End a running or waiting request; its client gets an error that says so.'
     complete -c $program -n '__flock_in request cancel' -l json
     complete -c $program -n '__flock_in request cancel' -l quiet
@@ -662,14 +806,17 @@ for program in flock flockctl
     complete -c $program -n '__flock_in explain' -l json
     complete -c $program -n '__flock_in explain' -l quiet
     complete -c $program -n '__flock_in explain' -s q
+    complete -c $program -n '__flock_in explain' -l watch
+    complete -c $program -n '__flock_in explain' -s w
     complete -c $program -n '__flock_in explain' -l help
     complete -c $program -n '__flock_in explain' -s h
-    complete -c $program -n '__flock_at 0 explain' -a 'last'
-    complete -c $program -n '__flock_at 0 explain' -a '(__flock_ids requests)'
+    complete -c $program -n '__flock_at 0 explain' -a 'last (__flock_ids requests)'
     complete -c $program -n __flock_is -a queue -d 'Show which requests wait, for what, and for how long yet.'
     complete -c $program -n '__flock_in queue' -l json
     complete -c $program -n '__flock_in queue' -l quiet
     complete -c $program -n '__flock_in queue' -s q
+    complete -c $program -n '__flock_in queue' -l watch
+    complete -c $program -n '__flock_in queue' -s w
     complete -c $program -n '__flock_in queue' -l help
     complete -c $program -n '__flock_in queue' -s h
     complete -c $program -n __flock_is -a top -d 'Watch requests, models and queue live.'
@@ -680,7 +827,7 @@ for program in flock flockctl
     complete -c $program -n '__flock_in top' -l help
     complete -c $program -n '__flock_in top' -s h
     complete -c $program -n __flock_is -a events -d 'Follow what happens, from now on or from an event of the past; one line each.'
-    complete -c $program -n '__flock_in events' -l kind -x
+    complete -c $program -n '__flock_in events' -l kind -x -a 'request.stage engine.state model.state job.progress feed.lost'
     complete -c $program -n '__flock_in events' -l subject -x
     complete -c $program -n '__flock_in events' -l since -x
     complete -c $program -n '__flock_in events' -l json
@@ -693,12 +840,16 @@ for program in flock flockctl
     complete -c $program -n '__flock_in job ls' -l json
     complete -c $program -n '__flock_in job ls' -l quiet
     complete -c $program -n '__flock_in job ls' -s q
+    complete -c $program -n '__flock_in job ls' -l watch
+    complete -c $program -n '__flock_in job ls' -s w
     complete -c $program -n '__flock_in job ls' -l help
     complete -c $program -n '__flock_in job ls' -s h
     complete -c $program -n '__flock_is job' -a show -d 'Show one job.'
     complete -c $program -n '__flock_in job show' -l json
     complete -c $program -n '__flock_in job show' -l quiet
     complete -c $program -n '__flock_in job show' -s q
+    complete -c $program -n '__flock_in job show' -l watch
+    complete -c $program -n '__flock_in job show' -s w
     complete -c $program -n '__flock_in job show' -l help
     complete -c $program -n '__flock_in job show' -s h
     complete -c $program -n '__flock_at 0 job show' -a '(__flock_ids jobs)'
@@ -714,6 +865,8 @@ for program in flock flockctl
     complete -c $program -n '__flock_in cache ls' -l json
     complete -c $program -n '__flock_in cache ls' -l quiet
     complete -c $program -n '__flock_in cache ls' -s q
+    complete -c $program -n '__flock_in cache ls' -l watch
+    complete -c $program -n '__flock_in cache ls' -s w
     complete -c $program -n '__flock_in cache ls' -l help
     complete -c $program -n '__flock_in cache ls' -s h
     complete -c $program -n '__flock_is cache' -a prune -d 'Say which fetched files no model needs; delete them only when told to.'
@@ -735,20 +888,24 @@ for program in flock flockctl
     complete -c $program -n '__flock_in hardware' -l json
     complete -c $program -n '__flock_in hardware' -l quiet
     complete -c $program -n '__flock_in hardware' -s q
+    complete -c $program -n '__flock_in hardware' -l watch
+    complete -c $program -n '__flock_in hardware' -s w
     complete -c $program -n '__flock_in hardware' -l help
     complete -c $program -n '__flock_in hardware' -s h
     complete -c $program -n __flock_is -a audit -d 'List recent acts of administration, and what was refused, newest first.'
-    complete -c $program -n '__flock_is audit' -l limit -x
-    complete -c $program -n '__flock_is audit' -l actor -x
-    complete -c $program -n '__flock_is audit' -l action -x
-    complete -c $program -n '__flock_is audit' -l since -x
-    complete -c $program -n '__flock_is audit' -l until -x
-    complete -c $program -n '__flock_is audit' -l json
-    complete -c $program -n '__flock_is audit' -l quiet
-    complete -c $program -n '__flock_is audit' -s q
-    complete -c $program -n '__flock_is audit' -l help
-    complete -c $program -n '__flock_is audit' -s h
-    complete -c $program -n '__flock_is audit' -l summary
+    complete -c $program -n '__flock_but audit summary verify' -l limit -x
+    complete -c $program -n '__flock_but audit summary verify' -l actor -x
+    complete -c $program -n '__flock_but audit summary verify' -l action -x
+    complete -c $program -n '__flock_but audit summary verify' -l since -x
+    complete -c $program -n '__flock_but audit summary verify' -l until -x
+    complete -c $program -n '__flock_but audit summary verify' -l json
+    complete -c $program -n '__flock_but audit summary verify' -l quiet
+    complete -c $program -n '__flock_but audit summary verify' -s q
+    complete -c $program -n '__flock_but audit summary verify' -l watch
+    complete -c $program -n '__flock_but audit summary verify' -s w
+    complete -c $program -n '__flock_but audit summary verify' -l help
+    complete -c $program -n '__flock_but audit summary verify' -s h
+    complete -c $program -n '__flock_but audit summary verify' -l summary
     complete -c $program -n '__flock_is audit' -a summary -d 'Sum up acts: how many, by whom, of which kind, and how many were refused.'
     complete -c $program -n '__flock_in audit summary' -l since -x
     complete -c $program -n '__flock_in audit summary' -l until -x
@@ -756,6 +913,8 @@ for program in flock flockctl
     complete -c $program -n '__flock_in audit summary' -l json
     complete -c $program -n '__flock_in audit summary' -l quiet
     complete -c $program -n '__flock_in audit summary' -s q
+    complete -c $program -n '__flock_in audit summary' -l watch
+    complete -c $program -n '__flock_in audit summary' -s w
     complete -c $program -n '__flock_in audit summary' -l help
     complete -c $program -n '__flock_in audit summary' -s h
     complete -c $program -n '__flock_is audit' -a verify -d 'Check that no row of the audit was changed, taken out or put in; the exit code is 1 where one was.'
@@ -763,6 +922,8 @@ for program in flock flockctl
     complete -c $program -n '__flock_in audit verify' -l json
     complete -c $program -n '__flock_in audit verify' -l quiet
     complete -c $program -n '__flock_in audit verify' -s q
+    complete -c $program -n '__flock_in audit verify' -l watch
+    complete -c $program -n '__flock_in audit verify' -s w
     complete -c $program -n '__flock_in audit verify' -l help
     complete -c $program -n '__flock_in audit verify' -s h
     complete -c $program -n __flock_is -a history -d 'List what was changed, newest first, and what each act can be undone by.'
@@ -771,6 +932,8 @@ for program in flock flockctl
     complete -c $program -n '__flock_in history' -l json
     complete -c $program -n '__flock_in history' -l quiet
     complete -c $program -n '__flock_in history' -s q
+    complete -c $program -n '__flock_in history' -l watch
+    complete -c $program -n '__flock_in history' -s w
     complete -c $program -n '__flock_in history' -l help
     complete -c $program -n '__flock_in history' -s h
     complete -c $program -n __flock_is -a undo -d 'Take an act back: of a key, a setting, a price or the default model. That is an act too, and can be undone.'
@@ -784,26 +947,33 @@ for program in flock flockctl
     complete -c $program -n '__flock_in config show' -l json
     complete -c $program -n '__flock_in config show' -l quiet
     complete -c $program -n '__flock_in config show' -s q
+    complete -c $program -n '__flock_in config show' -l watch
+    complete -c $program -n '__flock_in config show' -s w
     complete -c $program -n '__flock_in config show' -l help
     complete -c $program -n '__flock_in config show' -s h
     complete -c $program -n '__flock_is config' -a get -d 'Show one setting.'
     complete -c $program -n '__flock_in config get' -l json
     complete -c $program -n '__flock_in config get' -l quiet
     complete -c $program -n '__flock_in config get' -s q
+    complete -c $program -n '__flock_in config get' -l watch
+    complete -c $program -n '__flock_in config get' -s w
     complete -c $program -n '__flock_in config get' -l help
     complete -c $program -n '__flock_in config get' -s h
+    complete -c $program -n '__flock_at 0 config get' -a '(__flock_ids settings)'
     complete -c $program -n '__flock_is config' -a set -d 'Set a value in the configuration file; comments stay.'
     complete -c $program -n '__flock_in config set' -l json
     complete -c $program -n '__flock_in config set' -l quiet
     complete -c $program -n '__flock_in config set' -s q
     complete -c $program -n '__flock_in config set' -l help
     complete -c $program -n '__flock_in config set' -s h
+    complete -c $program -n '__flock_at 0 config set' -a '(__flock_ids settings)'
     complete -c $program -n '__flock_is config' -a unset -d 'Remove a value from the configuration file; the default applies again.'
     complete -c $program -n '__flock_in config unset' -l json
     complete -c $program -n '__flock_in config unset' -l quiet
     complete -c $program -n '__flock_in config unset' -s q
     complete -c $program -n '__flock_in config unset' -l help
     complete -c $program -n '__flock_in config unset' -s h
+    complete -c $program -n '__flock_at 0 config unset' -a '(__flock_ids settings)'
     complete -c $program -n '__flock_is config' -a path -d 'Show where configuration, data, logs and the socket lie.'
     complete -c $program -n '__flock_in config path' -l all
     complete -c $program -n '__flock_in config path' -l admin-key
@@ -832,7 +1002,7 @@ for program in flock flockctl
     complete -c $program -n '__flock_in expose' -s h
     complete -c $program -n __flock_is -a backup -d 'create, ls, restore'
     complete -c $program -n '__flock_is backup' -a create -d 'Copy the database and the configuration into one file, while flock runs.'
-    complete -c $program -n '__flock_in backup create' -l to -x
+    complete -c $program -n '__flock_in backup create' -l to -r -F
     complete -c $program -n '__flock_in backup create' -l keep -x
     complete -c $program -n '__flock_in backup create' -l json
     complete -c $program -n '__flock_in backup create' -l quiet
@@ -840,10 +1010,12 @@ for program in flock flockctl
     complete -c $program -n '__flock_in backup create' -l help
     complete -c $program -n '__flock_in backup create' -s h
     complete -c $program -n '__flock_is backup' -a ls -d 'List the copies, newest first.'
-    complete -c $program -n '__flock_in backup ls' -l to -x
+    complete -c $program -n '__flock_in backup ls' -l to -r -F
     complete -c $program -n '__flock_in backup ls' -l json
     complete -c $program -n '__flock_in backup ls' -l quiet
     complete -c $program -n '__flock_in backup ls' -s q
+    complete -c $program -n '__flock_in backup ls' -l watch
+    complete -c $program -n '__flock_in backup ls' -s w
     complete -c $program -n '__flock_in backup ls' -l help
     complete -c $program -n '__flock_in backup ls' -s h
     complete -c $program -n '__flock_is backup' -a restore -d 'Put a copy back in place of what is there; the daemon must be down. What was there is kept beside it.'
@@ -855,6 +1027,7 @@ for program in flock flockctl
     complete -c $program -n '__flock_in backup restore' -s y
     complete -c $program -n '__flock_in backup restore' -l help
     complete -c $program -n '__flock_in backup restore' -s h
+    complete -c $program -n '__flock_at 0 backup restore' -F
     complete -c $program -n __flock_is -a service -d 'install, remove, status'
     complete -c $program -n '__flock_is service' -a install -d 'Let the system start flock: at login, or with --system at boot as a user of its own.'
     complete -c $program -n '__flock_in service install' -l system
@@ -877,8 +1050,49 @@ for program in flock flockctl
     complete -c $program -n '__flock_in service status' -l json
     complete -c $program -n '__flock_in service status' -l quiet
     complete -c $program -n '__flock_in service status' -s q
+    complete -c $program -n '__flock_in service status' -l watch
+    complete -c $program -n '__flock_in service status' -s w
     complete -c $program -n '__flock_in service status' -l help
     complete -c $program -n '__flock_in service status' -s h
+    complete -c $program -n __flock_is -a context -d 'add, use, ls, remove'
+    complete -c $program -n '__flock_is context' -a add -d 'Remember another machine\'s flock under a name.'
+    complete -c $program -n '__flock_in context add' -l remote-bin -x
+    complete -c $program -n '__flock_in context add' -l use
+    complete -c $program -n '__flock_in context add' -l json
+    complete -c $program -n '__flock_in context add' -l quiet
+    complete -c $program -n '__flock_in context add' -s q
+    complete -c $program -n '__flock_in context add' -l help
+    complete -c $program -n '__flock_in context add' -s h
+    complete -c $program -n '__flock_is context' -a use -d 'Send commands to a context from now on; `local` is this machine.'
+    complete -c $program -n '__flock_in context use' -l json
+    complete -c $program -n '__flock_in context use' -l quiet
+    complete -c $program -n '__flock_in context use' -s q
+    complete -c $program -n '__flock_in context use' -l help
+    complete -c $program -n '__flock_in context use' -s h
+    complete -c $program -n '__flock_at 0 context use' -a 'local (__flock_ids contexts)'
+    complete -c $program -n '__flock_is context' -a ls -d 'List the flocks that are known by a name.'
+    complete -c $program -n '__flock_in context ls' -l json
+    complete -c $program -n '__flock_in context ls' -l quiet
+    complete -c $program -n '__flock_in context ls' -s q
+    complete -c $program -n '__flock_in context ls' -l watch
+    complete -c $program -n '__flock_in context ls' -s w
+    complete -c $program -n '__flock_in context ls' -l help
+    complete -c $program -n '__flock_in context ls' -s h
+    complete -c $program -n '__flock_is context' -a remove -d 'Forget a context and its key; nothing changes over there.'
+    complete -c $program -n '__flock_in context remove' -l json
+    complete -c $program -n '__flock_in context remove' -l quiet
+    complete -c $program -n '__flock_in context remove' -s q
+    complete -c $program -n '__flock_in context remove' -l yes
+    complete -c $program -n '__flock_in context remove' -s y
+    complete -c $program -n '__flock_in context remove' -l help
+    complete -c $program -n '__flock_in context remove' -s h
+    complete -c $program -n '__flock_at 0 context remove' -a '(__flock_ids contexts)'
+    complete -c $program -n __flock_is -a dial-stdio -d 'Join standard input and output to this machine\'s daemon; what `flock --host ssh://…` starts over there.'
+    complete -c $program -n '__flock_in dial-stdio' -l json
+    complete -c $program -n '__flock_in dial-stdio' -l quiet
+    complete -c $program -n '__flock_in dial-stdio' -s q
+    complete -c $program -n '__flock_in dial-stdio' -l help
+    complete -c $program -n '__flock_in dial-stdio' -s h
     complete -c $program -n __flock_is -a logs -d 'Show the daemon\'s log.'
     complete -c $program -n '__flock_in logs' -l follow
     complete -c $program -n '__flock_in logs' -s f
@@ -889,15 +1103,19 @@ for program in flock flockctl
     complete -c $program -n '__flock_in logs' -l help
     complete -c $program -n '__flock_in logs' -s h
     complete -c $program -n __flock_is -a doctor -d 'Look for what is wrong and name the one command that mends it.'
-    complete -c $program -n '__flock_is doctor' -l json
-    complete -c $program -n '__flock_is doctor' -l quiet
-    complete -c $program -n '__flock_is doctor' -s q
-    complete -c $program -n '__flock_is doctor' -l help
-    complete -c $program -n '__flock_is doctor' -s h
+    complete -c $program -n '__flock_but doctor cache' -l json
+    complete -c $program -n '__flock_but doctor cache' -l quiet
+    complete -c $program -n '__flock_but doctor cache' -s q
+    complete -c $program -n '__flock_but doctor cache' -l watch
+    complete -c $program -n '__flock_but doctor cache' -s w
+    complete -c $program -n '__flock_but doctor cache' -l help
+    complete -c $program -n '__flock_but doctor cache' -s h
     complete -c $program -n '__flock_is doctor' -a cache -d 'Name the first byte that changed between two turns of a session, what it cost, and what to do.'
     complete -c $program -n '__flock_in doctor cache' -l json
     complete -c $program -n '__flock_in doctor cache' -l quiet
     complete -c $program -n '__flock_in doctor cache' -s q
+    complete -c $program -n '__flock_in doctor cache' -l watch
+    complete -c $program -n '__flock_in doctor cache' -s w
     complete -c $program -n '__flock_in doctor cache' -l help
     complete -c $program -n '__flock_in doctor cache' -s h
     complete -c $program -n __flock_is -a version -d 'Show which flock this is and which one runs.'

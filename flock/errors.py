@@ -2,12 +2,23 @@
 
 Owns the table `BY_CODE` from which a client rebuilds the class the daemon raised. Refuses to know about any dialect:
 each dialect spells a FlockError in its own words. Raised everywhere; caught at the doors.
-
-Exit codes: 0 ok, 1 failed, 2 usage, 3 daemon unreachable, 4 not allowed, 5 not found, 6 would have had to ask,
-75 try again (EX_TEMPFAIL), 130 interrupted.
 """
 
 from typing import Any, ClassVar
+
+# What the command line's exit codes mean; docs/errors.md and `flock --help` show this table.
+EXIT_CODES = {
+    0: "it worked",
+    1: "it failed",
+    2: "the command, a value or the configuration is wrong",
+    3: "no daemon answers",
+    4: "not allowed",
+    5: "there is no such thing",
+    6: "a question would have been needed and there is nobody to ask: say --yes",
+    75: "try again later",  # EX_TEMPFAIL of sysexits.h
+    130: "interrupted",  # 128 + SIGINT, as a shell reports a program that the signal ended
+    141: "whoever read the output has gone",  # 128 + SIGPIPE
+}
 
 
 class FlockError(Exception):

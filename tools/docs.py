@@ -28,7 +28,7 @@ from flock.config import SETTINGS  # noqa: E402
 from flock.connect import sheet as clients  # noqa: E402
 from flock.contract import openapi  # noqa: E402
 from flock.contract.op import Op, Risk, Where, ensure_declared, hints, option_name  # noqa: E402
-from flock.errors import BY_CODE  # noqa: E402
+from flock.errors import BY_CODE, EXIT_CODES  # noqa: E402
 from flock.models.sheet import schema  # noqa: E402
 from tests import fidelity  # noqa: E402
 
@@ -55,7 +55,9 @@ _CLI_INTRO = """
 The command is installed under two names, `flock` and `flockctl`; both are the same program. Every command takes
 `--help` (`-h`), `--json` (print the answer as JSON, see [json.md](json.md)) and `--quiet` (`-q`: print ids only). Data
 goes to standard output, everything else to standard error. Commands that remove something ask first; `--yes` (`-y`)
-answers. What the exit codes mean stands in [errors.md](errors.md).
+answers. `--no-input`, or `FLOCK_NO_INPUT=1`, forbids every question: what would be asked is an error then, as where
+there is no terminal. `--host WHERE` and `--context NAME` send any command to another flock. What the exit codes mean
+stands in [errors.md](errors.md).
 
 Called as `flock` with the arguments of util-linux's `flock(1)` (an option of it, a path, a descriptor number), this
 program hands over to that one; `flockctl` never does.
@@ -85,7 +87,9 @@ _CONFIG_MORE = """
 | `FLOCK_ENGINE_KEY` | the key that `flock engine attach` hands on |
 | `VLLM_API_KEY` | the key of the vLLM at `engine.vllm_endpoint` |
 | `FLOCK_DEBUG` | `1` shows the traceback behind an error |
+| `FLOCK_NO_INPUT` | `1`: nothing is asked, as with `--no-input` |
 | `NO_COLOR`, `FLOCK_NO_COLOR` | no colours |
+| `CLICOLOR_FORCE`, `FORCE_COLOR` | `1`: colours also where nobody looks (a pipe); `CLICOLOR=0`: none |
 """
 
 _ERRORS_INTRO = """
@@ -93,28 +97,24 @@ Every error has a permanent code, a sentence, and mostly a hint. Over HTTP it ha
 line the exit code.
 """
 
-_EXIT_CODES = """
-## Exit codes
-
-| code | meaning |
-|---|---|
-| 0 | it worked |
-| 1 | it failed |
-| 2 | the command, a value or the configuration is wrong |
-| 3 | no daemon answers |
-| 4 | not allowed |
-| 5 | there is no such thing |
-| 6 | a question would have been needed and there is nobody to ask: say `--yes` |
-| 75 | try again later |
-| 130 | interrupted |
-
-`flock doctor` exits with 1 when it found something serious.
-"""
-
 
 def cell(words: str) -> str:
     """Return words as one Markdown table cell."""
     return " ".join(words.split()).replace("|", "\\|")
+
+
+_EXIT_CODES = f"""
+## Exit codes
+
+| code | meaning |
+|---|---|
+{chr(10).join(f"| {code} | {cell(words)} |" for code, words in EXIT_CODES.items())}
+
+Some commands answer by their exit code: `flock doctor` exits with 1 when it found something serious, and so do
+`audit verify`, `usage verify`, `engine check`, `model validate` and `vendor test` when what they looked at is not as it
+should be. `flock connect TOOL --run` exits with the tool's own code. A live screen (`top`, `--watch` on a terminal)
+exits with 0 when it is left by q or Ctrl-C.
+"""
 
 
 def anchor(title: str) -> str:
@@ -249,6 +249,8 @@ def option_rows(op: type[Op[Any]]) -> list[str]:
     rows += [f"| (no option) | {cell(item.metadata['help'])} | |" for item in fields(op, "secret")]
     if op.spec.risk is Risk.REMOVE or op.spec.name in ASKING:
         rows.append("| `--yes`, `-y` | do not ask | |")
+    if op.spec.watch:
+        rows.append("| `--watch [SECONDS]`, `-w` | look again every so many seconds, until q or Ctrl-C | `2` |")
     if op.spec.name in COPIED:
         rows.append("| `--copy` | also put the key on this terminal's clipboard | |")
     if op.spec.name in ROWS:

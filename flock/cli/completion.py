@@ -5,36 +5,114 @@ they repeat the rule of `paths.find_home` for the run directory. `python -m floc
 them; a test holds that the committed ones are current and another drives them in the real shells.
 """
 
+import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
-from flock.cli.nouns import GROUPS, WORDS
+from flock.cli.grammar import WATCH
+from flock.cli.nouns import GROUPS, SHORT, WORDS
+from flock.cli.preface import OPTIONS
 from flock.cli.shells import BASH, FISH_HEAD, POSIX, ZSH
 from flock.cli.tree import Command, commands
+from flock.contract.lifecycle import SHELLS
+from flock.contract.op import OPERATIONS, lister, option_name
 
-SHELLS = ("bash", "zsh", "fish")
-
-# Which list of ids (a file under paths.Home.completions) an operation's argument takes
+# Which list of ids (a file under paths.Home.completions) stands for a command that lists them
+LISTS: dict[tuple[str, ...], str] = {
+    ("model", "ls"): "models",
+    ("model", "search"): "catalog",
+    ("model", "preset"): "presets",
+    ("engine", "ls"): "engines",
+    ("request", "ls"): "requests",
+    ("job", "ls"): "jobs",
+    ("vendor", "ls"): "vendors",
+    ("token", "ls"): "tokens",
+    ("context", "ls"): "contexts",
+}
+# Fields whose help names no such command
 IDS = {
-    **{(f"model.{verb}", "id"): "models" for verb in ("remove", "load", "unload", "default", "config", "validate")},
-    **{(f"engine.{verb}", "name"): "engines" for verb in ("show", "logs", "restart", "check", "detach")},
-    **{(f"request.{verb}", "id"): "requests" for verb in ("show", "explain", "cancel")},
-    **{(f"job.{verb}", "id"): "jobs" for verb in ("show", "cancel")},
-    **{(f"vendor.{verb}", "name"): "vendors" for verb in ("show", "test", "models", "remove")},
-    ("catalog.info", "id"): "catalog",
-    ("model.add", "source"): "catalog",
-    ("token.revoke", "id"): "tokens",
+    ("request.explain", "id"): "requests",
+    ("run.prompt", "model"): "models",
+    ("invite.create", "model"): "models",
+    ("connect.client", "model"): "models",
+    ("price.remove", "model"): "prices",
+    ("usage.recent", "model"): "models",
+    ("usage.summary", "model"): "models",
+    ("usage.breakdown", "model"): "models",
+    ("price.ls", "vendor"): "vendors",
+    **{(f"config.{verb}", "key"): "settings" for verb in ("get", "set", "unset")},
 }
-# Arguments with a closed set of words, or some words beside the ids
-FIXED = {
-    ("daemon.completion", "shell"): SHELLS,
-    ("request.explain", "id"): ("last",),
-    ("engine.install", "kind"): ("embedded", "mlx", "piper", "vllm"),
-}
+# Words beside the ids
+FIXED = {("request.explain", "id"): ("last",), ("context.use", "name"): ("local",)}
 # Arguments that are "file:" and a path
 FILES = (("model.add", "source"),)
-# Arguments that are a path
-PATHS = (("model.scan", "directory"),)
+# Fields that are a path
+PATHS = (
+    *(("model.scan", "directory"), ("backup.restore", "file"), ("backup.create", "to"), ("backup.ls", "to")),
+    *(("batch.run", "input"), ("batch.run", "output"), ("run.prompt", "file"), ("limit.simulate", "file")),
+    *(("model.add", "entry"), ("model.config", "template")),
+)
+# Behind this option a number may stand
+_NUMBERED = "|".join(WATCH)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Takes:
+    """What a field of an operation may be: `words` of a closed set, the ids of the list `ids`, `file:` and a path, or a
+    path.
+    """
+
+    words: tuple[str, ...] = ()
+    ids: str = ""
+    files: bool = False
+    paths: bool = False
+
+    def __bool__(self) -> bool:
+        return self != _NOTHING
+
+
+_NOTHING = Takes()
+
+
+def takes(operation: str, name: str) -> Takes:
+    """Return what the field `name` of an operation may be, as its declaration says."""
+    item = next(f for f in dataclasses.fields(OPERATIONS[operation]) if f.name == name)  # pyright: ignore[reportArgumentType]
+    key, listing = (operation, name), lister(item.metadata["help"])
+    words = (*item.metadata.get("choices", ()), *FIXED.get(key, ()))
+    if listing[:2] == ("connect", "ls"):
+        words = tools()
+    return Takes(words, IDS.get(key, LISTS.get(listing[:2], "")), key in FILES, key in PATHS)
+
+
+def tools() -> tuple[str, ...]:
+    """Return the tools that can be connected: the files of `catalog/clients`."""
+    return tuple(sorted(path.stem for path in (Path(__file__).parents[2] / "catalog" / "clients").glob("*.yaml")))
+
+
+def _option_takes(command: Command) -> dict[str, Takes]:
+    """Return what the options of a command take, by spelling."""
+    # `usage --by user` is `usage breakdown --by user`
+    meant = {a[1]: op.spec.name for op in OPERATIONS.values() for a in op.spec.aliases if a[:-1] == command.verb}
+    found: dict[str, Takes] = {}
+    for option in (name for name, value in command.options.items() if value):
+        operation = meant.get(option, command.operation)
+        fields: Any = dataclasses.fields(OPERATIONS[operation])  # pyright: ignore[reportArgumentType]
+        flags = [f for f in fields if f.metadata["kind"] == "flag"]
+        field = next((f.name for f in flags if option in (option_name(f), SHORT.get(f.name))), "")
+        if field and (what := takes(operation, field)):
+            found[option] = what
+    return found
+
+
+# What fish offers whatever the command is
+_FISH_EVERYWHERE = r"""for program in flock flockctl
+    complete -c $program -n __flock_ours -f
+    complete -c $program -n __flock_is -l help -d 'Show the help'
+    complete -c $program -n __flock_is -l version -d 'Show the version'
+    complete -c $program -n __flock_names_host -l host -x -a '(__flock_ids contexts)' -d 'Another flock'
+    complete -c $program -n __flock_is_ours -l context -x -a '(__flock_ids contexts)' -d 'Another flock'
+    complete -c $program -n __flock_is_ours -l no-input -d 'Ask nothing'"""
 
 _NOTE = "# Generated by flock/cli/completion.py from the command tree; do not edit."
 
@@ -64,7 +142,8 @@ def _by_word() -> dict[str, list[Command]]:
 
 
 def _valued() -> list[str]:
-    return sorted({name for c in commands() for name, value in c.options.items() if value})
+    own = {name for c in commands() for name, value in c.options.items() if value and name not in WATCH}
+    return sorted(own | {name for name, value in OPTIONS.items() if value})
 
 
 def _posix() -> str:
@@ -73,8 +152,8 @@ def _posix() -> str:
     branches: list[str] = []
     for first, mine in _by_word().items():
         branches += [f"    {first})", *_indented(_inside((first,), mine)), "        ;;"]
-    words = POSIX.replace("@VALUED@", valued).replace("@WORDS@", " ".join(WORDS))
-    return words.replace("@BRANCHES@", "\n".join(branches))
+    words = POSIX.replace("@VALUED@", valued).replace("@WORDS@", " ".join(WORDS)).replace("@NUMBERED@", _NUMBERED)
+    return words.replace("@OPTIONS@", " ".join(OPTIONS)).replace("@BRANCHES@", "\n".join(branches))
 
 
 # The shell's variables with the second and the third word of a line
@@ -86,12 +165,16 @@ def _inside(path: tuple[str, ...], mine: list[Command]) -> list[str]:
     itself = next((c for c in mine if c.verb == path), None)
     if itself is not None and len(mine) == 1:
         return _branch(itself)
-    nexts = _next_words(path, mine)
-    lines = [f'case "${_WORD_VARIABLES[len(path)]}" in']
-    lines.append(f"'') printf '%s\\n' {' '.join([*nexts, *(itself.options if itself else ('--help',))])} ;;")
-    for word in nexts:
+    nexts = " ".join(_next_words(path, mine))
+    # behind a word that is a command too, its own options and argument, and the words that go on
+    own = _branch(itself) if itself is not None else ["if [ -z \"$value\" ]; then printf '%s\\n' --help; fi"]
+    lines = [f'case "${_WORD_VARIABLES[len(path)]}" in', "'')"]
+    lines += [f"    {line}" for line in (f"if [ -z \"$value\" ]; then printf '%s\\n' {nexts}; fi", *own)] + ["    ;;"]
+    for word in _next_words(path, mine):
         below = [c for c in mine if c.verb[: len(path) + 1] == (*path, word)]
         lines += [f"{word})", *(f"    {line}" for line in _inside((*path, word), below)), "    ;;"]
+    if itself is not None and itself.arguments:
+        lines += ["*)", *(f"    {line}" for line in own), "    ;;"]
     return [*lines, "esac"]
 
 
@@ -105,27 +188,36 @@ def _indented(lines: list[str]) -> list[str]:
 
 
 def _branch(command: Command) -> list[str]:
-    """Return the shell lines that print what may follow a command: its options, and what its next argument takes."""
-    found = [f"printf '%s\\n' {' '.join(command.options)}"]
+    """Return the shell lines that print what may follow a command: the value of an option, or its options and what its
+    next argument takes.
+    """
+    options = " ".join(command.options)
+    found = [f"if [ -z \"$value\" ]; then printf '%s\\n' {options}; fi"]
+    if valued := _option_takes(command):
+        found += ['case "$value" in', *(f"{name}) {_printed(what)} ;;" for name, what in valued.items()), "esac"]
     for position, name in enumerate(command.arguments, len(command.verb)):
-        key = (command.operation, name)
-        takes = [f"printf '%s\\n' {' '.join(FIXED[key])}"] if key in FIXED else []
-        takes += [f"_flock_ids {IDS[key]}"] if key in IDS else []
-        takes += ["printf '%s\\n' file:"] if key in FILES else []
-        takes += ["printf '%s\\n' :files"] if key in PATHS else []
-        if takes:
-            found.append(f'if [ "$count" = {position} ]; then {"; ".join(takes)}; fi')
+        if what := takes(command.operation, name):
+            found.append(f'if [ -z "$value" ] && [ "$count" = {position} ]; then {_printed(what)}; fi')
     return found
+
+
+def _printed(what: Takes) -> str:
+    """Return the shell commands that print what may stand somewhere."""
+    parts = [f"printf '%s\\n' {' '.join(what.words)}"] if what.words else []
+    parts += [f"_flock_ids {what.ids}"] if what.ids else []
+    parts += ["printf '%s\\n' file:"] if what.files else []
+    parts += ["printf '%s\\n' :files"] if what.paths else []
+    return "; ".join(parts)
 
 
 def _fish() -> str:
     valued = " ".join(_valued())
     lines = [
-        FISH_HEAD.replace("@NOTE@", _NOTE).replace("@VALUED@", valued).replace("@WORDS@", " ".join(WORDS)),
-        "for program in flock flockctl",
-        "    complete -c $program -n __flock_ours -f",
-        "    complete -c $program -n __flock_is -l help -d 'Show the help'",
-        "    complete -c $program -n __flock_is -l version -d 'Show the version'",
+        FISH_HEAD.replace("@NOTE@", _NOTE)
+        .replace("@VALUED@", valued)
+        .replace("@WORDS@", " ".join(WORDS))
+        .replace("@NUMBERED@", " ".join(WATCH)),
+        _FISH_EVERYWHERE,
     ]
     for first, mine in _by_word().items():
         about = mine[0].summary if len(mine[0].verb) == 1 else ", ".join(_next_words((first,), mine))
@@ -135,27 +227,36 @@ def _fish() -> str:
             about = _quoted(GROUPS[f"{one} {two}"])
             lines.append(f"    complete -c $program -n '__flock_is {one}' -a {two} -d {about}")
         for c in mine:
-            lines += _fish_command(c, alone=len(c.verb) == 1 and len(mine) > 1)
+            lines += _fish_command(c, _next_words((first,), mine) if len(c.verb) == 1 else [])
     return "\n".join([*lines, "end", ""])
 
 
-def _fish_command(c: Command, alone: bool) -> list[str]:
-    """Return the lines of a command; `alone`: its options are offered only where no further word stands."""
+def _fish_command(c: Command, nexts: list[str]) -> list[str]:
+    """Return the lines of a command; `nexts` are the words that would make it another one."""
     verb = " ".join(c.verb)
-    here = "__flock_is" if alone else "__flock_in"
+    here = f"__flock_but {verb} {' '.join(nexts)}" if nexts else f"__flock_in {verb}"
     found: list[str] = []
     if len(c.verb) > 1:
         found.append(f"-n '__flock_is {' '.join(c.verb[:-1])}' -a {c.verb[-1]} -d {_quoted(c.summary)}")
+    valued = _option_takes(c)
     for name, value in c.options.items():
         spelled = f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}"
-        found.append(f"-n '{here} {verb}' {spelled}{' -x' if value else ''}")
+        what = valued.get(name, _NOTHING)
+        given = "" if not value or name in WATCH else " -r -F" if what.paths else " -x"
+        found.append(f"-n '{here}' {spelled}{given}{_fish_words(what) if value else ''}")
     for position, name in enumerate(c.arguments):
-        where, key = f"-n '__flock_at {position} {verb}'", (c.operation, name)
-        found += [f"{where} -a {_quoted(' '.join(FIXED[key]))}"] if key in FIXED else []
-        found += [f"{where} -a '(__flock_ids {IDS[key]})'"] if key in IDS else []
-        found += [f"{where} -a '(__flock_files)'"] if key in FILES else []
-        found += [f"{where} -F"] if key in PATHS else []
+        what = takes(c.operation, name)
+        where = f"-n '__flock_at {position} {verb}'"
+        found += [f"{where}{_fish_words(what)}"] if what.words or what.ids else []
+        found += [f"{where} -a '(__flock_files)'"] if what.files else []
+        found += [f"{where} -F"] if what.paths else []
     return [f"    complete -c $program {line}" for line in found]
+
+
+def _fish_words(what: Takes) -> str:
+    """Return fish's words for a closed set and a list of ids."""
+    parts = [*what.words, *([f"(__flock_ids {what.ids})"] if what.ids else [])]
+    return f" -a {_quoted(' '.join(parts))}" if parts else ""
 
 
 def _quoted(words: str) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from flock.errors import UsageError
 
+# The options, each with whether a value follows
+OPTIONS = {"--host": True, "--context": True, "--no-input": False}
 # Behind its own word `--host` is a field of `flock expose`: the address it listens at
 _HAS_A_HOST = ("expose",)
 

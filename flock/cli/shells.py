@@ -23,15 +23,24 @@ _flock_ids() {
 
 # What may come after the finished words "$@", one to a line; ":files" for a path, and where the line is not ours.
 _flock_words() {
-    local word first second third count value
-    first='' second='' third='' count=0 value=''
+    local word first second third count value numbered
+    first='' second='' third='' count=0 value='' numbered=''
     for word in "$@"; do
         if [ -n "$value" ]; then
             value=''
             continue
         fi
+        if [ -n "$numbered" ]; then
+            numbered=''
+            case $word in *[!0-9.]*) ;; *) continue ;; esac
+        fi
         case $word in
+        --host)
+            # the address that `flock expose` listens at, else another flock
+            if [ "$first" = expose ]; then value=--host; else value=--context; fi
+            ;;
         @VALUED@) value=$word ;;
+        @NUMBERED@) numbered=$word ;;
         -*) ;;
         *)
             count=$((count + 1))
@@ -41,11 +50,15 @@ _flock_words() {
             ;;
         esac
     done
-    if [ -n "$value" ]; then return 0; fi
-    if [ "$count" = 0 ]; then
-        printf '%s\n' @WORDS@ --help --version
+    if [ "$value" = --context ]; then
+        _flock_ids contexts
         return 0
     fi
+    if [ "$count" = 0 ]; then
+        if [ -z "$value" ]; then printf '%s\n' @WORDS@ --help --version @OPTIONS@; fi
+        return 0
+    fi
+    if [ -z "$value" ]; then printf '%s\n' @OPTIONS@; fi
     case $first in
 @BRANCHES@
     *) printf '%s\n' :files ;;
@@ -177,12 +190,19 @@ end
 # The finished words of the line that are neither options nor their values.
 function __flock_past
     set -l value ''
+    set -l numbered ''
     for word in (commandline -opc)[2..-1]
         if test -n "$value"
             set value ''
             continue
         end
+        if test -n "$numbered"
+            set numbered ''
+            string match -qr '^[0-9.]+$' -- $word; and continue
+        end
         switch $word
+            case @NUMBERED@
+                set numbered $word
             case @VALUED@
                 set value $word
             case '-*'
@@ -204,6 +224,12 @@ function __flock_in
     string match -q -- "$argv *" "$past "
 end
 
+# Whether the line is within this first word, and does not go on with one of the words behind it.
+function __flock_but
+    set -l past (__flock_past)
+    test "$past[1]" = "$argv[1]"; and not contains -- "$past[2]" $argv[2..-1]
+end
+
 # Whether the argument of that number (from 0) of this command comes next.
 function __flock_at
     set -l past (__flock_past)
@@ -214,6 +240,17 @@ end
 function __flock_ours
     set -l past (__flock_past)
     contains -- "$past[1]" @WORDS@
+end
+
+# Whether no word or one of ours has been said.
+function __flock_is_ours
+    set -l past (__flock_past)
+    test (count $past) -eq 0; or contains -- "$past[1]" @WORDS@
+end
+
+# Whether --host means another flock: behind `expose` it is the address to listen at.
+function __flock_names_host
+    __flock_is_ours; and not __flock_in expose
 end
 
 # "file:" and the paths that begin as the word does.

@@ -22,6 +22,7 @@ from typer.main import get_command
 from flock.cli.grammar import ITSELF, WATCH, Both, Group, Itself, Verb, names_of, usage_error
 from flock.cli.nouns import EPILOG, GROUPS, PARTS, SHORT, TITLE, WORDS
 from flock.contract.op import OPERATIONS, Op, Risk, ensure_declared, hints, option_name
+from flock.errors import EXIT_CODES
 
 # What asks, beside all that removes: another program's file is changed, once its difference was shown (cli/connect.py)
 ASKING = ("connect.client", "connect.undo")
@@ -97,7 +98,7 @@ def build(word: str, meant: Callable[[Line], None], second: str = "") -> typer.T
     """
     words = (word,) if word in WORDS else tuple(WORDS)
     _declare(word, second)
-    app = _typer(help=TITLE, epilog=examples(EPILOG))
+    app = _typer(help=TITLE, epilog=f"{examples(EPILOG)}\n\n\b\n{_exit_codes()}")
     app.callback()(_root)
     verbs = {verb: op for op in OPERATIONS.values() for verb in _verbs(op)}
     only = {verb: op for verb, op in verbs.items() if verb[:2] == (word, second)}
@@ -216,8 +217,17 @@ def _show_version(wanted: bool) -> None:
 _VERSION = typer.Option(False, "--version", "-V", is_eager=True, callback=_show_version, help="show the version")
 
 
-def _root(version: bool = _VERSION) -> None:
-    """Take the options that stand before any command."""
+_HOST = typer.Option(
+    "", "--host", metavar="WHERE", show_default=False, help="ssh://USER@BOX, http(s)://HOST or a context"
+)
+_CONTEXT = typer.Option(
+    "", "--context", metavar="NAME", show_default=False, help="another flock, from `flock context ls`"
+)
+_NO_INPUT = typer.Option(False, "--no-input", help="ask nothing: what would be asked is an error")
+
+
+def _root(version: bool = _VERSION, host: str = _HOST, context: str = _CONTEXT, no_input: bool = _NO_INPUT) -> None:
+    """Show the options that may stand anywhere; preface.py has taken all but the version out of the line by now."""
 
 
 def _verbs(op: type[Op[Any]]) -> tuple[tuple[str, ...], ...]:
@@ -231,6 +241,10 @@ def _help(op: type[Op[Any]]) -> str:
 def examples(lines: tuple[str, ...]) -> str:
     """Return command lines as an epilog that Typer leaves as it is ("\\b" forbids it to join the lines)."""
     return "\b\nExamples:\n" + "\n".join(f"  flock {line}" for line in lines)
+
+
+def _exit_codes() -> str:
+    return "Exit codes:\n" + "\n".join(f"  {code:<4} {words}" for code, words in EXIT_CODES.items())
 
 
 def _command(op: type[Op[Any]], meant: Callable[[Line], None]) -> Callable[..., None]:

@@ -20,6 +20,8 @@ class Preset:
 class ListPresets(Op[list[Preset]]):
     """List the presets."""
 
+    own: bool = flag("only your own, which can be removed", default=False)
+
 
 @operation(
     "preset.save",
@@ -45,4 +47,4 @@ class SavePreset(Op[Preset]):
 class RemovePreset(Op[Preset]):
     """Remove a preset; models that took their settings from it keep them."""
 
-    name: str = arg("the preset's name, from `flock model preset ls`")
+    name: str = arg("the preset's name, from `flock model preset ls --own`")

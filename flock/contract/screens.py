@@ -4,23 +4,6 @@ from flock.contract.op import Op, Where, arg, flag, operation
 
 # The pages of the full screen, and its themes
 PAGES = (
-    *(
-        "home",
-        "monitor",
-        "models",
-        "engines",
-        "tokens",
-        "usage",
-        "audit",
-        "connect",
-        "playground",
-        "settings",
-        "doctor",
-    ),
-)
-THEMES = ("dark", "light", "none")
-
-PAGES = (
     *("home", "monitor", "models", "engines", "tokens", "usage", "audit", "connect", "playground", "settings"),
     "doctor",
 )

@@ -50,7 +50,7 @@ async def keep_ids(context: Context) -> None:
 @handles(ListPresets)
 async def list_presets(context: Context, op: ListPresets, _actor: Actor) -> list[Preset]:
     """Return the presets."""
-    return [preset for preset in await all_presets(context) if not (op.own and preset.built_in)]
+    return [preset for preset in await all_presets(context) if not (op.own and preset.builtin)]
 
 
 @handles(SavePreset)

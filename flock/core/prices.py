@@ -47,7 +47,13 @@ async def set_price(context: Context, op: SetPrice, actor: Actor) -> Prices:
         note(actor, PRICE, id, {"card": await card_of(context, id)}, {"card": dict(card)})
         await context.store.prices.put(PriceEntry(vendor, model, card, context.clock.now()))
         context.pricing.load(await context.store.prices.all())
+    await keep_ids(context)
     return await list_prices(context, ListPrices(), actor)
+
+
+async def keep_ids(context: Context) -> None:
+    """Write the models with a price that was set down for the shells. Raises StorageFailed."""
+    context.ids.keep("prices", [_words(entry) for entry in await context.store.prices.all()])
 
 
 @handles(RemovePrice)
@@ -64,6 +70,7 @@ async def remove_price(context: Context, op: RemovePrice, actor: Actor) -> Price
         note(actor, PRICE, f"{entry.vendor}/{entry.model}", {"card": dict(entry.card)}, {"card": None})
         await context.store.prices.delete(entry.vendor, entry.model)
         context.pricing.load(await context.store.prices.all())
+    await keep_ids(context)
     return await list_prices(context, ListPrices(), actor)
 
 

@@ -20,7 +20,8 @@ from aiohttp import web
 
 from flock import __version__
 from flock.clock import Clock
-from flock.config import Config, load
+from flock.config import SETTINGS, Config, load
+from flock.core import presets, prices
 from flock.core.context import Context
 from flock.core.inference import Inference, watch
 from flock.daemon import app, listen, logs, notify
@@ -156,8 +157,9 @@ def _follow(context: Context) -> None:
 
 
 async def _list_requests(context: Context) -> None:
-    await list_presets(context)
-    await list_prices(context)
+    with contextlib.suppress(FlockError):  # completion is a comfort
+        await presets.keep_ids(context)
+        await prices.keep_ids(context)
     while True:
         await asyncio.sleep(LIST_SECONDS)
         context.ids.keep("requests", reversed(context.inference.recent))

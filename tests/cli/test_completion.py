@@ -45,6 +45,42 @@ CASES = [
     (["usage", "--limit", ""], []),
     (["up", "--no-w"], ["--no-wizard"]),
     (["model", "remove", "qwen3-8b", "q"], []),
+    # words of closed sets
+    (["model", "search", "--sort", ""], ["name", "released", "size"]),
+    (["usage", "--by", "u"], ["user"]),
+    (["usage", "breakdown", "--bucket", "d"], ["day"]),
+    (["savings", "--by", "mo"], ["model", "month"]),
+    (["model", "add", "--engine", "v"], ["vllm"]),
+    (["model", "config", "--kv-type", "q"], ["q4_0", "q8_0"]),
+    (["invite", "bob", "--format", "j"], ["json"]),
+    (["events", "--kind", "eng"], ["engine.state"]),
+    (["tui", "mo"], ["models", "monitor"]),
+    (["tui", "--theme", ""], ["dark", "light", "none"]),
+    (["connect", "claude"], ["claude-code"]),
+    (["connect", "curl", "--mod"], ["--model"]),
+    (["connect", "curl", "--model", "qwen3"], ["qwen3-8b"]),
+    (["disconnect", "codex"], ["codex-cli"]),
+    # ids
+    (["model", "preset", "remove", ""], ["tools"]),
+    (["model", "config", "x", "--preset", ""], ["tools"]),
+    (["run", "hello", "-m", "qwen3"], ["qwen3-8b"]),
+    (["token", "edit", ""], ["k_1"]),
+    (["config", "get", "li"], ["listen"]),
+    (["price", "remove", "op"], ["openai/gpt-5"]),
+    (["context", "use", ""], ["local", "studio"]),
+    # what every command takes
+    (["--co"], ["--context"]),
+    (["--context", ""], ["studio"]),
+    (["--host", "stu"], ["studio"]),
+    (["--host", "ssh://ada@box", "mod"], ["model"]),
+    (["--host", "ssh://ada@box", "model", "re"], ["remove"]),
+    (["model", "ls", "--context", "s"], ["studio"]),
+    (["model", "ls", "--no-i"], ["--no-input"]),
+    (["expose", "--host", ""], []),
+    # a number behind --watch is its own
+    (["job", "show", "--watch", ""], ["j_1"]),
+    (["job", "show", "-w", "5", "j"], ["j_1"]),
+    (["model", "ls", "--wa"], ["--watch"]),
 ]
 
 
@@ -62,6 +98,10 @@ def ids(home: Path) -> None:
         "jobs": ["j_1"],
         "catalog": ["alpha-3b"],
         "vendors": ["groq"],
+        "presets": ["tools"],
+        "settings": ["listen"],
+        "prices": ["openai/gpt-5"],
+        "contexts": ["studio"],
     }.items():
         (place / noun).write_text("".join(f"{w}\n" for w in words))
 
