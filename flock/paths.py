@@ -47,6 +47,11 @@ class Home:
         return self.config / "secrets.json"
 
     @property
+    def contexts(self) -> Path:
+        """Other machines' flocks under a name, 0600."""
+        return self.config / "contexts.json"
+
+    @property
     def database(self) -> Path:
         """Keys, usage, audit: the store."""
         return self.data / "flock.db"

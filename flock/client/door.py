@@ -25,8 +25,8 @@ Kind = Literal["here", "ssh", "http"]
 class Door(Protocol):
     """A way to one daemon.
 
-    `name` is what people read and `host` what `--host` takes, "" for this machine; `most` bounds the connections at a time, 0 where nothing does;
-    `headers` go with every request, `prefix` before every path.
+    `name` is what people read and `host` what `--host` takes, "" for this machine; `most` bounds the connections at a
+    time, 0 where nothing does; `headers` go with every request, `prefix` before every path.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Door(Protocol):
     most: int
     headers: Mapping[str, str | bytes]
     prefix: str
+    asks: bool
 
     def connect(self, timeout: float) -> http.client.HTTPConnection:
         """Return an open connection whose reads and writes take at most `timeout` seconds each.
@@ -45,6 +46,10 @@ class Door(Protocol):
 
     def end(self, connection: http.client.HTTPConnection) -> None:
         """Give up a connection and all that stands behind it."""
+        ...
+
+    def shut(self) -> None:
+        """End all that was begun, also what is still being opened."""
         ...
 
     def failure(self, error: Exception, connection: http.client.HTTPConnection | None, timeout: float) -> FlockError:
@@ -76,6 +81,7 @@ class Here:
     kind: Kind = "here"
     most = 0
     prefix = ""
+    asks = False
 
     def __init__(self, places: Sequence[Path], key: str = "") -> None:
         self._places = tuple(places)
@@ -107,6 +113,9 @@ class Here:
     def end(self, connection: http.client.HTTPConnection) -> None:
         """Close the socket."""
         connection.close()
+
+    def shut(self) -> None:
+        """Do nothing: opening a socket takes no time."""
 
     def refused(self, error: FlockError) -> FlockError:
         """Return the error as it is: nobody shows a key here."""

@@ -9,7 +9,7 @@ import http.client
 import os
 import select
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flock.client.blocking import TIMEOUT_SECONDS
@@ -17,7 +17,7 @@ from flock.client.calls import decode, encode
 from flock.client.door import Door, Here, Kind, unreachable, wake
 from flock.contract.op import Op
 from flock.errors import FlockError
-from flock.paths import find_home, system_socket
+from flock.paths import Home, find_home, system_socket
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
@@ -108,6 +108,7 @@ class Reach:
         self.kind: Kind = door.kind
         self.host: str = door.host
         self.version = ""
+        self.warning: str = getattr(door, "warning", "")
         self._turn = threading.Condition()
         self._idle: list[HTTPConnection] = []
         self._busy: set[_Line] = set()
@@ -163,6 +164,28 @@ class Reach:
             line.close()
         for connection in idle:
             self.door.end(connection)
+        self.door.shut()
+
+    def hush(self) -> None:
+        """Ask nobody from now on: what draws on the terminal calls it once the first answer is there."""
+        self.door.asks = False
+
+    def run(self, words: Sequence[str], *, shown: bool) -> tuple[int, bytes, bytes]:
+        """Run `flock WORDS` on the box itself and return its exit code and what it printed on both streams; with
+        `shown` it is printed here, on this terminal where there is one. Only over ssh.
+
+        Raises DaemonUnreachable where ssh does not come through.
+        """
+        from flock.client.ssh import SshDoor
+
+        assert isinstance(self.door, SshDoor)
+        # it takes a connection's place, so that there are never more processes than three
+        line = self._line(0.0, streams=False)
+        try:
+            line.drop()
+            return self.door.run(words, shown=shown)
+        finally:
+            line.close()
 
     def _sent(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], timeout: float, *, streams: bool
@@ -240,8 +263,10 @@ class _Line:
         connection = self.connection or door.connect(self._timeout)
         with self._lock:
             self.connection, self._socket = connection, connection.sock
-            if self.closed:
-                raise ConnectionAbortedError("closed")
+            closed = self.closed
+        if closed:
+            door.end(connection)
+            raise ConnectionAbortedError("closed")
         # the reading below may empty `connection.sock`, and closing from another thread needs it
         self._socket.settimeout(self._timeout)
         connection.request(method, path, body=body, headers=dict(headers))
@@ -305,15 +330,39 @@ def _is_quiet(connection: "HTTPConnection") -> bool:
     return not looked.poll(0)
 
 
-def find(said: str = "", environ: Mapping[str, str] = os.environ) -> Reach:
+def find(said: str = "", environ: Mapping[str, str] = os.environ, *, asks: bool = True) -> Reach:
     """Return the way to the flock that is meant: `said` (a context's name, ssh://… or http(s)://…), else FLOCK_HOST,
     else the current context, else this user's own, else the machine's shared one. Nothing is opened yet.
 
-    Raises UsageError for an address that is none, NotFound for a name that no context has.
+    `asks`: ssh may ask at the terminal. Raises UsageError for an address that is none, NotFound for a name that no
+    context has, StorageFailed when the file of contexts cannot be read.
     """
-    return Reach(_here())
+    home = find_home()
+    meant = said.strip() or environ.get("FLOCK_HOST", "").strip()
+    if not meant and not home.contexts.exists():
+        return _here(home)
+    from flock.client import address, contexts
+
+    if meant == contexts.LOCAL:
+        return _here(home)
+    entry, source, name = contexts.Entry(meant), "", ""
+    if not address.is_address(meant):
+        known = contexts.load(home)
+        name = meant or known.current
+        if not name:
+            return _here(home)
+        entry, source = known.find(name), f"the context {name!r}"
+    place = address.parse(entry.host)
+    if isinstance(place, address.Ssh):
+        from flock.client.ssh import SshDoor
+
+        return Reach(SshDoor(place, entry.remote_bin, host=name, asks=asks, environ=environ))
+    from flock.client.web import WebDoor, key_of
+
+    key, source = (entry.key, source) if entry.key else key_of(environ)
+    return Reach(WebDoor(place, key, source, name))
 
 
-def _here() -> Here:
+def _here(home: Home) -> Reach:
     shared = system_socket()
-    return Here((find_home().socket, *([shared] if shared is not None else [])))
+    return Reach(Here((home.socket, *([shared] if shared is not None else []))))
