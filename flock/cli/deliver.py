@@ -22,7 +22,7 @@ _OWN_WAY = (
     *("usage.recent", "usage.breakdown", "usage.verify"),
     *("daemon.up", "daemon.stop", "daemon.logs", "daemon.doctor"),
     *("connect.client", "connect.undo", "invite.create"),
-    "tui.open",
+    *("tui.open", "run.prompt", "batch.run"),
     *("secret.lock", "secret.unlock", "vendor.add", "vendor.test"),
 )
 

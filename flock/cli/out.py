@@ -62,6 +62,34 @@ def raw(words: str) -> None:
     data(words.removesuffix("\n").encode("utf-8", "replace"))
 
 
+def piece(words: str) -> None:
+    """Write a piece of somebody else's text to stdout at once, with no line end of its own; a terminal gets it cleaned.
+
+    Raises StorageFailed when it cannot be written.
+    """
+    if is_terminal(sys.stdout):
+        words = clean(words.replace("\r", ""))
+    try:
+        left = memoryview(words.encode("utf-8", "replace"))
+        while left:
+            left = left[sys.stdout.buffer.write(left) :]
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _unwritten(error) from None
+
+
+def aside(words: str) -> None:
+    """Write a piece of somebody else's text to stderr at once, dim, with no line end of its own."""
+    words = clean(words.replace("\r", ""))
+    if has_colour(sys.stderr):
+        words = f"{_ANSI['dim']}{words}\x1b[0m"
+    with contextlib.suppress(OSError, UnicodeError):
+        sys.stderr.write(words.encode("utf-8", "replace").decode())
+        sys.stderr.flush()
+
+
 def say(words: str, tone: str = "") -> None:
     """Write one line for people to stderr."""
     words = clean(words)

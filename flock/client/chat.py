@@ -11,7 +11,7 @@ having said that it is over is an error, never a shorter answer.
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from flock.errors import (
     BY_CODE,
@@ -31,6 +31,7 @@ from flock.text import one_line, size
 PATH = "/v1/chat/completions"
 # Who asks like this waits behind everybody else, at any door.
 LOW_PRIORITY: Mapping[str, str] = {"X-Flock-Priority": "low"}
+NO_HEADERS: Mapping[str, str] = {}
 # What an event holds at most is a whole tool call; what never ends must not fill the memory (wire/sse.py: the same).
 EVENT_BYTES = 32 * 2**20
 
@@ -46,6 +47,16 @@ _BY_STATUS: dict[int, type[FlockError]] = {
     429: EngineBusy,
     503: EngineOverloaded,
 }
+
+
+class Answering(Protocol):
+    """An answer's bytes with the headers before them, as `reach.Stream` has them."""
+
+    headers: Mapping[str, str]
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the bytes as they come."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ _FILES: dict[str, str] = {
     "config.unset": "settings",
     "config.path": "settings",
     "config.edit": "settings",
+    "run.prompt": "prompts",
+    "batch.run": "batches",
 }
 
 
