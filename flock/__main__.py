@@ -132,7 +132,11 @@ def main() -> int:
     if arguments in (["--version"], ["-V"]):
         from flock import __version__
 
-        print(f"flock {__version__}")
+        try:
+            print(f"flock {__version__}", flush=True)
+        except OSError as error:
+            os.write(2, f"flock: cannot write to standard output: {error.strerror}\n".encode())
+            os._exit(1)  # the interpreter would try to write it once more, and complain
         return 0
     if os.path.basename(sys.argv[0]) == "flock" and is_file_lock(arguments, os.environ.get("PATH", os.defpath)):
         from flock.handover import hand_over
@@ -143,6 +147,11 @@ def main() -> int:
         from flock.cli.up import serve
 
         return serve()
+    if arguments == ["dial-stdio"]:
+        # once for every connection from another machine: the command line's 60 ms would be waited for there
+        from flock.client.stdio import main as dial
+
+        return dial()
     from flock.cli.app import main as run
 
     return run(arguments)

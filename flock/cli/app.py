@@ -19,6 +19,7 @@ _READER_LEFT, _INTERRUPTED = 141, 130
 
 def main(argv: list[str] | None = None, perform: Perform = perform_here) -> int:
     """Run one command line (default: the process's) and return its exit code; `perform` carries out operations."""
+    out.prepare()
     words = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
     try:
@@ -62,12 +63,17 @@ def _run(words: list[str], perform: Perform) -> int:
     said = preface.read(words)
     preface.heed(said)
     call.go(said.host)
+    out.address(said.host)
     words = said.words
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
     if not words:
         from flock.cli import home
 
+        if perform is perform_here:
+            from flock.cli import elsewhere
+
+            elsewhere.say_where()
         return home.run(perform)
     from flock.cli import deliver, tree
     from flock.cli.grammar import Missing
@@ -77,8 +83,19 @@ def _run(words: list[str], perform: Perform) -> int:
     except Missing as missing:
         from flock.cli import pick
 
-        line = tree.parse(pick.completed(words, missing, perform), program())
-    return 0 if line is None else deliver.deliver(line, perform)
+        words = pick.completed(words, missing, perform)
+        line = tree.parse(words, program())
+    if line is None:
+        return 0
+    if perform is perform_here:
+        from flock.cli import elsewhere
+
+        code = elsewhere.carried(line.op, line.given, words)
+        if code is not None:
+            return code
+        if line.op.spec.name == "status.show" and not (line.given.json or line.given.quiet):
+            elsewhere.say_where()
+    return deliver.deliver(line, perform)
 
 
 def _trace() -> None:

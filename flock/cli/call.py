@@ -27,6 +27,9 @@ class Answer:
     body: bytes
 
 
+# Operations of this machine that look at the flock that is meant
+_OF_A_FLOCK = ("connect.client", "daemon.version")
+
 Perform = Callable[[Op[Any], bool], Answer]
 
 
@@ -47,9 +50,14 @@ def go(host: str) -> None:
 def reach() -> "Reach":
     """Return the way to the flock that is meant. Raises UsageError and NotFound for one that nobody knows."""
     if _Way.reach is None:
+        from flock.cli import preface
         from flock.client.reach import find
 
-        _Way.reach = find(_Way.said)
+        _Way.reach = find(_Way.said, asks=not preface.asks_nothing())
+        if _Way.reach.warning:
+            from flock.cli import out
+
+            out.say(f"note: {_Way.reach.warning}", "warn")
     return _Way.reach
 
 
@@ -69,13 +77,21 @@ def perform(op: Op[Any], yes: bool) -> Answer:
         from flock.cli import ask
 
         ask.confirm(f"{question(op)}?", yes, command_line(op, yes=True))
+    if op.spec.where is Where.DAEMON:
+        return _remote(op)
+    from flock.cli import elsewhere
+
+    if op.spec.name in elsewhere.HERE:
+        return _local(op)
+    if reach().kind != "here":
+        return elsewhere.asked(op, reach())
     if op.spec.where is Where.LOCAL:
         return _local(op)
     try:
         return _remote(op)
     except DaemonUnreachable as error:
         # a daemon that is there and silent may hold the very file that a local handler would change
-        if op.spec.where is Where.EITHER and reach().kind == "here" and error.details.get("state") in ABSENT:
+        if op.spec.where is Where.EITHER and error.details.get("state") in ABSENT:
             return _local(op)
         raise
 
@@ -126,5 +142,7 @@ def _local(op: Op[Any]) -> Answer:
     from flock.contract import codec
     from flock.local import operations
 
-    value: Any = operations.run(op)
+    # what runs here all the same may want to know which flock is meant: a tool is connected to that one
+    afar = op.spec.name in _OF_A_FLOCK and reach().kind != "here"
+    value: Any = operations.run(op, operations.Here(reach=reach() if afar else None))
     return Answer(value, codec.dumps(value))

@@ -23,6 +23,7 @@ _OWN_WAY = (
     *("daemon.up", "daemon.stop", "daemon.logs", "daemon.doctor"),
     *("connect.client", "connect.undo", "invite.create"),
     *("tui.open", "run.prompt", "batch.run"),
+    *("context.add", "dial.stdio"),
     *("secret.lock", "secret.unlock", "vendor.add", "vendor.test"),
 )
 

@@ -5,7 +5,8 @@ Owns that first screen. Refuses to fail: a daemon that does not run is the most 
 """
 
 from flock.cli import out
-from flock.cli.call import Perform
+from flock.cli.call import Perform, reach
+from flock.client.door import ABSENT
 from flock.contract.status import ShowStatus
 from flock.errors import DaemonUnreachable
 from flock.show import status as show
@@ -16,6 +17,8 @@ def run(perform: Perform) -> int:
     try:
         view = show.brief(perform(ShowStatus(), False).value, out.command("flock"))
     except DaemonUnreachable as error:
+        if error.details.get("state") not in ABSENT and reach().kind != "here":
+            raise  # not that it does not run: nobody came as far as to see
         view = show.absent(error.sentence, out.command("flock"))
     out.show(view)
     return 0

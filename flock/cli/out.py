@@ -6,10 +6,14 @@ control characters of somebody else's words reach a terminal. Called by everythi
 """
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import re
 import sys
+from collections.abc import Mapping
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, TextIO
 
 from flock.errors import FlockError, StorageFailed
@@ -22,6 +26,37 @@ if TYPE_CHECKING:
     from flock.show.view import View
 
 _ANSI = {"": "", "good": "\x1b[32m", "bad": "\x1b[31m", "warn": "\x1b[33m", "dim": "\x1b[2m", "strong": "\x1b[1m"}
+
+
+def prepare() -> None:
+    """Make the three streams usable whatever they are: a closed one, one whose encoding has not all letters."""
+    for number, mode in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
+        name = ("stdin", "stdout", "stderr")[number]
+        if getattr(sys, name) is None:  # closed by `>&-`: the next file that is opened would be taken for it
+            nothing = os.open(os.devnull, mode)
+            if nothing != number:
+                os.dup2(nothing, number)
+                os.close(nothing)
+            # standard output that may only be read: who writes to it is told so, as by any other program
+            stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+    for stream in (sys.stdout, sys.stderr):
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        if encoding.lower().replace("-", "") != "utf8" and isinstance(stream, TextIOWrapper):
+            from flock.cli import letters
+
+            stream.reconfigure(errors=letters.HANDLER)
+
+
+def has_all_letters(environ: Mapping[str, str] = os.environ) -> bool:
+    """Say whether a terminal shows more than ASCII: it does unless the locale names something else than UTF-8.
+
+    Nothing named, as in cron and bare containers, says nothing about the terminal, and today's are UTF-8. The order is
+    that of POSIX (XBD 8.2).
+    """
+    named = next((value for name in ("LC_ALL", "LC_CTYPE", "LANG") if (value := environ.get(name))), "")
+    _, dot, codeset = named.partition(".")
+    return named not in ("C", "POSIX") and (not dot or "utf" in codeset.lower())
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -54,7 +89,7 @@ def data(body: bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise _unwritten(error) from None
+        raise unwritten(error) from None
 
 
 def raw(words: str) -> None:
@@ -77,7 +112,7 @@ def piece(words: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise _unwritten(error) from None
+        raise unwritten(error) from None
 
 
 def aside(words: str) -> None:
@@ -92,7 +127,7 @@ def aside(words: str) -> None:
 
 def say(words: str, tone: str = "") -> None:
     """Write one line for people to stderr."""
-    words = clean(words)
+    words = _shown(clean(words), sys.stderr)
     if tone and has_colour(sys.stderr):
         words = f"{_ANSI[tone]}{words}\x1b[0m"
     # standard error that cannot be written is nothing that anybody could be told about
@@ -109,13 +144,29 @@ def show(view: "View") -> None:
 
     terminal = is_terminal(sys.stdout)
     words = _drawn(view) if terminal else plain(view)
-    if words:
+    if words and terminal:
+        _on_terminal(words)
+    elif words:
         raw(words)
     for block in view.blocks:
         if isinstance(block, Table) and not block.rows and not terminal:
             say(block.empty)
     for aside in view.aside:
         say(aside.words, aside.tone)
+
+
+def _on_terminal(words: str) -> None:
+    """Write what was drawn to a terminal, in its encoding."""
+    data((words.removesuffix("\n")).encode(sys.stdout.encoding or "utf-8", sys.stdout.errors or "replace"))
+
+
+def _shown(words: str, stream: TextIO) -> str:
+    """Return words as a terminal shows them; those for programs stay as they are."""
+    if words.isascii() or has_all_letters() or not is_terminal(stream):
+        return words
+    from flock.cli import letters
+
+    return letters.plain(words)
 
 
 def plain(view: "View") -> str:
@@ -136,6 +187,10 @@ def plain(view: "View") -> str:
 def _drawn(view: "View", width: int | None = None) -> str:
     from flock.show.draw import drawn
 
+    if not has_all_letters():
+        from flock.cli import letters
+
+        view = letters.plain_view(view)
     return drawn(view, has_colour(sys.stdout), width)
 
 
@@ -153,13 +208,29 @@ def error(failure: FlockError, as_json: bool) -> None:
         say(f"hint: {command(failure.hint)}")
 
 
+_host = ""
+
+
+def address(host: str) -> None:
+    """Set which flock printed commands are to name: what `--host` or `--context` said, "" for neither."""
+    global _host
+    _host = host
+
+
 def command(words: str) -> str:
-    """Return a line with flock called in it by the name that leads to ours; other words as they are."""
+    """Return a line with flock called in it by the name that leads to ours, and sent to where this command line was;
+    other words as they are.
+    """
     if "flock" not in words:
         return words
     from flock.names import preferred_command, spelled
 
-    called = preferred_command(os.environ.get("PATH", os.defpath))
+    # what ssh runs over there prints commands for whoever types here (client/ssh.py)
+    called = os.environ.get("_FLOCK_CALLED") or preferred_command(os.environ.get("PATH", os.defpath))
+    if _host and _host != "local" and "--host " not in words:
+        import shlex
+
+        called = f"{called} --host {shlex.quote(_host)}"
     return called if words == "flock" else spelled(words, called)
 
 
@@ -168,7 +239,7 @@ def progress(words: str) -> None:
     if not is_terminal(sys.stderr):
         return
     room = max(20, _columns() - 1)
-    line = clean(words)[:room]
+    line = _shown(clean(words), sys.stderr)[:room]
     # CR and "erase to the end of the line" (ECMA-48 EL); TERM=dumb knows no escape, so it gets spaces
     tail = " " * (room - len(line)) + "\r" if os.environ.get("TERM") == "dumb" else "\x1b[K"
     sys.stderr.write(f"\r{line}{tail}")
@@ -199,7 +270,7 @@ def screen() -> "Generator[Callable[[View], None]]":
         room = size.lines or 24  # a terminal that does not tell its size says 0
         lines = _drawn(view, size.columns or 80).split("\n")
         if len(lines) > room:
-            lines = [*lines[: room - 1], f"… {len(lines) - room + 1} more lines"]
+            lines = [*lines[: room - 1], _shown(f"… {len(lines) - room + 1} more lines", sys.stdout)]
         # each line is cleared to its end, and then what is below: no flicker
         sys.stdout.write("\x1b[H" + "".join(f"{line}\x1b[K\r\n" for line in lines[:-1]) + lines[-1] + "\x1b[K\x1b[J")
         sys.stdout.flush()
@@ -240,7 +311,7 @@ def flush() -> None:
     except BrokenPipeError:
         raise
     except OSError as failure:
-        raise _unwritten(failure) from None
+        raise unwritten(failure) from None
 
 
 def abandon() -> None:
@@ -256,6 +327,19 @@ def abandon() -> None:
                     pass
 
 
-def _unwritten(error: OSError) -> StorageFailed:
+def unwritten(error: OSError) -> StorageFailed:
+    """Return the error of a standard output that cannot be written."""
     abandon()
+    if error.errno == errno.EBADF:
+        return StorageFailed("cannot write to standard output: it is closed", hint="send it somewhere: > /dev/null")
     return StorageFailed(f"cannot write to standard output: {error.strerror}", hint="free space where it is sent to")
+
+
+def ensure_writable() -> None:
+    """Raise StorageFailed where standard output is closed: before something is made that is shown only once."""
+    try:
+        opened = fcntl.fcntl(sys.stdout.fileno(), fcntl.F_GETFL)
+    except (OSError, ValueError):
+        return  # no file of the system's
+    if opened & os.O_ACCMODE == os.O_RDONLY:
+        raise unwritten(OSError(errno.EBADF, ""))

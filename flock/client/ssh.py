@@ -43,7 +43,8 @@ _MISSING = "flock-is-not-there"
 # util-linux has one. It is read by whatever shell the user has over there, so it keeps to what sh, fish and csh all
 # read alike within single quotes: no quote, no backslash, no exclamation mark, no line end.
 _FIND = (
-    'say=$1; bin=$2; plain=$3; shift 3; case $bin in "~/"*) bin=$HOME/${bin#??};; esac; '
+    'say=$1; bin=$2; plain=$3; _FLOCK_CALLED=$4; shift 4; export _FLOCK_CALLED; '
+    'case $bin in "~/"*) bin=$HOME/${bin#??};; esac; '
     'if [ -z "$bin" ]; then for one in "$(command -v flockctl)" "$(command -v flock)" "$HOME/.local/bin/flockctl" '
     '"$HOME/.local/bin/flock" /usr/local/bin/flockctl /opt/homebrew/bin/flockctl; do [ -x "$one" ] || continue; '
     'case $one in *ctl) ;; *) case $("$one" --version </dev/null 2>/dev/null) in "flock "[0-9]*) ;; *) continue;; '
@@ -270,7 +271,17 @@ class SshDoor:
         if self.address.port:
             options += ["-p", str(self.address.port)]
         plain = self._environ.get("NO_COLOR") or self._environ.get("FLOCK_NO_COLOR")
-        there = ["sh", "-c", _FIND, "flock", say, self._remote_bin, "1" if plain else "", *words]
+        there = [
+            "sh",
+            "-c",
+            _FIND,
+            "flock",
+            say,
+            self._remote_bin,
+            "1" if plain else "",
+            f"flock --host {self.host}",
+            *words,
+        ]
         options.append("-t" if terminal else "-T")
         return [program, *options, "--", self.address.target, " ".join(map(_quoted, there))]
 

@@ -8,6 +8,7 @@ import difflib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from flock.client.blocking import ABSENT, Client
 from flock.connect.address import clean_url, is_public
@@ -22,6 +23,7 @@ from flock.local.operations import Here
 from flock.paths import short, system_socket
 
 if TYPE_CHECKING:
+    from flock.client.reach import Reach
     from flock.config import Config
 
 # A status is answered from memory. One that hangs is as good as none: what is known without it is printed.
@@ -44,7 +46,7 @@ def find(tool: Tool, op: ConnectClient, here: Here, config: "Config | None") -> 
     Raises InvalidRequest for a URL or a key that is none, or for a URL that a tool's servers cannot reach; MissingKey.
     """
     status = _status(here)
-    url = _url(op, status, config)
+    url = _url(op, status, config) if here.reach is None else _url_of(here.reach, op, status)
     if tool.public and not is_public(url):
         raise InvalidRequest(
             f"{tool.name}'s own servers call flock, and {url} is not a public https address",
@@ -72,6 +74,8 @@ def configuration(here: Here) -> "Config | None":
 
 
 def _status(here: Here) -> Status | None:
+    if here.reach is not None:  # another machine's, which has to be there: nothing is known without it
+        return here.reach.call(ShowStatus())[0]
     for socket in (here.home.socket, system_socket()):
         if socket is None:
             continue
@@ -100,11 +104,37 @@ def _url(op: ConnectClient, status: Status | None, config: "Config | None") -> s
     return config.listen.url
 
 
+def _url_of(reach: "Reach", op: ConnectClient, status: Status | None) -> str:
+    """Return --base-url, else where this machine reaches another one's flock. Raises InvalidRequest where it does not:
+    tools know no ssh.
+    """
+    if op.base_url:
+        return clean_url(op.base_url)
+    if reach.kind == "http":
+        return clean_url(reach.name)
+    url = clean_url(status.api_url) if status else ""
+    host = urlsplit(url).hostname or ""
+    if not url or host in ("localhost", "::1", "0.0.0.0", "::") or host.startswith("127."):
+        raise InvalidRequest(
+            f"the flock on {reach.name} listens at {url or 'an unknown place'} over there, where no tool of this "
+            "machine reaches it; `flock expose` over there opens it, or a tunnel of your own (ssh -L) with --base-url",
+            hint=f"flock --host {reach.host} expose",
+        )
+    return url
+
+
 def _key(op: ConnectClient, here: Here, status: Status | None) -> tuple[str, str]:
     """Return --token, else FLOCK_TOKEN, else the admin's key, and a warning about the last."""
     for key, where in ((op.token, "--token"), (here.environ.get("FLOCK_TOKEN", ""), "FLOCK_TOKEN")):
         if key.strip():
             return _checked(key.strip(), where), ""
+    if here.reach is not None:  # this machine's own key is none of that flock's
+        if status is not None and not status.require_keys:
+            return "none", ""
+        raise MissingKey(
+            f"there is no key of the flock on {here.reach.name} to hand on: neither --token nor FLOCK_TOKEN is given",
+            hint=f"flock --host {here.reach.host} token create NAME",
+        )
     try:
         key = here.home.admin_key.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):
@@ -145,7 +175,8 @@ def _missing(model: str, models: tuple[Model, ...], here: Here) -> str:
 
 def _is_of_a_vendor(model: str, here: Here) -> bool:
     try:
-        vendors = Client(here.home.socket, _STATUS_SECONDS).call(ListVendors())[0]
+        way = here.reach or Client(here.home.socket, _STATUS_SECONDS)
+        vendors = way.call(ListVendors())[0]
     except FlockError:
         return True  # nobody can say
     return any(

@@ -9,11 +9,14 @@ import importlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flock.contract.op import Op, Where
 from flock.errors import InternalError
 from flock.paths import Home, find_home
+
+if TYPE_CHECKING:
+    from flock.client.reach import Reach
 
 Out = TypeVar("Out")
 
@@ -24,10 +27,13 @@ def _environment() -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """The place a local operation works in: the directories of one flock and the environment of the caller."""
+    """The place a local operation works in: the directories of one flock and the environment of the caller. `reach` is
+    the way to the flock that is meant where that is another machine's, None for this one's.
+    """
 
     home: Home = field(default_factory=find_home)
     environ: Mapping[str, str] = field(default_factory=_environment)
+    reach: "Reach | None" = None
 
     @property
     def path(self) -> str:
@@ -53,6 +59,11 @@ _FILES: dict[str, str] = {
     "connect.ls": "connect",
     "connect.client": "connect",
     "connect.undo": "connect",
+    "context.add": "contexts",
+    "context.use": "contexts",
+    "context.ls": "contexts",
+    "context.remove": "contexts",
+    "dial.stdio": "dial",
     "service.install": "services",
     "service.remove": "services",
     "service.status": "services",

@@ -6,8 +6,11 @@ Owns nothing but the answer. Called through `operations.run`.
 import platform
 
 from flock import __version__
+from flock.client.door import ABSENT
 from flock.client.presence import look
 from flock.contract.lifecycle import ShowVersion, VersionInfo
+from flock.contract.status import ShowStatus
+from flock.errors import DaemonUnreachable
 from flock.local.operations import Here, handles
 from flock.names import preferred_command
 
@@ -20,5 +23,16 @@ def show_version(op: ShowVersion, here: Here) -> VersionInfo:
         python=platform.python_version(),
         platform=platform.platform(terse=True),
         command=preferred_command(here.path),
-        daemon=look(here.home).version,
+        daemon=_daemon(here),
     )
+
+
+def _daemon(here: Here) -> str:
+    if here.reach is None:
+        return look(here.home).version
+    try:
+        return here.reach.call(ShowStatus())[0].version
+    except DaemonUnreachable as error:
+        if error.details.get("state") in ABSENT:
+            return ""
+        raise  # who asks for another machine's wants to know why it cannot be told

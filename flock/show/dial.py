@@ -1,0 +1,16 @@
+"""How a joined standard input and output looks: like nothing at all."""
+
+from typing import Any
+
+from flock.contract.op import Op
+from flock.show.view import View
+
+
+def human(op: Op[Any], value: Any, now: float) -> View:
+    """Show nothing: standard output was the daemon's."""
+    return View(())
+
+
+def ids(op: Op[Any], value: Any) -> list[str]:
+    """Return nothing."""
+    return []
