@@ -1,11 +1,11 @@
 """A flock that answers every operation from a table, for the full screen: no daemon, no socket, no clock."""
 
 import asyncio
-import json
 import os
 import queue
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -121,27 +121,10 @@ def absent() -> DaemonUnreachable:
 
 
 def quiet_top(**more: Any) -> Top:
-    """Return a look at a daemon where nothing runs."""
-    from flock.contract.models import Residents
-    from flock.contract.queue import Queue
-
-    plain = json.loads(codec.dumps(CASES["top"][1])) if "top" in CASES else {}
-    top = codec.from_plain(Top, plain) if plain else None
-    fields: dict[str, Any] = {
-        "at": "2026-11-21T12:00:00Z",
-        "uptime_seconds": 3600.0,
-        "requests": (),
-        "memory": top.memory if top else Residents(0, 0, 0),
-        "queue": top.queue if top else Queue(),
-        "requests_per_minute": 0.0,
-        "tokens_per_second": 0.0,
-        "p50_ms": None,
-        "p95_ms": None,
-        "p99_ms": None,
-        "error_rate": None,
-        "last_event": 0,
-    }
-    return Top(**{**fields, **more})
+    """Return a look at a daemon where nothing runs, with fields of its own."""
+    top: Top = next(value for op, value in CASES.values() if op.spec.name == "top.show")
+    quiet: dict[str, Any] = {"requests": (), "requests_per_minute": 0.0, "tokens_per_second": 0.0, "last_event": 0}
+    return replace(top, **{**quiet, **more})
 
 
 def no_usage() -> UsageSummary:
