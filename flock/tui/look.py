@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.markup import escape
 
 from flock import text
+from flock.errors import FlockError
 from flock.text import clean
 
 NONE = "–"
@@ -59,7 +60,7 @@ def state(word: str) -> Content:
 def dot(word: str) -> Content:
     """Return a mark and the word of a state in its colour; the mark differs too, for whoever sees no colour."""
     tone = TONES.get(word, "")
-    mark = {"$text-success": "●", "$text-error": "✗", "$text-warning": "◐"}.get(tone, "○")
+    mark = {"$text-success": "●", "$text-error": "✗", "$text-warning": "◐", "$text-accent": "◆"}.get(tone, "○")
     return styled(f"{mark} {word}", tone)
 
 
@@ -174,6 +175,57 @@ def pairs(rows: Sequence[tuple[str, Any]], label_width: int = 0) -> Content:
         shown = value if isinstance(value, Content) else plain(value)
         lines.append(Content.assemble((f"{label:<{wide}}  ", "$text-muted"), shown))
     return Content("\n").join(lines)
+
+
+def failure(error: FlockError) -> Content:
+    """Return an error in one line: its sentence, and the command that helps."""
+    hint = f"  → {error.hint}" if error.hint else ""
+    return Content.assemble((clean(error.sentence), "$text-error"), (clean(hint), "$text-muted"))
+
+
+def mark(word: str) -> Content:
+    """Return the mark of a state alone, in its colour."""
+    return dot(word).truncate(1)
+
+
+# How an ended request stands in a list: a mark that says as much without colour
+_OUTCOMES = {"ok": ("✓", "$text-success"), "error": ("✗", "$text-error"), "partial": ("◐", "$text-warning")}
+
+
+def outcome(word: str, *, short: bool = False) -> Content:
+    """Return how a request ended, as a mark and its word, or with `short` the mark alone."""
+    sign, tone = _OUTCOMES.get(word, ("○", "$text-muted"))
+    return styled(sign if short else f"{sign} {word or NONE}", tone)
+
+
+def tier(errors: float | None) -> str:
+    """Return the tone of a share of errors (0…1): good below 1 %, a warning below 5 %, else bad."""
+    if errors is None:
+        return "$text-muted"
+    return "$text-success" if errors < 0.01 else "$text-warning" if errors < 0.05 else "$text-error"
+
+
+def fit(words: Content | str, width: int, *, right: bool = False) -> Content:
+    """Return one line that takes `width` cells exactly, cut by an ellipsis where it is longer."""
+    shown = (words if isinstance(words, Content) else plain(words)).first_line.truncate(max(0, width), ellipsis=True)
+    missing = max(0, width - shown.cell_length)
+    return shown.pad_left(missing) if right else shown.pad_right(missing)
+
+
+def apart(left: Content, right: Content, width: int) -> Content:
+    """Return one line of `width` cells with one part at each end; the left one is cut where both do not fit."""
+    room = max(0, width - right.cell_length - 1)
+    return Content.assemble(fit(left, room), " ", right).truncate(max(0, width))
+
+
+def steady(value: float | None, digits: int = 1) -> str:
+    """Return a figure with so many digits behind the point, so that a column of them stands still."""
+    return NONE if value is None else f"{value:.{digits}f}"
+
+
+def took(value_ms: float | None) -> str:
+    """Return milliseconds in nine cells, so that a column of them stands still."""
+    return f"{ms(value_ms):>9}"
 
 
 def command(line: str) -> Content:

@@ -158,6 +158,11 @@ class State:
         self._changed("answers")
         return True
 
+    def forget(self, op: Op[Any]) -> None:
+        """Keep no answer to an operation any more: nobody will look at it again."""
+        self._answers.pop(op, None)
+        self._failures.pop(op, None)
+
     def connect(self, connection: Connection, trouble: FlockError | None = None) -> None:
         """Say how the link is."""
         if (connection, trouble and trouble.sentence) != (self.connection, self.trouble and self.trouble.sentence):
