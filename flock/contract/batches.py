@@ -10,8 +10,9 @@ class Batch:
     """How a batch went. `state` is done, stopped (its cost limit was reached) or interrupted.
 
     Of `total` lines `done` were answered and `failed` were refused, in this run or an earlier one; `unknown` were under
-    way when an earlier run was killed and are not sent again; `left` were not begun. `cost_usd` is what this run's
-    paid answers cost as far as prices are known, null where nothing with a price was asked.
+    way when a run was killed or a connection broke, and are not sent again; `left` were not begun. Tokens and dollars
+    are of all runs; a paid answer whose cost nobody knows counts as what was held for it, and `cost_usd` is null where
+    nothing with a price was asked. `seconds` are this run's; `why` says why it ended early, "" else.
     """
 
     input: str
@@ -26,6 +27,7 @@ class Batch:
     output_tokens: int
     cost_usd: str | None
     seconds: float
+    why: str = ""
 
 
 @operation(
@@ -39,7 +41,13 @@ class Batch:
     ),
 )
 class RunBatch(Op[Batch]):
-    """Carry out a file of requests in OpenAI's batch format, and write one line for each answer."""
+    """Carry out a file of requests in OpenAI's batch format, and write one line for each answer.
+
+    Each request is sent at most once, behind everybody else who asks; answers come in the order in which they end. What
+    was begun stands in a journal beside the answers: after a kill, --resume goes on, and a request that was under way
+    is answered by the error unknown_outcome. Exit code 0: all were answered; 1: all have ended and some failed; 75:
+    some are left, and --resume goes on.
+    """
 
     input: str = arg("the file of requests, one JSON object a line; `-` is standard input")
     output: str = arg("the file of answers")
