@@ -152,6 +152,11 @@ def main() -> int:
         from flock.client.stdio import main as dial
 
         return dial()
+    if arguments[:1] in (["tui"], ["ui"]):
+        from flock.cli.tui import quick
+
+        if (code := quick(arguments[1:])) is not None:
+            return code
     from flock.cli.app import main as run
 
     return run(arguments)

@@ -47,7 +47,7 @@ class Verb(TyperCommand):
 def _with_seconds(args: list[str]) -> list[str]:
     """Return the words with the usual number of seconds behind a `--watch` that has none."""
     spelled: list[str] = []
-    for word, following in zip(args, [*args[1:], ""], strict=True):
+    for word, following in zip(args, [*args[1:], ""], strict=False):
         if word == "--":
             return [*spelled, *args[len(spelled) :]]
         spelled.append(f"{WATCH[0]}={_WATCH_SECONDS}" if word in WATCH and not _is_number(following) else word)

@@ -22,6 +22,7 @@ def run(op: CreateToken | RotateToken, given: Given, perform: Perform) -> int:
     if given.copy and not out.can_copy():
         line = "create NAME" if isinstance(op, CreateToken) else f"rotate {op.id}"
         raise UsageError("--copy needs a terminal, and there is none here", hint=f"KEY=$(flock token {line})")
+    out.ensure_writable()
     answer = perform(op, given.yes)
     created: TokenCreated = answer.value
     again = isinstance(op, RotateToken)

@@ -19,6 +19,7 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
+from flock.cli import out
 from flock.cli.grammar import ITSELF, WATCH, Both, Group, Itself, Verb, names_of, usage_error
 from flock.cli.nouns import EPILOG, GROUPS, PARTS, SHORT, TITLE, WORDS
 from flock.contract.op import OPERATIONS, Op, Risk, ensure_declared, hints, option_name
@@ -87,6 +88,10 @@ def parse(words: list[str], program: str = "flock") -> Line | None:
         app.main(args=words, prog_name=program, standalone_mode=False, complete_var="_FLOCK_NO_TYPER_COMPLETION")
     except TyperException as error:
         raise usage_error(error) from None
+    except SystemExit:  # what Click makes of a reader that has left
+        raise BrokenPipeError from None
+    except OSError as error:  # help that could not be written
+        raise out.unwritten(error) from None
     return found[0] if found else None
 
 
