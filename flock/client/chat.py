@@ -250,13 +250,14 @@ def _fault(error: Any, otherwise: type[FlockError]) -> FlockError:
     if not is_object(error):
         return otherwise(_words(error) or "the model's engine reported an error", hint="ask again")
     words = _words(error.get("message")) or "the model's engine reported an error"
-    if error.get("code") not in BY_CODE:
-        return otherwise(words, hint=_words(error.get("hint")) or "flock request ls")
+    code, hint = _words(error.get("code")), _words(error.get("hint")) or "flock request ls"
+    if code not in BY_CODE:
+        return otherwise(words, hint=hint)
     known = ("message", "type", "param", "code", "hint", "request_id")
     details = {name: value for name, value in error.items() if name not in known}
     if error.get("param") is not None:
         details["param"] = error["param"]
-    return from_plain({"code": error["code"], "message": words, "hint": _words(error.get("hint")), "details": details})
+    return from_plain({"code": code, "message": words, "hint": hint, "details": details})
 
 
 def _words(value: Any) -> str:

@@ -69,7 +69,6 @@ def under_way(progress: Progress) -> str:
 
 def human(op: Op[Any], value: Batch, now: float) -> View:
     """Show what a batch came to."""
-    speed = f", {value.output_tokens / value.seconds:.0f} tokens/s" if value.seconds and value.output_tokens else ""
     rows = [
         ("answers", value.output),
         ("state", value.state),
@@ -77,7 +76,7 @@ def human(op: Op[Any], value: Batch, now: float) -> View:
         ("failed", f"{value.failed:,}"),
         ("unknown", f"{value.unknown:,} (begun, and nobody knows what became of them)"),
         ("left", f"{value.left:,}"),
-        ("tokens", f"{value.input_tokens:,} in, {value.output_tokens:,} out{speed}"),
+        ("tokens", f"{value.input_tokens:,} in, {value.output_tokens:,} out"),
         ("cost", f"${value.cost_usd}"),
         ("took", text.duration(value.seconds)),
     ]

@@ -60,6 +60,7 @@ from tests.cli.hub_values import HUB_CASES
 from tests.cli.invite_values import INVITE_CASES
 from tests.cli.model_values import MODEL_CASES
 from tests.cli.prices_values import PRICES_CASES
+from tests.cli.prompt_values import PROMPT_CASES
 from tests.cli.queue_values import QUEUE_CASES
 from tests.cli.service_values import SERVICE_CASES
 from tests.cli.token_values import TOKEN_CASES
@@ -336,6 +337,7 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     **INVITE_CASES,
     **MODEL_CASES,
     **PRICES_CASES,
+    **PROMPT_CASES,
     **QUEUE_CASES,
     **SERVICE_CASES,
     **TOKEN_CASES,
