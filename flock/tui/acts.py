@@ -8,8 +8,10 @@ toast, the job that is followed. Refuses to know a page. One for each applicatio
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from flock.contract.connect import Invitation
 from flock.contract.jobs import Job
 from flock.contract.op import Op, Risk, command_line
+from flock.contract.tokens import TokenCreated
 from flock.errors import DaemonUnreachable, FlockError
 from flock.show import job as job_view
 from flock.tui.link import Link
@@ -34,16 +36,17 @@ class Acts:
         self.line = ""
         self._jobs: dict[str, str] = {}
 
-    async def do(self, op: Op[Any], *, done: str = "", sure: bool = False) -> Any:
+    async def do(self, op: Op[Any], *, done: str = "", sure: bool = False, about: str = "") -> Any:
         """Carry out an operation and return its answer, None when it was refused or failed.
 
-        Asks first where its risk says so, unless `sure`. Errors become a toast with the sentence and the hint.
+        Asks first where its risk says so, or where `about` has more to say in the question than the operation does;
+        never when `sure`. Errors become a toast with the sentence and the hint.
         """
         self.hint(op)
-        if not sure and self.asks(op):
+        if not sure and (about or self.asks(op)):
             from flock.tui.widgets.confirm import Confirm
 
-            if not await self._app.push_screen_wait(Confirm(op)):
+            if not await self._app.push_screen_wait(Confirm(op, about)):
                 self.hint(op, "not done")
                 return None
         self.hint(op, "…")
@@ -61,7 +64,7 @@ class Acts:
         else:
             self.hint(op, "done")
             if done:
-                self._app.notify(done, timeout=4)
+                self._app.notify(done, timeout=4, markup=False)
         return value
 
     @staticmethod
@@ -87,13 +90,18 @@ class Acts:
         value = await self.do(op)
         if value is None or (isinstance(value, Job) and value.state == "running"):
             return
+        if isinstance(value, TokenCreated | Invitation):
+            from flock.tui.widgets.once import Once
+
+            self._app.push_screen(Once(op, value))
+            return
         from flock.tui.widgets.answer import Answer
 
         self._app.push_screen(Answer(op, value))
 
-    def hint(self, op: Op[Any] | None, note: str = "") -> None:
-        """Show an operation's command line below."""
-        self.line = "" if op is None else self.spelled(op)
+    def hint(self, op: Op[Any] | None, note: str = "", more: str = "") -> None:
+        """Show an operation's command line below; `more` is what only the command line has, such as --csv."""
+        self.line = "" if op is None else " ".join(filter(None, (self.spelled(op), more)))
         self._app.strip.show(self.line, note)
 
     def spelled(self, op: Op[Any]) -> str:

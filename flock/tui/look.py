@@ -159,7 +159,8 @@ def columns(values: Sequence[float], height: int, width: int, tone: str = "$prim
     for row in range(height, 0, -1):
         line = ""
         for value, wide in zip(values, widths, strict=True):
-            eighths = value / top * height * 8 - (row - 1) * 8
+            # the least that is not nothing shows too
+            eighths = (max(value / top * height * 8, 1) if value > 0 else 0) - (row - 1) * 8
             cell = _HEIGHTS[min(8, max(0, round(eighths)))]
             gap = 1 if wide > 2 else 0
             line += cell * (wide - gap) + " " * gap
@@ -231,6 +232,12 @@ def took(value_ms: float | None) -> str:
 def command(line: str) -> Content:
     """Return a command line as it is shown to be copied."""
     return Content.assemble(("$ ", "$text-muted"), (clean(line), "$text-accent"))
+
+
+def trouble(sentence: str, hint: str = "") -> Content:
+    """Return what went wrong, in one line, and the command that mends it below."""
+    said = styled(f"✗ {sentence}", "$text-error")
+    return said if not hint else Content.assemble(said, ("\n→ ", "$text-muted"), (clean(hint), "$text-accent"))
 
 
 __all__ = ["escape"]

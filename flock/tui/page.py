@@ -57,16 +57,17 @@ class Page(Vertical):
         if self.flock.page is self:
             self.flock.polls.want((*self.flock.own_polls(), *self.polls()))
 
-    async def do(self, op: Op[Any], *, done: str = "") -> Any:
+    async def do(self, op: Op[Any], *, done: str = "", about: str = "") -> Any:
         """Carry out an operation as its risk says, show its command line, and return its answer; None when it was
-        refused or failed, which is told. `done` is said when it went well.
+        refused or failed, which is told. `done` is said when it went well; with `about`, which says more than the
+        operation does, it is asked about in any case.
         """
-        return await self.flock.acts.do(op, done=done)
+        return await self.flock.acts.do(op, done=done, about=about)
 
     def ask(self, kind: type[Op[Any]], **given: Any) -> None:
         """Let an operation be filled in and carried out; `given` are fields that are known already."""
         self.flock.acts.ask(kind, given)
 
-    def shows(self, op: Op[Any] | None, note: str = "") -> None:
-        """Show below what the key under the finger would do, as its command line."""
-        self.flock.acts.hint(op, note)
+    def shows(self, op: Op[Any] | None, note: str = "", more: str = "") -> None:
+        """Show below what the key under the finger would do, as its command line; `more` is put behind it."""
+        self.flock.acts.hint(op, note, more)

@@ -27,18 +27,23 @@ class Confirm(Modal[bool]):
 
     DEFAULT_CSS = """
     Confirm > .box { max-width: 76; }
+    Confirm .about { height: auto; margin: 1 0 0 0; }
     Confirm Horizontal { height: auto; align-horizontal: right; margin: 1 0 0 0; }
     Confirm Button { margin: 0 0 0 2; min-width: 10; height: 1; border: none; }
     """
 
-    def __init__(self, op: Op[Any]) -> None:
+    def __init__(self, op: Op[Any], about: str = "") -> None:
+        """Take what is asked about; `about` says more of what it does than its command line."""
         super().__init__()
         self._op = op
+        self._about = about
 
     def compose(self) -> ComposeResult:
         """Put the question over the command and the two buttons."""
         with Vertical(classes="box"):
             yield Static(look.plain(f"{question(self._op)}?"), classes="title")
+            if self._about:
+                yield Static(look.plain(self._about), classes="about")
             yield Static(look.command(command_line(self._op, yes=self._op.spec.risk.value == "remove")), classes="line")
             with Horizontal():
                 yield Button("No (n)", id="no")
