@@ -46,10 +46,10 @@ def server_for(request: web.Request) -> FaultHalf:
 def fault(error: FlockError, record: Record | None = None, server: FaultHalf = SERVERS["openai"]) -> web.Response:
     """Return an error in the dialect's shape with the headers SDKs act on."""
     headers = {"Content-Type": "application/json", "Server": SERVER}
+    # how often an engine or a vendor was asked: after none, to send it again is to send it once
+    headers["X-Flock-Attempts"] = str(len(record.tries)) if record is not None else "0"
     if record is not None:
         headers["X-Flock-Request-Id"] = record.id
-        # how often an engine or a vendor was asked: after none, to send it again is to send it once
-        headers["X-Flock-Attempts"] = str(len(record.tries))
         if record.plan:
             headers["X-Flock-Path"] = record.plan
         if record.lost:
