@@ -7,6 +7,7 @@ the CLI where no daemon runs; the file itself is edited by configfile.py.
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -31,6 +32,7 @@ from flock.configsections import (
 )
 from flock.configvalues import Listen, from_words, parse_listen, parse_size, parse_switch
 from flock.contract.settings import Setting, SettingChanged
+from flock.errors import ConfigInvalid, StorageFailed
 from flock.paths import Home, private_dir, short
 from flock.yamltext import Scalar, entries
 
@@ -138,7 +140,22 @@ class Config(Section):
             value = getattr(value, name)
         if key == "data_dir" and layer.name == "default":
             value = str(self._home.data)
-        return Setting(key, _plain(value), layer.name, layer.origin, spec.summary, spec.restart)
+        shown = _plain(value)
+        return Setting(key, shown, layer.name, layer.origin, spec.summary, spec.restart, spec.allowed, spec.variable)
+
+    def in_force(self, *keys: str) -> list[Setting]:
+        """Return settings (all without `keys`) as they are in force, each with what the next start will take up where
+        the file says something else by now. Reads the file. Raises ConfigInvalid for a key that is none.
+        """
+        found = [self.setting(key) for key in keys or SETTINGS]
+        try:
+            coming = load(self._home, self._environ)
+        except (ConfigInvalid, StorageFailed):
+            return found  # the next start would not come up with that file, and doctor says so
+        after = {one.key: coming.setting(one.key).value for one in found if one.layer != "flag"}
+        return [
+            replace(one, next=after[one.key]) if after.get(one.key, one.value) != one.value else one for one in found
+        ]
 
     def set_in_file(self, key: str, words: str) -> SettingChanged:
         """Write a value into this configuration's file; the values in force stay as they are."""

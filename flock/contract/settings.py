@@ -8,7 +8,11 @@ from flock.contract.op import Op, Risk, Where, arg, flag, operation
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. `layer` is default, file, environment or flag; `origin` names the file or variable."""
+    """One setting. `layer` is default, file, environment or flag; `origin` names the file or variable.
+
+    `allowed` says what it may be, `variable` which environment variable sets it; `next` is the value that the next
+    start takes up, null where that is the value in force.
+    """
 
     key: str
     value: Any
@@ -16,6 +20,9 @@ class Setting:
     origin: str
     summary: str
     restart: bool
+    allowed: str = ""
+    variable: str = ""
+    next: Any = None
 
 
 @dataclass(frozen=True, slots=True)

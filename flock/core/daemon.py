@@ -87,14 +87,14 @@ async def cancel_job(context: Context, op: CancelJob, _actor: Actor) -> Job:
 
 @handles(ShowConfig)
 async def show_config(context: Context, _op: ShowConfig, _actor: Actor) -> list[Setting]:
-    """Return the settings in force and their layers."""
-    return context.config.settings()
+    """Return the settings in force, their layers, and what the next start will take up."""
+    return await asyncio.to_thread(context.config.in_force)
 
 
 @handles(GetConfig)
 async def get_config(context: Context, op: GetConfig, _actor: Actor) -> Setting:
-    """Return one setting in force."""
-    return context.config.setting(op.key)
+    """Return one setting in force, and what the next start will take up."""
+    return (await asyncio.to_thread(context.config.in_force, op.key))[0]
 
 
 @handles(SetConfig)

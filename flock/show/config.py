@@ -13,14 +13,18 @@ _RESTART = "the running flock takes it up at its next start: flock down && flock
 def human(op: Op[Any], value: Any, now: float) -> View:
     """Show the settings, one value alone, a change, or where things lie."""
     if isinstance(value, Setting):
-        aside = Line(f"{value.key}: {_origin(value)}", "dim")
-        return View((Line(words(value.value)),), (aside,))
+        aside = [Line(f"{value.key}: {_origin(value)}", "dim")]
+        aside += [Line(f"it is {words(value.next)!r} from the next start on: flock down && flock up")] * waits(value)
+        return View((Line(words(value.value)),), tuple(aside))
     if isinstance(value, SettingChanged):
         return _changed(op, value)
     if isinstance(value, Places):
         return _places(op, value)
-    rows: list[tuple[str, ...]] = [(s.key, words(s.value), _origin(s), s.summary) for s in cast("list[Setting]", value)]
-    return table("key value from summary", rows, "no setting", "summary")
+    found = cast("list[Setting]", value)
+    rows: list[tuple[str, ...]] = [(s.key, words(s.value), _origin(s), s.summary) for s in found]
+    shown = table("key value from summary", rows, "no setting", "summary")
+    coming = [f"{s.key} is {words(s.next)!r} from the next start on: flock down && flock up" for s in found if waits(s)]
+    return View(shown.blocks, tuple(Line(sentence) for sentence in coming))
 
 
 def ids(op: Op[Any], value: Any) -> list[str]:
@@ -30,6 +34,11 @@ def ids(op: Op[Any], value: Any) -> list[str]:
     if isinstance(value, SettingChanged):
         return []
     return [words(value.value)] if isinstance(value, Setting) else [s.key for s in cast("list[Setting]", value)]
+
+
+def waits(setting: Setting) -> bool:
+    """Say whether the next start takes up another value than the one in force."""
+    return setting.next is not None and setting.next != setting.value
 
 
 def words(value: Any) -> str:

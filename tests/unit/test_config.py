@@ -363,3 +363,22 @@ def test_the_minimal_file_says_the_defaults(home: Home) -> None:
     config = load(home, {})
     assert config.listen == Listen("127.0.0.1", 8080)
     assert home.config_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_the_next_start_takes_up_is_told_beside_what_is_in_force(home: Home) -> None:
+    running = load(home, {"FLOCK_LOG_LEVEL": "error"}, {"listen": "127.0.0.1:9"})
+    assert not [one for one in running.in_force() if one.next is not None]
+    for key, words in (("loading.jit", "false"), ("log_level", "debug"), ("listen", "127.0.0.1:7")):
+        running.set_in_file(key, words)
+    found = {one.key: one for one in running.in_force()}
+    # what a variable or a flag sets stays as it is, whatever the file says
+    assert {key: one.next for key, one in found.items() if one.next is not None} == {"loading.jit": False}
+    assert found["loading.jit"].value is True
+    assert (found["log_level"].variable, found["log_level"].allowed) == (
+        "FLOCK_LOG_LEVEL",
+        "debug, info, warning or error",
+    )
+    running.unset_in_file("loading.jit")
+    assert running.in_force("loading.jit")[0].next is None
+    home.config_file.write_text("listen: [\n")
+    assert running.in_force("loading.jit")[0].next is None
