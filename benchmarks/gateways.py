@@ -216,6 +216,11 @@ class Flock(Server):
         """Where its usage is."""
         return self.directory / "home" / "data" / "flock.db"
 
+    @property
+    def socket(self) -> Path:
+        """The private door."""
+        return self.directory / "home" / "run" / "flock.sock"
+
     def cli(self, *words: str) -> str:
         """Run one flock command against this daemon and return its output. Raises BenchFailed when it fails."""
         return self.children.run([*self.command(), *words], self.tool_core, self.env(), seconds=60)[0]

@@ -11,12 +11,10 @@ from bench import PACE_US, Bench, tell
 from figures import AT_LEAST, Figure, leak, number
 from gateways import Flock
 from measure import Sample, command_times, idle_rss, paired_ratio, soak, start_times, usage_times
+from screens import first_paints, flooded
 
 # Targets of parts that have no code yet; each becomes a measurement with the part.
-NOT_BUILT = (
-    Figure("choosing among 100 nodes × 50 models", None, "µs", 50, note="not built yet"),
-    Figure("`flock tui` first paint, to a minimal Textual app", None, "×", 1.3, note="not built yet"),
-)
+NOT_BUILT = (Figure("choosing among 100 nodes × 50 models", None, "µs", 50, note="not built yet"),)
 
 
 def cpu(sample: Sample) -> float | None:
@@ -180,6 +178,39 @@ def command_rows(bench: Bench) -> list[Figure]:
             reference=f"{ms[name]:.0f} ms, bare {ms['bare']:.0f} ms",
         )
         for name, (shown, limit) in names.items()
+    ]
+
+
+# Events a second that the screen is held against, and for how many seconds
+FLOOD, FLOOD_SECONDS = 10_000, 10.0
+
+
+def screen_rows(bench: Bench) -> list[Figure]:
+    """The full screen: from the command to its first words, and keys while ten thousand events a second pour in."""
+    names = ("`flock tui` first paint, to a minimal Textual app", "key to paint, p95", "memory of the screen, growth")
+    flock = bench.servers.get("flock")
+    if not isinstance(flock, Flock):
+        return [Figure(name, None, "") for name in names]
+    core = bench.options.load_core
+    times = first_paints(flock, core, min(bench.options.pairs, 10))
+    ms = {name: statistics.median(values) * 1e3 for name, values in times.items()}
+    found = flooded(flock, bench.directory, core, FLOOD, FLOOD_SECONDS)
+    keys = sorted(found.keys)
+    beside = (
+        f"{len(keys)} keys, {FLOOD:,} events/s for {FLOOD_SECONDS:g} s, median {statistics.median(keys) * 1e3:.0f} ms"
+    )
+    grown = (found.after - found.before) / 1e6
+    return [
+        Figure(
+            names[0],
+            paired_ratio(times["tui"], times["minimal"]),
+            "×",
+            1.3,
+            reference=f"{ms['tui']:.0f} ms, minimal {ms['minimal']:.0f} ms",
+        ),
+        Figure(names[1], keys[int(len(keys) * 0.95)] * 1e3, "ms", 100, reference=beside),
+        # what Python's allocator takes and gives in that time, seen with and without events
+        Figure(names[2], grown, "MB", 4, reference=f"{found.before / 1e6:.1f} MB before"),
     ]
 
 

@@ -39,6 +39,7 @@ PARTS = {
     "responses": rows.responses_rows,
     "translated": rows.translated_rows,
     "cli": rows.command_rows,
+    "screen": rows.screen_rows,
     "soak": rows.soak_rows,
     "start": rows.start_rows,
     "usage": rows.usage_rows,

@@ -3,44 +3,45 @@
 Owns what stands around a page, which page is open, and when things are drawn: at most ten times a second, and only what
 has changed. Refuses network calls and formats: `feed.py` and `polls.py` ask, `look.py` knows how things look. Called by
 `cli/tui.py`.
+
+The frame is painted before anything else is imported: what the pages need costs as much again as Textual itself.
 """
 
 import os
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
-from textual.widgets import Footer
 
-from flock.contract.engines import ListEngines
-from flock.contract.models import ListModels
-from flock.contract.op import Op
-from flock.contract.usage import SummarizeUsage
-from flock.errors import FlockError
-from flock.tui.acts import Acts
-from flock.tui.feed import Feed
-from flock.tui.link import Link, Perform, Reach
-from flock.tui.page import Page
-from flock.tui.polls import Poll, Polls
-from flock.tui.state import State
 from flock.tui.table import BY_NAME, PAGES
 from flock.tui.themes import THEMES
-from flock.tui.widgets.frame import Banner, CommandStrip, Tabs, TopBar
+from flock.tui.widgets.frame import Banner, CommandStrip, KeyLine, Tabs, TopBar
+
+if TYPE_CHECKING:
+    from flock.contract.op import Op
+    from flock.errors import FlockError
+    from flock.tui.acts import Acts
+    from flock.tui.feed import Feed
+    from flock.tui.link import Connect, Link
+    from flock.tui.page import Page
+    from flock.tui.polls import Poll, Polls
+    from flock.tui.state import State
 
 # Between two looks at whether something is new: as often as the eye follows, and less where each repaint is sent far
 _TICK_SECONDS, _SLOW_TICK_SECONDS = 0.1, 0.25
 # Times of running requests move also without an event
 _BEAT_SECONDS = 1.0
 
-MODELS, ENGINES, TODAY = ListModels(), ListEngines(), SummarizeUsage(since="today")
-
 
 class FlockApp(App[int]):
-    """One flock on one terminal."""
+    """One flock on one terminal. `connect` finds it, once the frame stands; `now` is the clock that times are told by.
+
+    From the first paint on there are `link`, `state`, `acts`, `feed` and `polls`, and `page` is the open one.
+    """
 
     TITLE = "flock"
     COMMAND_PALETTE_BINDING = "ctrl+p"
@@ -60,31 +61,28 @@ class FlockApp(App[int]):
     CSS = """
     Screen { layers: base; background: $background; }
     #pages { height: 1fr; }
-    Footer { height: 1; }
     Toast { max-width: 76; padding: 0 1; margin: 0 0 1 0; }
     CommandPalette > Vertical { margin: 1 2; width: 1fr; }
     CommandPalette SearchIcon { display: none; }
     Input > .input--placeholder { color: $text-muted; }
     """
 
+    link: "Link"
+    state: "State"
+    acts: "Acts"
+    feed: "Feed"
+    polls: "Polls"
+
     def __init__(
-        self,
-        reach: Reach,
-        perform: Perform,
-        page: str = "home",
-        theme: str = "",
-        now: Callable[[], float] = time.time,
+        self, connect: "Connect", page: str = "home", theme: str = "", now: Callable[[], float] = time.time
     ) -> None:
         super().__init__()
         self.now = now
-        self.link = Link(reach, perform)
-        self.state = State()
-        self.acts = Acts(self, self.link)
-        self.feed = Feed(self.link, self.state, self._connection_changed)
-        self.polls = Polls(self.link, self.state, self._failed)
+        self.failure: FlockError | None = None
         self.top_bar, self.tabs = TopBar(), Tabs([(entry.name, entry.key, entry.title) for entry in PAGES])
         self.banner, self.strip = Banner(), CommandStrip()
         self.page: Page | None = None
+        self._connect = connect
         self._pages: dict[str, Page] = {}
         self._first = page
         self._theme_name = theme or "dark"
@@ -102,29 +100,59 @@ class FlockApp(App[int]):
         yield self.banner
         yield Container(id="pages")
         yield self.strip
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
 
-    async def on_mount(self) -> None:
-        """Open the first page, then begin to listen."""
-        from flock.tui.palette import Operations
-
-        FlockApp.COMMANDS = {Operations}
+    def on_mount(self) -> None:
+        """Paint the frame, and only then begin."""
         for theme in THEMES.values():
             self.register_theme(theme)
         self.theme = self._theme_name
-        if self.link.slow or os.environ.get("SSH_CONNECTION"):
+        self.tabs.show(self._first)
+        self.call_after_refresh(self._begin)
+
+    async def _begin(self) -> None:
+        """Find the flock, open the first page and listen."""
+        from flock.errors import FlockError
+        from flock.tui.acts import Acts
+        from flock.tui.feed import Feed
+        from flock.tui.link import Link
+        from flock.tui.palette import Operations
+        from flock.tui.polls import Polls
+        from flock.tui.state import State
+
+        try:
+            reach, perform = self._connect()
+        except FlockError as error:
+            self.failure = error
+            self.exit(error.exit_code)
+            return
+        FlockApp.COMMANDS = {Operations}
+        self.link = link = Link(reach, perform)
+        self.state = State()
+        self.acts = Acts(self, link)
+        self.feed = Feed(link, self.state, self._connection_changed)
+        self.polls = Polls(link, self.state, self._failed)
+        if link.slow or os.environ.get("SSH_CONNECTION"):
             self.animation_level = "none"
-        await self._open(self._first)
         self.run_worker(self.feed.run(), name="feed", exit_on_error=True)
+        await self._open(self._first)
         self.run_worker(self.polls.run(), name="polls", exit_on_error=True)
-        self.set_interval(_SLOW_TICK_SECONDS if self.link.slow else _TICK_SECONDS, self._tick)
+        self.set_interval(_SLOW_TICK_SECONDS if link.slow else _TICK_SECONDS, self._tick)
         self.set_interval(_BEAT_SECONDS, self._beat)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the flock is found and the pages can be drawn."""
+        return hasattr(self, "polls")
 
     # -- pages
 
     def open(self, name: str) -> None:
         """Bring a page to the front."""
-        self.run_worker(self._open(name))
+        if self.begun:
+            self.run_worker(self._open(name), group="pages", exclusive=False)
+        else:
+            self._first = name
 
     async def _open(self, name: str) -> None:
         if self.page is not None and self.page is self._pages.get(name):
@@ -144,9 +172,11 @@ class FlockApp(App[int]):
         page.opened()
         self.draw_page()
 
-    def own_polls(self) -> tuple[Poll, ...]:
+    def own_polls(self) -> "tuple[Poll, ...]":
         """Return what the line on top wants to know."""
-        return (Poll(MODELS, 10, ("models",)), Poll(ENGINES, 10, ("engines",)), Poll(TODAY, 20))
+        from flock.tui.standing import POLLS
+
+        return POLLS
 
     def draw_page(self) -> None:
         """Draw the open page now."""
@@ -173,15 +203,9 @@ class FlockApp(App[int]):
             self.draw_page()
 
     def _draw_frame(self) -> None:
-        models, engines = self.state.models(MODELS), self.state.engines(ENGINES)
-        today = self.state.answer(TODAY)
-        self.top_bar.show(
-            self.state,
-            self.link.name,
-            None if models is None else len(models),
-            None if engines is None else len(engines),
-            None if today is None else today.cost_usd,
-        )
+        from flock.tui.standing import counts
+
+        self.top_bar.show(self.state, self.link.name, *counts(self.state))
 
     def _connection_changed(self) -> None:
         state = self.state
@@ -194,13 +218,14 @@ class FlockApp(App[int]):
             self.banner.show(f"{state.trouble.sentence} · trying again · {state.trouble.hint}".rstrip(" ·"))
         self._draw_frame()
 
-    def _failed(self, _op: Op[Any], error: FlockError) -> None:
+    def _failed(self, _op: "Op[Any]", error: "FlockError") -> None:
         self.acts.tell(error)
 
     def on_resize(self) -> None:
         """Draw for the new room."""
-        self.call_after_refresh(self._draw_frame)
-        self.call_after_refresh(self.draw_page)
+        if self.begun:
+            self.call_after_refresh(self._draw_frame)
+            self.call_after_refresh(self.draw_page)
 
     # -- keys
 
@@ -253,21 +278,29 @@ class FlockApp(App[int]):
     def _copied(self) -> None:
         self.acts.copy()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Let nothing but quitting happen before there is a flock."""
+        return self.begun or action in ("quit", "page")
+
     async def action_quit(self) -> None:
         """Close the screen; flock goes on."""
         self.exit(0)
 
     def on_unmount(self) -> None:
         """Let go of the daemon."""
-        self.link.close()
+        if self.begun:
+            self.link.close()
 
 
-def run(reach: Reach, perform: Perform, page: str = "home", theme: str = "") -> int:
+def run(connect: "Connect", page: str = "home", theme: str = "") -> int:
     """Show the full screen until it is closed and return the exit code; `theme` is dark or light.
 
-    `perform` carries out an operation and asks nothing when its second argument is True. Colours go where NO_COLOR or
-    FLOCK_NO_COLOR is set. Must be called where a terminal can be drawn on.
+    `connect` returns the way to a flock and what carries out operations, asking nothing when its second argument is
+    True; its FlockErrors are raised here, once the terminal is as it was. Colours go where NO_COLOR is set. Must be
+    called where a terminal can be drawn on.
     """
-    app = FlockApp(reach, perform, page, theme)
+    app = FlockApp(connect, page, theme)
     code = app.run()
+    if app.failure is not None:
+        raise app.failure
     return app.return_code or code or 0

@@ -73,6 +73,8 @@ class Done(Protocol):
 
 
 Perform = Callable[[Op[Any], bool], Done]
+# What finds a flock: the way to it, and what carries out operations. Raises FlockErrors
+Connect = Callable[[], tuple[Reach, Perform]]
 
 
 class Link:

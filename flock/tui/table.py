@@ -6,8 +6,10 @@ Owns the table. Refuses to import a page before it is opened: the first paint wa
 
 import importlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from flock.tui.page import Page
+if TYPE_CHECKING:
+    from flock.tui.page import Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Entry:
     title: str
     summary: str
 
-    def make(self) -> Page:
+    def make(self) -> "Page":
         """Import the page's file and make it."""
         module = importlib.import_module(f"flock.tui.screens.{self.name}")
         return getattr(module, f"{self.name.capitalize()}Page")()

@@ -113,7 +113,7 @@ class Canned:
         self._events.put(None)
 
     def app(self, page: str = "home", theme: str = "dark") -> FlockApp:
-        return FlockApp(self, self.perform, page, theme, now=lambda: FROZEN)
+        return FlockApp(lambda: (self, self.perform), page, theme, now=lambda: FROZEN)
 
 
 def absent() -> DaemonUnreachable:

@@ -4,14 +4,19 @@ Owns how they look. Refuses to know where what they show comes from: `app.py` ha
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual import events
+from textual.binding import Binding
 from textual.content import Content
 from textual.message import Message
+from textual.screen import Screen
 from textual.widgets import Static
 
 from flock.tui import look
-from flock.tui.state import State
+
+if TYPE_CHECKING:
+    from flock.tui.state import State
 
 
 class TopBar(Static):
@@ -19,7 +24,7 @@ class TopBar(Static):
 
     DEFAULT_CSS = "TopBar { height: 1; background: $primary-background; color: $foreground; padding: 0 1; }"
 
-    def show(self, state: State, name: str, models: int | None, engines: int | None, today: str | None) -> None:
+    def show(self, state: "State", name: str, models: int | None, engines: int | None, today: str | None) -> None:
         """Show one line, the least needed left out where there is no room."""
         top = state.top
         left = Content.assemble(("flock ", "bold $text-accent"), (f"{name} " if name else "", "bold"))
@@ -100,6 +105,63 @@ class Banner(Static):
         self.set_class(bool(words), "-shown")
         if words:
             self.update(look.plain(words))
+
+
+class KeyLine(Static):
+    """The keys that do something here; a click is the key.
+
+    Not Textual's footer: that one makes widgets anew with every change and, in 8.2.8, keeps all the old ones.
+    """
+
+    DEFAULT_CSS = "KeyLine { height: 1; background: $panel; padding: 0 1; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._places: list[tuple[int, int, str]] = []
+        self._shown: list[tuple[str, str, str]] = []
+
+    def on_mount(self) -> None:
+        """Hear of every change of what keys do."""
+        self.screen.bindings_updated_signal.subscribe(self, self._changed)  # pyright: ignore[reportUnknownMemberType]
+
+    def _changed(self, screen: Screen[object]) -> None:
+        if screen is not self.screen:
+            return
+        keys = [
+            (binding.key, self.flock_key(binding), binding.description)
+            for _, binding, enabled, _ in screen.active_bindings.values()
+            if binding.show and enabled and binding.description
+        ]
+        if keys != self._shown:
+            self._shown = keys
+            self._draw()
+
+    def flock_key(self, binding: Binding) -> str:
+        """Return how a key is shown."""
+        return self.app.get_key_display(binding)  # pyright: ignore[reportUnknownMemberType]
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Leave out what has no room."""
+        self._draw()
+
+    def _draw(self) -> None:
+        room, parts, at = self.size.width - 2, list[Content](), 0
+        self._places = []
+        # each action once, under its first key
+        for key, shown, words in {words: (key, shown, words) for key, shown, words in reversed(self._shown)}.values():
+            wide = len(shown) + 1 + len(words)
+            if at + wide > room:
+                continue
+            self._places.append((at, at + wide, key))
+            at += wide + 2
+            parts.append(Content.assemble((shown, "bold $text-accent"), f" {words}"))
+        self.update(Content("  ").join(parts))
+
+    def on_click(self, event: events.Click) -> None:
+        """Press the key that was clicked."""
+        for start, end, key in self._places:
+            if start <= event.x - 1 < end:
+                self.app.simulate_key(key)  # pyright: ignore[reportUnknownMemberType]
 
 
 class CommandStrip(Static):
