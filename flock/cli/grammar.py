@@ -6,11 +6,13 @@ two nobody knows Typer.
 """
 
 import re
+import sys
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
+from flock.cli import out
 from flock.cli.nouns import WORDS
 from flock.cli.words import either, nearest
 from flock.contract.op import lister
@@ -26,6 +28,9 @@ class Verb(TyperCommand):
 
     A number behind `--watch` is its own: an id that is one is told apart by `--watch=2`, or stands before it.
     """
+
+    def get_help(self, ctx: Any) -> str:
+        return out.in_letters_of(sys.stdout, super().get_help(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         args = _with_seconds(args) if any(name in WATCH for p in self.params for name in p.opts) else args
@@ -64,6 +69,9 @@ def _is_number(word: str) -> bool:
 
 class Group(TyperGroup):
     """A group that answers an unknown word with the nearest of its own, and lists its words in our order."""
+
+    def get_help(self, ctx: Any) -> str:
+        return out.in_letters_of(sys.stdout, super().get_help(ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:
         order = list(WORDS)

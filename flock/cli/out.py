@@ -20,8 +20,6 @@ from flock.errors import FlockError, StorageFailed
 from flock.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
     # imported when something is drawn: `--json` prints bytes, and each dataclass costs most of a millisecond
     from flock.show.view import View
 
@@ -41,20 +39,24 @@ def prepare() -> None:
             stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
     for stream in (sys.stdout, sys.stderr):
-        encoding = getattr(stream, "encoding", None) or "utf-8"
-        if encoding.lower().replace("-", "") != "utf8" and isinstance(stream, TextIOWrapper):
+        # Python takes the C locale for UTF-8 (PEP 540); a terminal that was set to it shows ASCII
+        ascii_only = not has_all_letters() and is_terminal(stream)
+        if (ascii_only or not _is_utf_8(stream)) and isinstance(stream, TextIOWrapper):
             from flock.cli import letters
 
-            stream.reconfigure(errors=letters.HANDLER)
+            stream.reconfigure(encoding="ascii" if ascii_only else None, errors=letters.HANDLER)
 
 
-def has_all_letters(environ: Mapping[str, str] = os.environ) -> bool:
+def has_all_letters(environ: Mapping[str, str] = os.environ, utf_8_mode: bool = bool(sys.flags.utf8_mode)) -> bool:
     """Say whether a terminal shows more than ASCII: it does unless the locale names something else than UTF-8.
 
     Nothing named, as in cron and bare containers, says nothing about the terminal, and today's are UTF-8. The order is
-    that of POSIX (XBD 8.2).
+    that of POSIX (XBD 8.2); an LC_CTYPE that Python set itself for the C locale (PEP 538) is none of the user's.
     """
-    named = next((value for name in ("LC_ALL", "LC_CTYPE", "LANG") if (value := environ.get(name))), "")
+    names = ["LC_ALL", "LC_CTYPE", "LANG"]
+    if utf_8_mode and environ.get("LC_CTYPE") == "C.UTF-8":
+        names.remove("LC_CTYPE")
+    named = next((value for name in names if (value := environ.get(name))), "")
     _, dot, codeset = named.partition(".")
     return named not in ("C", "POSIX") and (not dot or "utf" in codeset.lower())
 
@@ -127,7 +129,7 @@ def aside(words: str) -> None:
 
 def say(words: str, tone: str = "") -> None:
     """Write one line for people to stderr."""
-    words = _shown(clean(words), sys.stderr)
+    words = clean(words)
     if tone and has_colour(sys.stderr):
         words = f"{_ANSI[tone]}{words}\x1b[0m"
     # standard error that cannot be written is nothing that anybody could be told about
@@ -143,7 +145,7 @@ def show(view: "View") -> None:
     from flock.show.view import Table
 
     terminal = is_terminal(sys.stdout)
-    words = _drawn(view) if terminal else plain(view)
+    words = drawn(view) if terminal else plain(view)
     if words and terminal:
         _on_terminal(words)
     elif words:
@@ -160,13 +162,18 @@ def _on_terminal(words: str) -> None:
     data((words.removesuffix("\n")).encode(sys.stdout.encoding or "utf-8", sys.stdout.errors or "replace"))
 
 
-def _shown(words: str, stream: TextIO) -> str:
-    """Return words as a terminal shows them; those for programs stay as they are."""
-    if words.isascii() or has_all_letters() or not is_terminal(stream):
+def in_letters_of(stream: TextIO, words: str) -> str:
+    """Return words with signs that the stream's encoding has; other people's letters are not touched."""
+    if words.isascii() or _is_utf_8(stream):
         return words
     from flock.cli import letters
 
     return letters.plain(words)
+
+
+def _is_utf_8(stream: TextIO) -> bool:
+    encoding: str | None = getattr(stream, "encoding", None)
+    return (encoding or "utf-8").lower().replace("-", "") == "utf8"
 
 
 def plain(view: "View") -> str:
@@ -184,14 +191,15 @@ def plain(view: "View") -> str:
     return "\n".join(found)
 
 
-def _drawn(view: "View", width: int | None = None) -> str:
-    from flock.show.draw import drawn
+def drawn(view: "View", width: int | None = None) -> str:
+    """Return a view as standard output's terminal shows it, `width` columns wide (default: the terminal's)."""
+    from flock.show import draw
 
-    if not has_all_letters():
+    if not _is_utf_8(sys.stdout):
         from flock.cli import letters
 
         view = letters.plain_view(view)
-    return drawn(view, has_colour(sys.stdout), width)
+    return draw.drawn(view, has_colour(sys.stdout), width)
 
 
 def error(failure: FlockError, as_json: bool) -> None:
@@ -239,7 +247,7 @@ def progress(words: str) -> None:
     if not is_terminal(sys.stderr):
         return
     room = max(20, _columns() - 1)
-    line = _shown(clean(words), sys.stderr)[:room]
+    line = in_letters_of(sys.stderr, clean(words))[:room]
     # CR and "erase to the end of the line" (ECMA-48 EL); TERM=dumb knows no escape, so it gets spaces
     tail = " " * (room - len(line)) + "\r" if os.environ.get("TERM") == "dumb" else "\x1b[K"
     sys.stderr.write(f"\r{line}{tail}")
@@ -258,45 +266,10 @@ def can_draw() -> bool:
     return is_terminal(sys.stdout) and is_terminal(sys.stdin) and os.environ.get("TERM", "dumb") != "dumb"
 
 
-@contextlib.contextmanager
-def screen() -> "Generator[Callable[[View], None]]":
-    """Yield a function that draws a view on a screen of its own; what stood on the terminal comes back afterwards.
-
-    The sequences are xterm's (ctlseqs, "DEC Private Mode Set"): 1049 another screen, 25 the cursor, 7 lines that wrap.
-    """
-
-    def draw(view: "View") -> None:
-        size = os.get_terminal_size(sys.stdout.fileno())
-        room = size.lines or 24  # a terminal that does not tell its size says 0
-        lines = _drawn(view, size.columns or 80).split("\n")
-        if len(lines) > room:
-            lines = [*lines[: room - 1], _shown(f"… {len(lines) - room + 1} more lines", sys.stdout)]
-        # each line is cleared to its end, and then what is below: no flicker
-        sys.stdout.write("\x1b[H" + "".join(f"{line}\x1b[K\r\n" for line in lines[:-1]) + lines[-1] + "\x1b[K\x1b[J")
-        sys.stdout.flush()
-
-    sys.stdout.write("\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J")
-    try:
-        yield draw
-    finally:
-        sys.stdout.write("\x1b[?7h\x1b[?25h\x1b[?1049l")
-        sys.stdout.flush()
-
-
-def copy(words: str) -> bool:
-    """Put words on the clipboard of the terminal by OSC 52 (xterm's control sequences); False without a terminal.
-
-    Works through ssh, since it is the terminal in front of the user that obeys. Whether it did cannot be known.
-    """
-    from base64 import b64encode
-
-    sequence = f"\x1b]52;c;{b64encode(words.encode()).decode()}\x07"
-    for stream in (sys.stderr, sys.stdout):
-        if is_terminal(stream):
-            stream.write(sequence)
-            stream.flush()
-            return True
-    return False
+def onto_terminal(words: str, stream: TextIO) -> None:
+    """Write words with control sequences to a terminal as they are."""
+    stream.write(words)
+    stream.flush()
 
 
 def can_copy() -> bool:

@@ -6,7 +6,7 @@ Owns where the new key goes: to the screen in words, to a pipe alone, to the cli
 
 import sys
 
-from flock.cli import out
+from flock.cli import out, screen
 from flock.cli.call import Perform
 from flock.cli.deliver import present
 from flock.cli.tree import Given
@@ -35,6 +35,6 @@ def run(op: CreateToken | RotateToken, given: Given, perform: Perform) -> int:
         out.raw(created.token)
         for line in show.beside_the_key(created, again=again):
             out.say(line)
-    if given.copy and out.copy(created.token):
+    if given.copy and screen.copy(created.token):
         out.say("the key was sent to this terminal's clipboard (OSC 52); some terminals have that switched off")
     return 0

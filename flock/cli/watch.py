@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from flock.cli import out
+from flock.cli import out, screen
 from flock.cli.call import Answer, Perform
 from flock.cli.deliver import present
 from flock.cli.tree import Given
@@ -74,7 +74,7 @@ def live(op: Op[Any], given: Given, perform: Perform, answer: Answer, rhythm: Rh
         contextlib.suppress(KeyboardInterrupt),
         _woken(rhythm.bell) as woken,
         _keys() as keys,
-        out.screen() as draw,
+        screen.drawing() as draw,
     ):
         trouble = ""
         while True:
