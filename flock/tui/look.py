@@ -135,7 +135,7 @@ def bar(part: float, width: int, tone: str = "$primary") -> Content:
     eighths = round(part * width * 8)
     full, rest = divmod(eighths, 8)
     drawn = "█" * full + (_WIDTHS[rest] if rest else "")
-    return Content.assemble((drawn, tone), (" " * 0 + "░" * (width - len(drawn)), "$panel-lighten-2"))
+    return Content.assemble((drawn, tone), (" " * 0 + "░" * (width - len(drawn)), "$foreground 15%"))
 
 
 def curve(values: Sequence[float], width: int) -> str:
@@ -155,6 +155,7 @@ def columns(values: Sequence[float], height: int, width: int, tone: str = "$prim
     top = max(values) or 1.0
     each, extra = divmod(width, len(values))
     widths = [each + (1 if i < extra else 0) for i in range(len(values))]
+    gap = 1 if each > 2 else 0
     lines: list[str] = []
     for row in range(height, 0, -1):
         line = ""
@@ -162,7 +163,6 @@ def columns(values: Sequence[float], height: int, width: int, tone: str = "$prim
             # the least that is not nothing shows too
             eighths = (max(value / top * height * 8, 1) if value > 0 else 0) - (row - 1) * 8
             cell = _HEIGHTS[min(8, max(0, round(eighths)))]
-            gap = 1 if wide > 2 else 0
             line += cell * (wide - gap) + " " * gap
         lines.append(line)
     return Content.styled("\n".join(lines), tone)

@@ -18,7 +18,12 @@ DARK = Theme(
     warning="#e6b450",
     error="#e5726c",
     dark=True,
-    variables={"footer-key-foreground": "#e6b450", "primary-background": "#1d2a33", "block-cursor-text-style": "bold"},
+    variables={
+        "footer-key-foreground": "#e6b450",
+        "primary-background": "#1d2a33",
+        "block-cursor-text-style": "bold",
+        "text-muted": "#8795a1",
+    },
 )
 LIGHT = Theme(
     name="light",
@@ -33,6 +38,11 @@ LIGHT = Theme(
     warning="#8a5a00",
     error="#b3261e",
     dark=False,
-    variables={"footer-key-foreground": "#8a5a00", "primary-background": "#dfe8e6", "block-cursor-text-style": "bold"},
+    variables={
+        "footer-key-foreground": "#8a5a00",
+        "primary-background": "#dfe8e6",
+        "block-cursor-text-style": "bold",
+        "text-muted": "#667380",
+    },
 )
 THEMES = {"dark": DARK, "light": LIGHT}
