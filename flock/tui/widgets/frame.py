@@ -147,8 +147,10 @@ class KeyLine(Static):
     def _draw(self) -> None:
         room, parts, at = self.size.width - 2, list[Content](), 0
         self._places = []
-        # each action once, under its first key
-        for key, shown, words in {words: (key, shown, words) for key, shown, words in reversed(self._shown)}.values():
+        once: dict[str, tuple[str, str, str]] = {}
+        for one in self._shown:  # each action once, under its first key
+            once.setdefault(one[2], one)
+        for key, shown, words in once.values():
             wide = len(shown) + 1 + len(words)
             if at + wide > room:
                 continue

@@ -24,7 +24,8 @@ _GAP, _MARGIN = 2, 3
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column. `right`: figures, aligned right; `grow`: takes the room that is left and is cut first; `spare`: goes
-    where there is no room, the highest number first, 0 never; `most` cells at most, 0 for as many as it takes.
+    where there is no room, the highest number first, 0 never; `most` cells at most, 0 for as many as it takes; `least`
+    is how far one that grows is cut before others go.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Column:
     grow: bool = False
     spare: int = 0
     most: int = 0
+    least: int = 12
 
 
 Cell = Content | str
@@ -44,6 +46,7 @@ class _Options(OptionList):
     DEFAULT_CSS = """
     _Options {
         height: 1fr; border: none; background: transparent; padding: 0; text-wrap: nowrap; text-overflow: ellipsis;
+        scrollbar-size-vertical: 1;
     }
     _Options:focus { border: none; background: transparent; }
     _Options > .option-list--option { padding: 0 0 0 2; }
@@ -62,7 +65,8 @@ class Listing(Vertical):
     Listing > .head { height: 1; padding: 0 0 0 2; color: $text-muted; text-style: bold; }
     Listing > .empty { height: auto; padding: 1 2; color: $text-muted; display: none; }
     Listing.-empty > .empty { display: block; }
-    Listing.-empty > _Options, Listing.-empty > .head { display: none; }
+    Listing.-empty > .head { display: none; }
+    Listing.-empty > _Options { height: 1; }  /* not hidden: it would lose the keyboard, and the page its keys */
     """
 
     class Chosen(Message):
@@ -174,7 +178,7 @@ class Listing(Vertical):
             for at, cell in enumerate(cells):
                 wide[at] = max(wide[at], _content(cell).cell_length)
         wide = [min(w, column.most) if column.most else w for w, column in zip(wide, self._columns, strict=True)]
-        least = [min(w, 12) if column.grow else w for w, column in zip(wide, self._columns, strict=True)]
+        least = [min(w, column.least) if column.grow else w for w, column in zip(wide, self._columns, strict=True)]
         for spare in sorted({column.spare for column in self._columns if column.spare}, reverse=True):
             if _sum(least) <= room:
                 break
