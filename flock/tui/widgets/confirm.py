@@ -46,8 +46,8 @@ class Confirm(Modal[bool]):
                 yield Static(look.plain(self._about), classes="about")
             yield Static(look.command(command_line(self._op, yes=self._op.spec.risk.value == "remove")), classes="line")
             with Horizontal():
-                yield Button("No (n)", id="no")
-                yield Button("Yes (y)", id="yes", variant="error")
+                yield Button("No (n)", id="no", compact=True)
+                yield Button("Yes (y)", id="yes", variant="error", compact=True)
 
     def on_mount(self) -> None:
         """Begin at "no"."""

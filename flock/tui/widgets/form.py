@@ -87,8 +87,8 @@ class Form(Modal[Op[Any]]):
             yield self._wrong
             yield self._line
             with Horizontal(id="buttons"):
-                yield Button("Close (esc)", id="close")
-                yield Button("Do it (ctrl+s)", id="send", variant="primary")
+                yield Button("Close (esc)", id="close", compact=True)
+                yield Button("Do it (ctrl+s)", id="send", variant="primary", compact=True)
 
     def on_resize(self) -> None:
         """Leave room for the command and the buttons, whatever the terminal's height."""
