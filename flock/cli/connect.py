@@ -54,7 +54,7 @@ def _end(op: ConnectClient | DisconnectClient, given: Given, answer: Answer) -> 
 
 def _start(op: ConnectClient, given: Given, perform: Perform) -> int:
     """Say what does not fit, then let the tool have the terminal. Returns the tool's exit code."""
-    before: Connection = perform(dataclasses.replace(op, run=False, words=()), given.yes).value
+    before: Connection = perform(dataclasses.replace(op, run=False, words=(), starting=True), given.yes).value
     for line in show.warnings(before):
         out.say(line.words, line.tone)
     out.flush()

@@ -125,12 +125,14 @@ class Itself(Verb):
 
 class Missing(UsageError):
     """An argument or option that must be given is not. `what` says in words what it is, `option` how it is spelled, ""
-    for an argument; `lister` are the words of the command that lists what there is, () where none does.
+    for an argument; `lister` are the words of the command that lists what there is, () where none does; `choices` are
+    all words it may be, () where they are not a closed set.
     """
 
     what = ""
     option = ""
     lister: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
 
 _KINDS = {"int": " is not a whole number", "float": " is not a number"}
@@ -148,14 +150,18 @@ def usage_error(error: TyperException) -> UsageError:
         return _no_such_option(str(getattr(error, "option_name", "")), context, path)
     parameter: Any = getattr(error, "param", None)
     if kind == "MissingParameter" and parameter is not None:
-        return _missing(parameter, path, hint)
+        return _missing(parameter, path, hint, getattr(context.command.callback, CHOICES, {}))
     if more := re.match(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)$", error.format_message()):
         return UsageError(f"{path!r} takes no further word, and there is {more[1]!r}", hint=hint)
     words = re.sub(r" is not a valid (int|float)\b", lambda m: _KINDS[m[1]], error.format_message())
     return UsageError(words[:1].lower() + words[1:].rstrip("."), hint=hint)
 
 
-def _missing(parameter: Any, path: str, hint: str) -> Missing:
+# Where the function behind a command keeps what its fields may be, by name
+CHOICES = "choices"
+
+
+def _missing(parameter: Any, path: str, hint: str, choices: dict[str, tuple[str, ...]]) -> Missing:
     # "the key's id, from `flock token ls`" names the command that lists what is missing
     named = re.search(r"`flock ([^`]+)`", parameter.help)
     option = "" if parameter.param_type_name == "argument" else names_of(parameter)[0]
@@ -166,6 +172,7 @@ def _missing(parameter: Any, path: str, hint: str) -> Missing:
     error.what = parameter.help.partition(", from")[0]
     error.option = option
     error.lister = lister(parameter.help)
+    error.choices = choices.get(parameter.name, ())
     return error
 
 

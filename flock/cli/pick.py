@@ -1,8 +1,8 @@
 """The picker: what a command line lacks is chosen from a list, where somebody is there to choose.
 
 Owns which list that is: the command that the argument's own help names (`from flock model ls`) is carried out, and its
-ids are offered as its view shows them. Refuses to ask scripts: without a terminal, and with --json, the command line
-stays wrong. Called by `app.py` and by the wizard.
+ids are offered as its view shows them; or it is the words of a closed set. Refuses to ask scripts: without a terminal,
+and with --json, the command line stays wrong. Called by `app.py` and by the wizard.
 """
 
 import shlex
@@ -28,15 +28,9 @@ def completed(words: list[str], missing: Missing, perform: Perform) -> list[str]
     Raises `missing` where nobody can be asked or there is nothing to choose from; Cancelled; the listing's errors.
     """
     given = words[: words.index("--")] if "--" in words else words
-    if not missing.lister or "--json" in given or not ask.is_anybody_there():
+    if not (missing.lister or missing.choices) or "--json" in given or not ask.is_anybody_there():
         raise missing
-    try:
-        listing = tree.parse(list(missing.lister))
-    except UsageError:
-        raise missing from None
-    if listing is None:
-        raise missing
-    found = choices(listing.op, perform)
+    found = [(one, one) for one in missing.choices] or _listed(missing, perform)
     if not found:
         raise missing
     chosen = ask.choose(f"Which one? ({missing.what})", found, missing.hint)
@@ -48,6 +42,16 @@ def completed(words: list[str], missing: Missing, perform: Perform) -> list[str]
         whole = [*words, chosen]
     out.say(out.command(f"flock {shlex.join(whole)}"))
     return whole
+
+
+def _listed(missing: Missing, perform: Perform) -> list[tuple[str, str]]:
+    try:
+        listing = tree.parse(list(missing.lister))
+    except UsageError:
+        raise missing from None
+    if listing is None:
+        raise missing
+    return choices(listing.op, perform)
 
 
 def choices(listing: Op[Any], perform: Perform) -> list[tuple[str, str]]:

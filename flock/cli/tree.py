@@ -20,7 +20,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from flock.cli import out
-from flock.cli.grammar import ITSELF, WATCH, Both, Group, Itself, Verb, names_of, usage_error
+from flock.cli.grammar import CHOICES, ITSELF, WATCH, Both, Group, Itself, Verb, names_of, usage_error
 from flock.cli.nouns import EPILOG, GROUPS, PARTS, SHORT, TITLE, WORDS
 from flock.contract.op import OPERATIONS, Op, Risk, ensure_declared, hints, option_name
 from flock.errors import EXIT_CODES
@@ -267,6 +267,8 @@ def _command(op: type[Op[Any]], meant: Callable[[Line], None]) -> Callable[..., 
 
     parameters = [_parameter(f.name, _kind(known[f.name]), _field(f)) for f in fields]
     parameters += [_parameter(f"switch_{name}", _SWITCH_KINDS.get(name, bool), o) for name, o in switches.items()]
+    # by Typer's wrapper too; read when the picker must know what may be chosen
+    setattr(command, CHOICES, {f.name: f.metadata["choices"] for f in fields if f.metadata["choices"]})
     # what typer reads; the attribute is not among those the type checker knows of a function
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}

@@ -5,9 +5,12 @@ Owns the measure. Pure. Called by `tree.py` for verbs and options.
 
 
 def nearest(word: str, known: list[str]) -> list[str]:
-    """Return the known words at most two slips from `word` (one from a word of three letters), the nearest first."""
+    """Return the known words that are nearest to `word`, at most two slips from it (one from a word of three letters);
+    several only where they are equally near.
+    """
     ranked = sorted((distance(word, other), other) for other in known)
-    return [other for slips, other in ranked if slips <= (2 if len(word) > 3 else 1)][:3]
+    most = min(2 if len(word) > 3 else 1, ranked[0][0]) if ranked else 0
+    return [other for slips, other in ranked if slips <= most][:3]
 
 
 def distance(a: str, b: str) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from flock.contract.op import Op, Risk, Scope, Where, arg, flag, operation
+from flock.contract.op import Op, Risk, Scope, Where, arg, flag, inner, operation
 
 # How an invitation may be written
 FORMATS = ("markdown", "text", "json")
@@ -127,6 +127,7 @@ class ConnectClient(Op[Connection]):
     token: str = flag("the key to use; `-` reads it from standard input", default="")
     write: bool = flag("show the difference and write it into the tool's file", default=False)
     run: bool = flag("start the tool with this in its environment; no file is touched", default=False)
+    starting: bool = inner(False)  # what --run asks first: what is wrong beside variables that it replaces anyway
 
 
 @operation(

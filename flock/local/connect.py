@@ -147,7 +147,7 @@ def _warnings(tool: Tool, op: ConnectClient, here: Here) -> list[str]:
     found: list[str] = []
     if op.write and not tools.is_here(tool, here.environ, here.path):
         found.append(f"{tool.name} is not found on this machine; its file is written all the same, for when it comes")
-    if astray := [name for name in tool.unset if here.environ.get(name)]:
+    if not op.starting and (astray := [name for name in tool.unset if here.environ.get(name)]):
         found.append(f"{' and '.join(astray)} is set here and leads {tool.name} elsewhere: unset {' '.join(astray)}")
     return found
 

@@ -17,8 +17,17 @@ from flock.connect.tool import Tool
 from flock.contract.connect import ConnectClient
 from flock.contract.models import Model
 from flock.contract.status import ShowStatus, Status
+from flock.contract.tokens import ShowMe
 from flock.contract.vendors import ListVendors
-from flock.errors import ConfigInvalid, DaemonUnreachable, FlockError, InvalidRequest, MissingKey, StorageFailed
+from flock.errors import (
+    ConfigInvalid,
+    DaemonUnreachable,
+    FlockError,
+    InvalidKey,
+    InvalidRequest,
+    MissingKey,
+    StorageFailed,
+)
 from flock.local.operations import Here
 from flock.paths import short, system_socket
 
@@ -54,6 +63,8 @@ def find(tool: Tool, op: ConnectClient, here: Here, config: "Config | None") -> 
         )
     key, warning = _key(op, here, status)
     warnings = [warning] if warning else []
+    if status and status.require_keys and here.reach is None and not op.base_url:
+        warnings += _refused(key, "--token" if op.token.strip() else "FLOCK_TOKEN" if not warning else "", here)
     model = op.model.strip() or "auto"
     if not model.isprintable():
         raise InvalidRequest(f"{op.model!r} can be no model's id", hint="flock model ls")
@@ -161,6 +172,21 @@ def _checked(key: str, where: str) -> str:
             f"what {where} holds is no key: one word of printable characters is", hint="flock token ls"
         )
     return key
+
+
+def _refused(key: str, where: str, here: Here) -> list[str]:
+    """Return a sentence when this machine's flock does not take the key that `where` says; nothing where all is well.
+
+    The admin's own, from its file, is not looked at: `where` is "" then.
+    """
+    try:
+        if where:
+            Client(here.home.socket, _STATUS_SECONDS, key).call(ShowMe())
+    except InvalidKey:
+        return [f"flock does not know the key that {where} gives; `flock token create NAME` makes one"]
+    except FlockError:
+        pass  # nobody can say
+    return []
 
 
 def _missing(model: str, models: tuple[Model, ...], here: Here) -> str:
