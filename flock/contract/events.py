@@ -15,6 +15,9 @@ from flock.contract.requests import RequestRow
 # feed.lost: a reader was too slow and missed this many events
 KINDS = ("request.stage", "engine.state", "model.state", "job.progress", "feed.lost")
 
+# What one look lists of the requests that run, at most: as many as anybody reads; a gateway at its limit has thousands
+MOST_REQUESTS = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

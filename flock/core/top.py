@@ -4,13 +4,10 @@ Called through the operations table, by `flock top` once a second and after even
 """
 
 from flock.clock import rfc3339
-from flock.contract.events import ShowTop, Top
+from flock.contract.events import MOST_REQUESTS, ShowTop, Top
 from flock.core.context import Actor, Context
 from flock.core.operations import handles
 from flock.core.queue import queued
-
-# As many rows as anybody reads; a gateway at its limit has thousands.
-MOST_REQUESTS = 200
 
 
 @handles(ShowTop)

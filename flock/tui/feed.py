@@ -27,19 +27,18 @@ class Feed:
         self._changed = changed
         self._events: Events | None = None
         self._again = asyncio.Event()
+        self._tries = 0
 
     async def run(self) -> None:
         """Connect, stay, come back; until cancelled."""
-        tries = 0
         try:
             while True:
                 try:
                     await self._stay()
-                    tries = 0
                 except FlockError as error:
                     self._say(error)
-                await self._pause(_AGAIN_SECONDS[min(tries, len(_AGAIN_SECONDS) - 1)])
-                tries = 0 if self._state.connection == "live" else tries + 1
+                await self._pause(_AGAIN_SECONDS[min(self._tries, len(_AGAIN_SECONDS) - 1)])
+                self._tries += 1
         finally:
             if self._events is not None:
                 self._events.close()
@@ -58,10 +57,12 @@ class Feed:
             self._state.missed, self._events.missed = self._state.missed + missed, 0
 
     async def _stay(self) -> None:
-        """Be connected until that ends. Raises why it could not be, or is no more."""
+        """Be connected until that ends, or until another daemon answers. Raises why it could not be, or is no more."""
         state = self._state
-        state.take_top(await self._link.call(ShowTop(once=True)))
-        self._events = events = self._link.events(state.top.last_event if state.top else -1)
+        state.take_top(top := await self._link.call(ShowTop(once=True)))
+        life = state.life
+        self._events = events = self._link.events(top.last_event)
+        self._tries = 0
         self._connected()
         while not events.ended.is_set():
             slower = 2 if self._link.slow else 1
@@ -69,6 +70,12 @@ class Feed:
             self.drain()
             if not events.ended.is_set():
                 state.take_top(await self._link.call(ShowTop(once=True)))
+            if state.life != life and not events.ended.is_set():
+                # this daemon is another one already, and what waits here was told by the one before
+                self._events = None
+                events.close()
+                self._again.set()
+                return
         self.drain()
         raise events.failure or DaemonUnreachable("the daemon has ended", hint="flock up", details={"state": "broken"})
 
@@ -83,9 +90,9 @@ class Feed:
 
     async def _pause(self, seconds: float, events: Events | None = None) -> None:
         """Wait, but no longer than until the feed ends or somebody is in a hurry."""
-        self._again.clear()
         step = 0.1
         while seconds > 0 and not self._again.is_set() and not (events is not None and events.ended.is_set()):
             # short steps, since the end of the feed comes from a thread
             await asyncio.sleep(min(step, seconds))
             seconds -= step
+        self._again.clear()

@@ -22,11 +22,15 @@ _SWARM_SECONDS = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """An operation whose answer is shown: asked for every `seconds`, and soon after a change of one of `topics`."""
+    """An operation whose answer is shown: asked for every `seconds`, and soon after a change of one of `topics`.
+
+    One that needs no daemon is asked for `anyway`, also while there is none.
+    """
 
     op: Op[Any]
     seconds: float
     topics: tuple[Topic, ...] = ()
+    anyway: bool = False
 
 
 class Polls:
@@ -56,19 +60,18 @@ class Polls:
         """Ask; until cancelled."""
         try:
             while True:
-                if self._state.connection == "live":
-                    self._begin(asyncio.get_running_loop().time())
+                self._begin(asyncio.get_running_loop().time(), self._state.connection == "live")
                 await asyncio.sleep(_STEP_SECONDS)
         finally:
             for task in self._running.values():
                 task.cancel()
 
-    def _begin(self, now: float) -> None:
+    def _begin(self, now: float, live: bool) -> None:
         for poll in self._wanted:
-            if poll.op not in self._running and self._is_due(poll, now):
+            if (live or poll.anyway) and poll.op not in self._running and self._is_due(poll, now):
                 self._asked[poll.op] = now
                 self._seen[poll.op] = self._state.seen(*poll.topics)
-                self._running[poll.op] = asyncio.create_task(self._ask(poll.op))
+                self._running[poll.op] = asyncio.create_task(self._ask(poll))
 
     def _is_due(self, poll: Poll, now: float) -> bool:
         asked = self._asked.get(poll.op)
@@ -77,14 +80,16 @@ class Polls:
         changed = bool(poll.topics) and self._state.seen(*poll.topics) != self._seen.get(poll.op)
         return now - asked >= (_SWARM_SECONDS if changed else poll.seconds * (2 if self._link.slow else 1))
 
-    async def _ask(self, op: Op[Any]) -> None:
-        asked = self._state.last
+    async def _ask(self, poll: Poll) -> None:
+        op, asked = poll.op, self._state.mark
+        self._state.ask(op)
         try:
             self._state.take(op, await self._link.call(op), asked)
-        except DaemonUnreachable:
-            pass  # the feed notices too, and says so
         except FlockError as error:
-            if self._state.fail(op, error):
+            # that the daemon is not there the feed notices too, and says so
+            away = isinstance(error, DaemonUnreachable)
+            if (poll.anyway or not away) and self._state.fail(op, error) and not away:
                 self._failed(op, error)
         finally:
             self._running.pop(op, None)
+            self._state.ask(op, False)

@@ -1,7 +1,8 @@
 """What the full screen knows: events and answers in, one picture out. Pure: no clock, no loop, no Textual.
 
 Owns the rule that a late answer never undoes a newer event: every answer is as old as the newest event that was known
-when it was asked for, and whatever an event told later stays as the event told it (tests/unit/tui/test_state.py).
+when it was asked for, and whatever an event told later stays as the event told it. What an earlier daemon said is as
+old as can be, whatever its numbers (tests/unit/tui/test_state.py).
 Refuses to ask anybody. Called by `feed.py` and `polls.py`, read by the pages.
 """
 
@@ -10,11 +11,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from time import strptime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from flock.contract import codec
 from flock.contract.engines import Engine
-from flock.contract.events import Event, Top
+from flock.contract.events import MOST_REQUESTS, Event, Top
 from flock.contract.jobs import Job
 from flock.contract.models import Model
 from flock.contract.op import Op
@@ -24,13 +25,22 @@ from flock.errors import FlockError
 # As many as a tall terminal shows several times over
 ENDED_KEPT = 200
 ACTIVITY_KEPT = 200
+JOBS_KEPT = 200
 
-# By how much the time at which one daemon was started may seem to move: both times are rounded, clocks are set
-_CLOCK_SECONDS = 5.0
+# By how much the time at which one daemon was started may seem to move: its uptime is rounded to a tenth of a second.
+# Both are of one clock over there, so that setting it moves nothing; none stops and starts again within this.
+_SAME_SECONDS = 0.5
 
 # live: the feed runs; absent: nobody is there; lost: somebody was, or is and does not answer
 Connection = Literal["connecting", "live", "lost", "absent"]
-Topic = Literal["requests", "engines", "models", "jobs", "answers", "link"]
+Topic = Literal["requests", "engines", "models", "jobs", "answers", "asking", "link"]
+
+
+class Mark(NamedTuple):
+    """How new something is: `life` counts the daemons there were, `event` is the newest event that was known."""
+
+    life: int
+    event: int
 
 
 @dataclass(slots=True)
@@ -69,10 +79,10 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer and the id of the newest event that was known when it was asked for."""
+    """An answer, and how much was known when it was asked for."""
 
     value: Any
-    asked: int
+    asked: Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +97,27 @@ class Said:
 
 @dataclass(slots=True)
 class State:
-    """Everything known. `revision` grows by topic with every change, so that a page draws only what is new."""
+    """Everything known. `revision` grows by topic with every change, so that a page draws only what is new; `last` is
+    the newest event there is, `life` how many daemons there were, `asking` what is being asked for.
+    """
 
     connection: Connection = "connecting"
     trouble: FlockError | None = None
     top: Top | None = None
     last: int = 0
+    life: int = 0
     missed: int = 0
     requests: dict[str, Live] = field(default_factory=dict[str, Live])
     ended: deque[Live] = field(default_factory=lambda: deque[Live](maxlen=ENDED_KEPT))
     jobs: dict[str, Job] = field(default_factory=dict[str, Job])
     activity: deque[Activity] = field(default_factory=lambda: deque[Activity](maxlen=ACTIVITY_KEPT))
     revision: dict[str, int] = field(default_factory=dict[str, int])
+    asking: set[Op[Any]] = field(default_factory=set[Op[Any]])
+    # the newest event that was taken in, that of the newest look, and by which events requests have ended since then
+    _taken: int = 0
+    _looked: int = 0
+    _whole: bool = True
+    _over: dict[str, int] = field(default_factory=dict[str, int])
     _engines: dict[str, Said] = field(default_factory=dict[str, Said])
     _models: dict[str, Said] = field(default_factory=dict[str, Said])
     _answers: dict[Op[Any], Answered] = field(default_factory=dict[Op[Any], Answered])
@@ -107,45 +126,73 @@ class State:
     # -- in
 
     def apply(self, event: Event) -> None:
-        """Take in an event. One that is older than what is known of its subject changes nothing."""
+        """Take in an event. One that is not newer than the newest of the feed changes nothing: it is told again."""
+        if event.id <= self._taken:
+            if event.kind != "feed.lost" or event.id == self._taken:
+                return
+            # what is lost is newer than what is known, or its numbers are another daemon's (core/bus.py)
+            self.restart()
+        self._taken = event.id
         self.last = max(self.last, event.id)
         if (take := _TAKES.get(event.kind)) is not None:
             take(self, event)
 
     def restart(self) -> None:
         """Forget what a daemon that is no more has told; answers stay until the new one has given its own."""
+        self.life += 1
         self.requests.clear()
+        self._over.clear()
         self._engines.clear()
         self._models.clear()
-        self._answers = {op: Answered(answer.value, 0) for op, answer in self._answers.items()}
-        self.last = 0
-        self._changed("requests", "engines", "models")
+        self.jobs = {id: job for id, job in self.jobs.items() if job.state != "running"}
+        self._answers = {op: Answered(answer.value, Mark(self.life, 0)) for op, answer in self._answers.items()}
+        self.last = self._taken = self._looked = 0
+        self._changed("requests", "engines", "models", "jobs")
 
     def take_top(self, top: Top) -> None:
         """Take in a look at the whole. Requests that newer events told of keep what those told."""
         if self.top is not None:
-            if abs(_started(top) - _started(self.top)) > _CLOCK_SECONDS:
+            if abs(_started(top) - _started(self.top)) > _SAME_SECONDS:
                 self.restart()
-            elif top.uptime_seconds < self.top.uptime_seconds:
+            elif top.last_event < self._looked:
                 return  # it was asked for earlier than the one that is known
         self.top = top
+        self._looked, self._whole = top.last_event, len(top.requests) < MOST_REQUESTS
         self.last = max(self.last, top.last_event)
-        seen = {row.id for row in top.requests}
+        # of those that ended after the look it cannot know; those before will be in no look any more
+        self._over = {id: event for id, event in self._over.items() if event > top.last_event}
+        seen = {row.id for row in top.requests if row.id not in self._over}
         for row in top.requests:
-            self._take_row(row, top.last_event)
+            if row.id in seen:
+                self._take_row(row, top.last_event)
         # what is not in the look any more has ended, unless an event newer than the look told of it
-        for gone in [one.id for one in self.requests.values() if one.id not in seen and one.event <= top.last_event]:
-            del self.requests[gone]
+        if self._whole:
+            known = self.requests.values()
+            for gone in [one.id for one in known if one.id not in seen and one.event <= top.last_event]:
+                del self.requests[gone]
         self._changed("requests")
 
-    def take(self, op: Op[Any], value: Any, asked: int) -> bool:
-        """Take in an answer that was asked for when `asked` was the newest event; False when a newer one is there."""
+    @property
+    def mark(self) -> Mark:
+        """How much is known now: what a question takes along, and its answer brings back."""
+        return Mark(self.life, self.last)
+
+    def ask(self, op: Op[Any], asks: bool = True) -> None:
+        """Say that an operation is being asked for, or no more."""
+        if asks != (op in self.asking):
+            (self.asking.add if asks else self.asking.discard)(op)
+            self._changed("asking")
+
+    def take(self, op: Op[Any], value: Any, asked: Mark) -> bool:
+        """Take in an answer to what was asked when `asked` was known; False when a newer one is there, or when the
+        daemon that was asked is no more.
+        """
         before = self._answers.get(op)
-        if before is not None and before.asked > asked:
+        if asked.life != self.life or (before is not None and before.asked > asked):
             return False
         self._answers[op] = Answered(value, asked)
-        self._failures.pop(op, None)
-        if before is None or before.value != value:
+        failed = self._failures.pop(op, None)
+        if failed is not None or before is None or before.value != value:
             self._changed("answers")
         return True
 
@@ -185,7 +232,8 @@ class State:
         known = self._answers.get(op)
         if known is None:
             return None
-        return [self._model(model, known.asked) for model in known.value if not self._is_gone(model.id, known.asked)]
+        asked = known.asked.event
+        return [self._model(model, asked) for model in known.value if not self._is_gone(model.id, asked)]
 
     def engines(self, op: Op[list[Engine]]) -> list[Engine] | None:
         """Return the engines of a listing, each in the state that the newest word of it says; None before any."""
@@ -195,7 +243,7 @@ class State:
         found: list[Engine] = []
         for engine in known.value:
             said = self._engines.get(engine.name)
-            if said is None or said.event <= known.asked:
+            if said is None or said.event <= known.asked.event:
                 found.append(engine)
             elif said.state != "removed":
                 found.append(replace(engine, state=said.state, error=said.error))
@@ -219,6 +267,7 @@ class State:
         live.tokens_per_second = row.tokens_per_second
         live.ttft_ms = row.ttft_ms if row.ttft_ms is not None else live.ttft_ms
         if live.event <= asked:
+            live.event = asked
             live.stage, live.model, live.engine = row.stage, row.model, row.engine
             live.position, live.eta_seconds = row.position, row.eta_seconds
 
@@ -240,6 +289,8 @@ class State:
         if live is None:
             live = Live(event.subject, at=event.at)
             if stage != "done":
+                if event.id <= self._looked and self._whole:
+                    return  # a newer look does not know it: it has ended by then, which will be told
                 self.requests[event.subject] = live
         elif event.id <= live.event:
             return
@@ -261,6 +312,7 @@ class State:
         live.tokens_per_second = data.get("tokens_per_second")
         live.elapsed_ms = data.get("elapsed_ms", live.elapsed_ms)
         self.requests.pop(live.id, None)
+        self._over[live.id] = event.id
         self.ended.appendleft(live)
         if live.outcome == "error":
             self.activity.appendleft(Activity(event.at, live.model or live.id, live.error or "failed", "bad"))
@@ -283,6 +335,9 @@ class State:
         if before is not None and before.revision > job.revision:
             return
         self.jobs[job.id] = job
+        if len(self.jobs) > JOBS_KEPT:  # the oldest that is over; those that run are few
+            over = next((id for id, one in self.jobs.items() if one.state != "running"), job.id)
+            del self.jobs[over]
         if job.state != "running" and (before is None or before.state == "running"):
             tone: Any = {"done": "good", "failed": "bad"}.get(job.state, "")
             self.activity.appendleft(Activity(event.at, job.target, f"{job.kind} {job.state}", tone))
@@ -303,7 +358,8 @@ _TAKES: dict[str, Callable[[State, Event], None]] = {
 
 
 def _started(top: Top) -> float:
-    return timegm(strptime(top.at[:19], "%Y-%m-%dT%H:%M:%S")) - top.uptime_seconds
+    whole = timegm(strptime(top.at[:19], "%Y-%m-%dT%H:%M:%S"))
+    return whole + float("0" + (top.at[19:-1] or ".0")) - top.uptime_seconds
 
 
 def _tone(state: str) -> Literal["", "good", "bad", "warn"]:
