@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flock.tui.app import FlockApp
 
 # What asks beside all that removes: it ends something that nobody gets back
-ASKS = ("token.revoke", "token.expire", "daemon.stop", "connect.client", "connect.undo")
+ASKS = ("engine.detach", "token.revoke", "token.expire", "daemon.stop", "connect.client", "connect.undo")
 # What needs the terminal for itself: an editor, a progress line, output without an end. The screen steps aside.
 ASIDE = ("config.edit", "daemon.logs", "engine.logs", "batch.run", "dial.stdio")
 # How long a toast with an error stays, in seconds: it has a sentence and a command to read

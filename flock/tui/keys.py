@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.binding import Binding
 
+from flock.tui.page import Page
 from flock.tui.table import PAGES
 
 if TYPE_CHECKING:
@@ -28,9 +29,12 @@ def parts(app: "FlockApp") -> "list[tuple[str, Keys]]":
     """Return the titles and keys that the help shows."""
     found: list[tuple[str, Keys]] = []
     if app.page is not None:
+        # a page may be made of parts, which have keys of their own while they have the keyboard
+        focused = app.focused.ancestors_with_self if app.focused is not None else ()
         own = [
             (binding.key_display or app.get_key_display(binding), binding.description)
-            for binding in app.page.BINDINGS
+            for part in [node for node in focused if isinstance(node, Page)] or [app.page]
+            for binding in part.BINDINGS
             if isinstance(binding, Binding) and binding.description
         ]
         found.append(("This page", [*own, *app.page.notes]))

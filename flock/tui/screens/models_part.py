@@ -1,0 +1,63 @@
+"""What the parts of the models' page share: a list, and what is told of the row under its cursor.
+
+Owns the words between a part and its page. Refuses to know what is listed. Subclassed by `models_installed.py` and
+`models_catalog.py`; the page is `models.py`.
+"""
+
+from typing import Any
+
+from textual import on
+from textual.content import Content
+
+from flock.contract.models import ListModels, ListResidents, Model, Residents
+from flock.contract.op import Op
+from flock.errors import FlockError
+from flock.tui.page import Page
+from flock.tui.widgets.listing import Listing
+
+MODELS, HELD = ListModels(), ListResidents()
+
+
+class Part(Page):
+    """A part of the page; `listing` has its rows, `asks` is what it shows the answer of."""
+
+    listing: Listing
+    asks: Op[Any]
+
+    DEFAULT_CSS = "Part { padding: 0; }"
+
+    @property
+    def failed(self) -> FlockError | None:
+        """Why there is nothing newer to show, None when there is."""
+        return self.state.failure(self.asks)
+
+    def detail(self, width: int) -> Content:
+        """Return all that is known of the row under the cursor, for a wide terminal and so many cells."""
+        return Content("")
+
+    def brief(self) -> Content:
+        """Return what the list leaves out of that row, in two lines, for a narrow one."""
+        return Content("")
+
+    def hinted(self) -> Op[Any] | None:
+        """Return what Enter would do."""
+        return None
+
+    def opened(self) -> None:
+        """Take the keyboard."""
+        self.listing.focus()
+        self.shows(self.hinted())
+
+    def held(self) -> Residents | None:
+        """Return what is in memory."""
+        return self.state.answer(HELD)
+
+    def models(self) -> list[Model] | None:
+        """Return the installed models, None before they are known."""
+        return self.state.models(MODELS)
+
+    @on(Listing.Moved)
+    def _moved(self, event: Listing.Moved) -> None:
+        # goes on to the page, which draws what is beside the list
+        if self.listing.has_focus_within:
+            self.shows(self.hinted())
