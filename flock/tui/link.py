@@ -154,9 +154,10 @@ class Events:
                 self._pending.append(_event(data))
         except FlockError as error:
             self.failure = error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             self.failure = InternalError(f"the feed cannot be read: {error}", hint="flock logs")
-        self.ended.set()
+        finally:
+            self.ended.set()
 
 
 def _event(data: bytes) -> Event:
