@@ -5,6 +5,7 @@ toast, the job that is followed. Refuses to know a page. One for each applicatio
 `Page.ask`.
 """
 
+import dataclasses
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 # What asks beside all that removes: it ends something that nobody gets back
 ASKS = ("engine.detach", "token.revoke", "token.expire", "daemon.stop", "connect.client", "connect.undo")
-# What needs the terminal for itself: an editor, a progress line, output without an end. The screen steps aside.
-ASIDE = ("config.edit", "daemon.logs", "engine.logs", "batch.run", "dial.stdio")
+# What needs the terminal for itself: an editor, a progress line, output without an end (`follow`). The screen steps
+# aside.
+ASIDE = ("config.edit", "batch.run", "dial.stdio")
 # How long a toast with an error stays, in seconds: it has a sentence and a command to read
 _ERROR_SECONDS = 12.0
 
@@ -34,7 +36,7 @@ class Acts:
         self._app = app
         self._link = link
         self.line = ""
-        self._jobs: dict[str, str] = {}
+        self._jobs: dict[str, tuple[Job, str, int]] = {}  # each with its command line and the life of its daemon
 
     async def do(self, op: Op[Any], *, done: str = "", sure: bool = False, about: str = "") -> Any:
         """Carry out an operation and return its answer, None when it was refused or failed.
@@ -49,22 +51,33 @@ class Acts:
             if not await self._app.push_screen_wait(Confirm(op, about)):
                 self.hint(op, "not done")
                 return None
-        self.hint(op, "…")
         try:
-            value = await self._link.call(op)
+            value = await self.carry(op)
         except FlockError as error:
-            self.hint(op, "failed")
             self.tell(error)
             return None
+        if done and not (isinstance(value, Job) and value.state == "running"):
+            self._app.notify(done, timeout=4, markup=False)
+        return value
+
+    async def carry(self, op: Op[Any]) -> Any:
+        """Carry out an operation without a question and return its answer. Raises its FlockErrors: for who shows them
+        in a place of their own.
+        """
+        self.hint(op, "…")
+        life = self._app.state.life
+        try:
+            value = await self._link.call(op)
+        except FlockError:
+            self.hint(op, "failed")
+            raise
         if op.spec.risk is not Risk.READ:
             self._app.polls.refresh()
         if isinstance(value, Job) and value.state == "running":
-            self._jobs[value.id] = value.target
             self.hint(op, job_view.under_way(value))
+            self._jobs[value.id] = (value, self.line, life)
         else:
             self.hint(op, "done")
-            if done:
-                self._app.notify(done, timeout=4, markup=False)
         return value
 
     @staticmethod
@@ -84,7 +97,8 @@ class Acts:
 
     async def show(self, op: Op[Any]) -> None:
         """Carry out an operation and show its answer as the command line would."""
-        if op.spec.name in ASIDE:
+        # `flock connect --run` lets the tool take the place of this process
+        if op.spec.name in ASIDE or getattr(op, "follow", False) or getattr(op, "run", False):
             self._aside(op)
             return
         value = await self.do(op)
@@ -104,9 +118,11 @@ class Acts:
         self.line = "" if op is None else " ".join(filter(None, (self.spelled(op), more)))
         self._app.strip.show(self.line, note)
 
-    def spelled(self, op: Op[Any]) -> str:
-        """Return the command line of an operation, with the host where it is another machine's."""
-        line, host = command_line(op), self._link.host
+    def spelled(self, op: Op[Any], yes: bool = False) -> str:
+        """Return the command line of an operation, with the host where it is another machine's, and no key in it."""
+        if getattr(op, "token", ""):
+            op = dataclasses.replace(op, token="-")
+        line, host = command_line(op, yes), self._link.host
         return line.replace("flock", f"flock --host {shlex.quote(host)}", 1) if host else line
 
     def copy(self) -> None:
@@ -124,21 +140,31 @@ class Acts:
 
     def follow(self) -> None:
         """Tell of jobs that this screen began and that have ended, and how far the others are."""
-        for job_id, target in list(self._jobs.items()):
-            job = self._app.state.jobs.get(job_id)
-            if job is None:
-                continue
-            if job.state == "running":
-                self._app.strip.show(self.line, job_view.under_way(job))
-                continue
-            del self._jobs[job_id]
-            self._app.polls.refresh()
-            self._app.strip.show(self.line, job.state)
-            if job.state == "done":
-                self._app.notify(f"{target}: done", timeout=5, markup=False)
-            else:
-                words = (job.error or f"{target}: {job.state}") + (f"\n→ {job.hint}" if job.hint else "")
-                self._app.notify(words, severity="error", timeout=_ERROR_SECONDS, markup=False)
+        state = self._app.state
+        for job_id, (began, line, life) in list(self._jobs.items()):
+            job = state.jobs.get(job_id)
+            if job is None and state.life != life:
+                del self._jobs[job_id]
+                words = f"{began.target}: flock was started anew meanwhile, and this has ended with the one before"
+                self._app.notify(f"{words}\n→ {line}", severity="warning", timeout=_ERROR_SECONDS, markup=False)
+            elif job is not None and job.state == "running":
+                self._note(line, job_view.under_way(job))
+            elif job is not None:
+                del self._jobs[job_id]
+                self._app.polls.refresh()
+                self._note(line, job.state)
+                self._ended(job)
+
+    def _note(self, line: str, note: str) -> None:
+        if self.line == line:  # else the cursor has gone on, and another command stands there
+            self._app.strip.show(line, note)
+
+    def _ended(self, job: Job) -> None:
+        if job.state == "done":
+            self._app.notify(f"{job.target}: done", timeout=5, markup=False)
+            return
+        words = (job.error or f"{job.target}: {job.state}") + (f"\n→ {job.hint}" if job.hint else "")
+        self._app.notify(words, severity="error", timeout=_ERROR_SECONDS, markup=False)
 
     def _filled(self, op: Op[Any] | None) -> None:
         if op is not None:
@@ -146,14 +172,37 @@ class Acts:
 
     def _aside(self, op: Op[Any]) -> None:
         """Give the terminal to a command until it ends and a key is pressed."""
-        import subprocess
-        import sys
+        from textual.app import SuspendNotSupported
 
         self.hint(op)
-        words = shlex.split(self.line)[1:]
-        with self._app.suspend():
-            print(f"$ {self.line}", flush=True)
-            # Ctrl-C ends the command, which is in the same group, and not the screen
-            subprocess.run([sys.executable, "-m", "flock", *words], check=False)
-            input("\n[enter] back to the screen ")
+        try:
+            with self._app.suspend():
+                _run_here(self.line)
+        except SuspendNotSupported:
+            self._app.copy_to_clipboard(self.line)
+            words = f"this needs a terminal of its own; the command is copied\n→ {self.line}"
+            self._app.notify(words, severity="warning", timeout=_ERROR_SECONDS, markup=False)
         self._app.polls.refresh()
+
+
+def _stay(_signal: int, _frame: object) -> None:
+    """Hear Ctrl-C and go on."""
+
+
+def _run_here(line: str) -> None:
+    """Run a command line of flock on the terminal, then wait for a key."""
+    import signal
+    import subprocess
+    import sys
+
+    print(f"$ {line}", flush=True)
+    # Ctrl-C ends the command, which is in the same group, and not the screen; a handler is not inherited, an ignored
+    # signal would be
+    before = signal.signal(signal.SIGINT, _stay)
+    try:
+        subprocess.run([sys.executable, "-m", "flock", *shlex.split(line)[1:]], check=False)
+        input("\n[enter] back to the screen ")
+    except (OSError, EOFError) as error:
+        print(error, flush=True)
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Static
 
-from flock.contract.op import Op, command_line, question
+from flock.contract.op import Op, Risk, question
 from flock.tui import look
 from flock.tui.widgets.modal import Modal
 
@@ -44,10 +44,13 @@ class Confirm(Modal[bool]):
             yield Static(look.plain(f"{question(self._op)}?"), classes="title")
             if self._about:
                 yield Static(look.plain(self._about), classes="about")
-            yield Static(look.command(command_line(self._op, yes=self._op.spec.risk.value == "remove")), classes="line")
+            yield Static(look.command(self._spelled()), classes="line")
             with Horizontal():
                 yield Button("No (n)", id="no", compact=True)
                 yield Button("Yes (y)", id="yes", variant="error", compact=True)
+
+    def _spelled(self) -> str:
+        return self.flock.acts.spelled(self._op, yes=self._op.spec.risk is Risk.REMOVE)
 
     def on_mount(self) -> None:
         """Begin at "no"."""

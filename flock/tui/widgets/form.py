@@ -16,7 +16,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Checkbox, Input, Static
 
-from flock.contract.op import OPERATIONS, Op, command_line, hints, is_optional, lister, option_name
+from flock.contract.op import OPERATIONS, Op, hints, is_optional, lister, option_name
 from flock.errors import FlockError
 from flock.show.nouns import views
 from flock.tui import look
@@ -138,7 +138,7 @@ class Form(Modal[Op[Any]]):
     @on(Checkbox.Changed)
     def _spell(self) -> None:
         try:
-            line = command_line(self.built())
+            line = self.flock.acts.spelled(self.built())
         except (ValueError, FlockError):
             line = " ".join(["flock", *self._kind.spec.verb, "…"])
         self._line.update(look.command(line))

@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from flock.tui import look
+from flock.tui.widgets.panel import put
 
 if TYPE_CHECKING:
     from flock.tui.state import State
@@ -40,7 +41,7 @@ class TopBar(Static):
         while parts and sum(part.cell_length + 3 for part in parts) > room:
             parts.pop(min(2, len(parts) - 1))
         right = Content(" · ").join(parts)
-        self.update(left + Content(" " * max(1, room + 2 - right.cell_length)) + right)
+        put(self, left + Content(" " * max(1, room + 2 - right.cell_length)) + right)
 
 
 class Tabs(Static):
@@ -60,12 +61,19 @@ class Tabs(Static):
         super().__init__()
         self._pages = tuple(pages)
         self._open = ""
+        self._badges: dict[str, str] = {}
         self._places: list[tuple[int, int, str]] = []
 
     def show(self, name: str) -> None:
         """Mark the open page."""
         self._open = name
         self._draw()
+
+    def badge(self, name: str, words: str) -> None:
+        """Put something short behind the title of a page, such as how much is wrong there; "" takes it away."""
+        if words != self._badges.get(name, ""):
+            self._badges[name] = words
+            self._draw()
 
     def on_resize(self, _event: events.Resize) -> None:
         """Fit the titles to the room."""
@@ -79,15 +87,19 @@ class Tabs(Static):
 
     def _draw(self) -> None:
         wide = self.size.width - 2
-        with_keys = sum(len(f"{key} {title}") + 2 for _, key, title in self._pages) <= wide
+        badges = {name: f" {words}" for name, words in self._badges.items() if words}
+        more = sum(map(len, badges.values()))
+        with_keys = sum(len(f"{key} {title}") + 2 for _, key, title in self._pages) + more <= wide
+        if sum(len(title) + 1 for _, _, title in self._pages) - 1 + more > wide:
+            badges = {}
         parts: list[Content] = []
         self._places, at = [], 0
         for name, key, title in self._pages:
             words = f"{key} {title}" if with_keys else title
             style = "bold $text-accent underline" if name == self._open else "$text-muted"
-            part = Content.styled(words, style)
-            self._places.append((at, at + len(words), name))
-            at += len(words) + (2 if with_keys else 1)
+            part = Content.assemble((words, style), (badges.get(name, ""), "bold $text-warning"))
+            self._places.append((at, at + part.cell_length, name))
+            at += part.cell_length + (2 if with_keys else 1)
             parts.append(part)
         self.update(Content("  " if with_keys else " ").join(parts))
 
@@ -181,7 +193,7 @@ class CommandStrip(Static):
         words = look.command(line) if line else Content("")
         if note:
             words = Content("   ").join([words, look.dim(note)]) if line else look.dim(note)
-        self.update(words)
+        put(self, words)
 
     def on_click(self) -> None:
         """Ask for a copy."""

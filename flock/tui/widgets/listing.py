@@ -16,6 +16,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from flock.tui.look import plain
+from flock.tui.widgets.panel import put
 
 # Cells between two columns, and those that the list itself takes: two before each row, one for the scroll bar
 _GAP, _MARGIN = 2, 3
@@ -37,6 +38,7 @@ class Column:
 
 
 Cell = Content | str
+# Its key, "" for a heading over the rows below, which has one cell and no cursor; then a cell for each column
 Row = tuple[str, tuple[Cell, ...]]
 
 
@@ -120,7 +122,7 @@ class Listing(Vertical):
     @property
     def keys(self) -> list[str]:
         """The keys of the rows, in order."""
-        return [key for key, _ in self._rows]
+        return [key for key, _ in self._rows if key]
 
     def focus(self, scroll_visible: bool = True) -> "Listing":
         """Give the keyboard to the rows."""
@@ -148,8 +150,11 @@ class Listing(Vertical):
             return
         widths = self._widths(room)
         head = [Content(column.name.upper()) for column in self._columns]
-        self._head.update(_line(self._columns, head, widths))
-        drawn = [(key, _line(self._columns, [_content(cell) for cell in cells], widths)) for key, cells in self._rows]
+        put(self._head, _line(self._columns, head, widths))
+        drawn = [
+            (key, _line(self._columns, [_content(cell) for cell in cells], widths) if key else _heading(cells[0], room))
+            for key, cells in self._rows
+        ]
         self._replace(drawn)
 
     def _replace(self, drawn: list[tuple[str, Content]]) -> None:
@@ -163,19 +168,19 @@ class Listing(Vertical):
         at = options.highlighted
         kept = before[at][0] if at is not None and at < len(before) else None
         scroll = options.scroll_offset
-        options.set_options([Option(line) for _, line in drawn])
+        options.set_options([Option(line, disabled=not key) for key, line in drawn])
         keys = [key for key, _ in drawn]
         if kept in keys:
             options.highlighted = keys.index(kept)
         elif keys:
-            options.highlighted = min(at or 0, len(keys) - 1)
+            options.highlighted = _nearest(keys, min(at or 0, len(keys) - 1))
         options.scroll_to(y=scroll.y, animate=False, force=True, immediate=True)
 
     def _widths(self, room: int) -> list[int]:
         """Return the cells of each column, 0 for one that has no room."""
         wide = [len(column.name) for column in self._columns]
-        for _, cells in self._rows:
-            for at, cell in enumerate(cells):
+        for key, cells in self._rows:
+            for at, cell in enumerate(cells if key else ()):
                 wide[at] = max(wide[at], _content(cell).cell_length)
         wide = [min(w, column.most) if column.most else w for w, column in zip(wide, self._columns, strict=True)]
         least = [min(w, column.least) if column.grow else w for w, column in zip(wide, self._columns, strict=True)]
@@ -210,6 +215,16 @@ class Listing(Vertical):
         event.stop()
         if event.option_index < len(self._rows):
             self.post_message(self.Chosen(self, self._rows[event.option_index][0]))
+
+
+def _heading(cell: Cell, room: int) -> Content:
+    """Return the line over a part of the rows."""
+    return _content(cell).first_line.truncate(room, ellipsis=True).stylize_before("bold $text-accent")
+
+
+def _nearest(keys: Sequence[str], at: int) -> int:
+    """Return the place of the row that is nearest to a place and no heading."""
+    return min((i for i, key in enumerate(keys) if key), key=lambda i: abs(i - at), default=at)
 
 
 def _sum(widths: Sequence[int]) -> int:
