@@ -82,6 +82,7 @@ def running_box(top: Path, path: str = "/usr/bin:/bin") -> Iterator[Box]:
         f"Host box 127.0.0.1 inner\n  HostName 127.0.0.1\n  Port {box.port}\nHost inner\n  ProxyJump box\n"
         f"Host shut\n  HostName 127.0.0.1\n  Port {free_port()}\nHost stranger\n  IdentityFile {top}/stranger\n"
         f"  HostName 127.0.0.1\n  Port {box.port}\nHost nowhere\n  HostName nowhere.invalid\n"
+        f"Host unknown\n  HostName 127.0.0.1\n  Port {box.port}\n  UserKnownHostsFile none\n"
         f"Host shared\n  HostName 127.0.0.1\n  Port {box.port}\n  ControlMaster auto\n  ControlPersist yes\n"
         f"  ControlPath {top}/c-%C\nHost *\n  IdentitiesOnly yes\n"
         f"  UserKnownHostsFile {box.known}\n  GlobalKnownHostsFile none\n"
@@ -95,7 +96,8 @@ def running_box(top: Path, path: str = "/usr/bin:/bin") -> Iterator[Box]:
     try:
 
         def listens() -> bool:
-            assert box.server is not None and box.server.poll() is None, box.log.read_text()
+            assert box.server is not None
+            assert box.server.poll() is None, box.log.read_text()
             with socket.socket() as probe:
                 return probe.connect_ex(("127.0.0.1", box.port)) == 0
 

@@ -235,7 +235,8 @@ def command(words: str) -> str:
 
     # what ssh runs over there prints commands for whoever types here (client/ssh.py)
     called = os.environ.get("_FLOCK_CALLED") or preferred_command(os.environ.get("PATH", os.defpath))
-    if _host and _host != "local" and "--host " not in words:
+    # names of other machines are this one's own affair
+    if _host and _host != "local" and "--host " not in words and "flock context" not in words:
         import shlex
 
         called = f"{called} --host {shlex.quote(_host)}"

@@ -42,9 +42,17 @@ class Stream:
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the lines until the answer ends or is closed. Raises DaemonUnreachable when it breaks off."""
-        while not self._line.closed and (line := self._line.guarded(self._answer.readline)):
+        while not self._line.closed and (line := self._line.guarded(self._next)):
             yield line
         self.close()
+
+    def _next(self) -> bytes:
+        line = self._answer.readline()
+        # http.client takes a connection that ends between or within two chunks for the end (its peek hides it); only
+        # behind the last chunk is `chunk_left` None again
+        if not line and (self._answer.chunk_left is not None if self._answer.chunked else self._answer.length):
+            raise http.client.IncompleteRead(b"")
+        return line
 
     def read(self) -> bytes:
         """Return the rest of the answer. Raises DaemonUnreachable when it breaks off."""

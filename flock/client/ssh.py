@@ -37,19 +37,20 @@ _NOISE_BYTES = 1 << 16
 
 # Told by the shell over there right before flock takes over. Printable, since a terminal may meet it.
 _READY = "flock-dial-stdio-follows"
-_MISSING = "flock-is-not-there"
+# What a shell, ours included, ends with when there is no such command
+_MISSING = 127
 
 # Finds flock over there and becomes it. Of the names `flockctl` is ours alone; a `flock` is asked what it is, since
 # util-linux has one. It is read by whatever shell the user has over there, so it keeps to what sh, fish and csh all
 # read alike within single quotes: no quote, no backslash, no exclamation mark, no line end.
 _FIND = (
-    'say=$1; bin=$2; plain=$3; _FLOCK_CALLED=$4; shift 4; export _FLOCK_CALLED; '
+    "say=$1; bin=$2; plain=$3; _FLOCK_CALLED=$4; shift 4; export _FLOCK_CALLED; "
     'case $bin in "~/"*) bin=$HOME/${bin#??};; esac; '
     'if [ -z "$bin" ]; then for one in "$(command -v flockctl)" "$(command -v flock)" "$HOME/.local/bin/flockctl" '
     '"$HOME/.local/bin/flock" /usr/local/bin/flockctl /opt/homebrew/bin/flockctl; do [ -x "$one" ] || continue; '
     'case $one in *ctl) ;; *) case $("$one" --version </dev/null 2>/dev/null) in "flock "[0-9]*) ;; *) continue;; '
     "esac;; esac; bin=$one; break; done; fi; "
-    f'[ -n "$bin" ] && [ -x "$bin" ] || {{ echo "{_MISSING} $bin" >&2; exit 127; }}; '
+    f'[ -x "$bin" ] || exit {_MISSING}; '
     '[ -z "$plain" ] || export NO_COLOR=1; [ -z "$say" ] || echo "$say"; exec "$bin" "$@"'
 )
 # ssh must not die of a Ctrl-C before this process is done with it, and what is ignored stays so across exec. A process
@@ -208,6 +209,8 @@ class SshDoor:
             code = _waited(process)
         if code == 255:
             raise unreachable(f"ssh could not reach {self.name}", "broken", self._try())
+        if code == _MISSING:
+            raise self._not_there("")
         return code, b"", b""
 
     def _captured(self, words: Sequence[str]) -> tuple[int, bytes, bytes]:
@@ -222,11 +225,10 @@ class SshDoor:
             child = _Child(process, said)
             with self._kept(child):
                 printed, _ = process.communicate()
-            lines = child.words()
-            if process.returncode == 255 or any(line.startswith(_MISSING) for line in lines):
-                raise self._explained(process.returncode, lines)
-            said.seek(0)
-            return process.returncode, printed, said.read()
+                if process.returncode in (255, _MISSING):
+                    raise self._explained(process.returncode, child.words())
+                said.seek(0)
+                return process.returncode, printed, said.read()
 
     @contextlib.contextmanager
     def _kept(self, child: _Child) -> Generator[None]:
@@ -315,12 +317,12 @@ class SshDoor:
     def _explained(self, code: int | None, lines: Sequence[str], *, begun: bool = False) -> FlockError:
         """Return the error for an ssh that has ended with `code` and these words; `begun`: flock had taken over."""
         for line in reversed(lines):
-            if line.startswith(_MISSING):
-                return self._not_there(line[len(_MISSING) :].strip())
             if line.startswith('{"error"'):
                 with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
                     return self._of_dial(from_plain(json.loads(line)["error"]))
         words = one_line("; ".join(dict.fromkeys(line.rstrip(".") for line in lines[-4:] if line)), 300)
+        if code == _MISSING and not begun:
+            return self._not_there(words)
         if begun:
             why = f": {words}" if words else ""
             return unreachable(f"the connection to {self.name} broke off{why}", "broken", self._flock("status"))
@@ -330,15 +332,16 @@ class SshDoor:
             self._try(),
         )
 
-    def _not_there(self, looked: str) -> FlockError:
-        if looked:
-            return unreachable(f"there is no {looked} on {self.name}", "missing", "flock context ls")
+    def _not_there(self, words: str) -> FlockError:
+        why = f": {words}" if words else ""
+        if self._remote_bin:
+            return unreachable(f"there is no {self._remote_bin} on {self.name}{why}", "missing", "flock context ls")
         hint = (
             f"install flock over there, or say where it lies: flock context add NAME {self.address.url} "
             "--remote-bin /PATH/TO/flock"
         )
         return unreachable(
-            f"flock is not found on {self.name}: neither on the PATH nor in ~/.local/bin", "missing", hint
+            f"flock is not found on {self.name}: neither on the PATH nor in ~/.local/bin{why}", "missing", hint
         )
 
     def _of_dial(self, error: FlockError) -> FlockError:
