@@ -97,9 +97,7 @@ def _breakdown(op: BreakDownUsage) -> list[UsagePart]:
         # by night nobody works
         busy = [0 if op.bucket == "hour" and s % 86400 // 3600 in (2, 3, 4) else lot.randint(8, 60) for s in starts]
         return [
-            _part(s, n * step // 3600, f"{n * 0.02:.4f}", user="alice")
-            for s, n in zip(starts, busy, strict=True)
-            if n
+            _part(s, n * step // 3600, f"{n * 0.02:.4f}", user="alice") for s, n in zip(starts, busy, strict=True) if n
         ]
     total = hours * 38
     if op.by == "vendor":
@@ -128,8 +126,9 @@ def _rows() -> list[UsageRow]:
         output = lot.randint(1, 900) if outcome != "error" else 0
         rows.append(UsageRow(
             f"req_{number:016x}", rfc3339(NOW - number * 47 - 3), user, "k_1", model.removeprefix("anthropic/"),
-            "messages" if vendor else "chat", vendor or "llamacpp-1", lot.randint(200, 24_000), output, number % 11 == 3,
-            lot.randint(300, 30_000), float(lot.randint(90, 2_000)), 200 if outcome == "ok" else 502, outcome, True,
+            "messages" if vendor else "chat", vendor or "llamacpp-1", lot.randint(200, 24_000), output,
+            number % 11 == 3, lot.randint(300, 30_000), float(lot.randint(90, 2_000)),
+            200 if outcome == "ok" else 502, outcome, True,
             vendor, f"{lot.random() / 10:.6f}" if vendor and number % 13 else None,
         ))  # fmt: skip
     return rows

@@ -5,7 +5,7 @@ Owns this page's places and keys, and which view and filter hold. Refuses format
 """
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -131,7 +131,9 @@ class AuditPage(Page):
     def _draw_rows(self) -> None:
         op, narrow = self._op(), self._narrow
         answer = self.state.answer(op)
-        empty = ("" if self.state.failure(op) else "asking …") if answer is None else None
+        empty = ACTS_EMPTY if self._view == "acts" else UNDO_EMPTY
+        if answer is None:
+            empty = "" if self.state.failure(op) else "asking …"
         if self._view == "acts":
             acts: list[AuditRow] = answer or []
             shown = [a for a in acts if narrow.fits(a.actor, a.action, a.target, a.outcome, a.id)]
@@ -140,7 +142,7 @@ class AuditPage(Page):
             history: list[Act] = answer or []
             shown_acts = [a for a in history if narrow.fits(a.actor, a.action, a.target, a.undo, a.id)]
             rows = [looks.history_row(a, self.now) for a in shown_acts]
-        self._lists[self._view].show(rows, (ACTS_EMPTY if self._view == "acts" else UNDO_EMPTY) if empty is None else empty)
+        self._lists[self._view].show(rows, empty)
 
     def _draw_detail(self) -> None:
         if self._view != "summary":
@@ -160,7 +162,7 @@ class AuditPage(Page):
 
     # -- which
 
-    def _op(self) -> Op[object]:
+    def _op(self) -> Op[Any]:
         if self._view == "history":
             return KNOWN if self._every else ListHistory(undoable=True)
         return SummarizeAudit() if self._view == "summary" else self._acts_op

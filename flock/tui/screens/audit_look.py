@@ -119,7 +119,8 @@ def _counts(title: str, counts: Sequence[Count], of_all: int, wide: int, width: 
     for one in counts:
         tone = "$text-error" if title == "outcomes" and one.name != "ok" else "$primary"
         name = look.fit(one.name or look.NONE, wide)
-        lines.append(Content("  ").join([name, look.bar(one.count / max(1, of_all), room, tone), Content(f"{one.count:,}")]))
+        bar = look.bar(one.count / max(1, of_all), room, tone)
+        lines.append(Content("  ").join([name, bar, Content(f"{one.count:,}")]))
     return Content("\n").join(lines)
 
 

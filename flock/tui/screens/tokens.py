@@ -4,7 +4,7 @@ Owns this page's places and keys. Refuses to keep a secret: a new key goes from 
 nowhere else. Called by `table.py`.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -36,7 +36,7 @@ from flock.tui.widgets.listing import Listing
 from flock.tui.widgets.narrow import Narrow
 
 EMPTY = "no API key yet; n makes one: flock token create NAME"
-# Cells from which the details stand beside the list, and how wide they are there, on a wide terminal and a very wide one
+# Cells from which the details stand beside the list and how wide they are there, on a wide and a very wide terminal
 _BESIDE, _PANE, _FAR, _WIDE_PANE = 110, 52, 160, 76
 
 
@@ -46,7 +46,7 @@ class TokensPage(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "New"),
         Binding("e", "edit", "Edit"),
-        Binding("w", "renew", "Renew"),
+        Binding("w", "renew", "Renew", show=False),
         Binding("o", "rotate", "Rotate"),
         Binding("i", "invite", "Invite"),
         Binding("delete,backspace", "revoke", "Revoke", key_display="del"),
@@ -213,12 +213,12 @@ class TokensPage(Page):
         self._narrow.open()
 
     async def _edit(self, token: Token) -> None:
-        op = await self.flock.push_screen_wait(EditForm(token))
+        op = cast("Op[Any] | None", await self.flock.push_screen_wait(EditForm(token)))
         edited = await self.do(op, done=f"{token.name} is changed") if op is not None else None
         for words in edited.warnings if edited is not None else ():
             self.notify(words, severity="warning", markup=False)
 
     async def _fill(self, kind: type[Op[Any]], token: Token, became: str) -> None:
-        op = await self.flock.push_screen_wait(Form(kind, {"id": token.id}))
+        op = cast("Op[Any] | None", await self.flock.push_screen_wait(Form(kind, {"id": token.id})))
         if op is not None:
             await self.do(op, done=f"{token.name} is {became}")

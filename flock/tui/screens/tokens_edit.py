@@ -81,5 +81,3 @@ def _tags(now: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
     kept = {tag.partition("=")[0] for tag in new}
     gone = [f"{key}=" for key in dict.fromkeys(tag.partition("=")[0] for tag in now) if key not in kept]
     return (*(tag for tag in new if tag not in now), *gone)
-
-

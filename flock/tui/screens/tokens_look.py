@@ -7,6 +7,7 @@ from textual.content import Content
 
 from flock.contract.op import Scope
 from flock.contract.tokens import Meter, Token
+from flock.show.dollars import usd as exact
 from flock.show.meters import left, limits, until
 from flock.tui import look
 from flock.tui.widgets.listing import Cell, Column, Row
@@ -53,7 +54,9 @@ def row(token: Token, now: float) -> Row:
 def detail(token: Token, meters: tuple[Meter, ...] | None, now: float, width: int) -> Content:
     """Return all there is to know of a key for a pane of `width` cells; without meters while they are not known yet."""
     head = Content("  ").join([look.styled(token.name, "bold"), look.dot(token.state), look.dim(hint(token))])
-    return Content("\n").join([head, look.pairs(_facts(token, now), 9), Content(""), full(meters, now, width)])
+    title = look.styled("LIMITS", "bold $text-muted")
+    facts = look.pairs(_facts(token, now), 9)
+    return Content("\n").join([head, Content(""), facts, Content(""), title, full(meters, now, width)])
 
 
 def brief(token: Token, meters: tuple[Meter, ...] | None, now: float, width: int) -> Content:
@@ -77,7 +80,7 @@ def full(meters: tuple[Meter, ...] | None, now: float, width: int) -> Content:
     wide = max(len(words) for words in amounts)
     names = [_name(meter.name) for meter in meters]
     label = max(len(name) for name in names)
-    resets = [f"empty {until(meter.resets_at, now)}" if meter.resets_at else "" for meter in meters]
+    resets = [f"resets {until(meter.resets_at, now)}" if meter.resets_at else "" for meter in meters]
     rest = width - label - wide - 4
     beside = max(len(words) for words in resets) + 2
     room = rest - beside if rest - beside >= 8 else rest
@@ -143,7 +146,7 @@ def _name(name: str) -> str:
 
 
 def _amounts(meter: Meter) -> str:
-    shown = look.usd if meter.name.startswith("budget/") else _count
+    shown = exact if meter.name.startswith("budget/") else _count
     held = f" + {shown(meter.reserved)}" if _number(meter.reserved) else ""
     return f"{shown(meter.used)}{held} of {shown(meter.limit)}"
 

@@ -59,7 +59,7 @@ class Asked:
         return BreakDownUsage(by="user", bucket=bucket, since=self.since, user=self.user, model=self.model)
 
     def table(self) -> Op[Any]:
-        """Return the question behind the table; that of the users stands for the latest requests, which are no table."""
+        """Return the question behind the table; of the latest requests, which are no table, that of the users."""
         if self.view == "savings":
             return ShowSavings(since=self.since)
         by = self.view if self.view != "recent" else "user"

@@ -34,6 +34,7 @@ PARTS = (
 )
 REQUESTS = (
     Column("time"),
+    Column(""),
     Column("user", spare=2, most=14),
     Column("model", grow=True),
     Column("engine", spare=5, most=16),
@@ -43,7 +44,6 @@ REQUESTS = (
     Column("first", right=True, spare=4),
     Column("cost", right=True, spare=1),
     Column("outcome", spare=6),
-    Column(""),
 )
 SAVINGS = (
     Column("model", grow=True),
@@ -69,10 +69,11 @@ def figures(found: UsageSummary, width: int) -> Content:
     failed = f"{look.percent(found.error_rate if ended else None)} failed"
     cached = f"{look.percent(found.cached_tokens / found.input_tokens)} cached" if found.input_tokens else ""
     tokens = f"{look.number(found.input_tokens)} / {look.number(found.output_tokens)}"
+    unknown = f"+{found.unpriced} unpriced" if found.unpriced else ""
     blocks = [
         _block("requests", look.number(found.requests), failed, look.tier(found.error_rate if ended else None)),
         _block("tokens in / out", tokens, cached, "$text-muted"),
-        _block("cost", look.usd(found.cost_usd), f"+{found.unpriced} unpriced" if found.unpriced else "", "$text-warning"),
+        _block("cost", look.usd(found.cost_usd), unknown, "$text-warning"),
         _times(found),
     ]
     wide = [max(line.cell_length for line in block) for block in blocks]
@@ -172,6 +173,7 @@ def request_row(used: UsageRow, now: float) -> Row:
     cost = "?" if used.cost_usd is None and used.vendor and used.output_tokens else look.usd(used.cost_usd)
     cells: tuple[Cell, ...] = (
         look.dim(look.clock(used.at, now)),
+        look.outcome(used.outcome, short=True),
         used.user or look.dim(look.NONE),
         used.model,
         look.dim(used.engine),
@@ -180,8 +182,7 @@ def request_row(used: UsageRow, now: float) -> Row:
         look.ms(used.latency_ms),
         look.ms(used.ttft_ms),
         look.styled(cost, "$text-warning") if cost == "?" else cost,
-        look.outcome(used.outcome),
-        look.outcome(used.outcome, short=True),
+        look.state(used.outcome) if used.outcome != "ok" else look.dim("ok"),
     )
     return used.request_id, cells
 

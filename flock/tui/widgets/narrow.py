@@ -14,7 +14,7 @@ class Narrow(Input):
     """One line; Enter gives the keyboard back and keeps the words, Escape takes them away."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "end", "Show all", show=False),
+        Binding("escape", "show_all", "Show all", show=False),
         Binding("down", "back", "Back", show=False),
     ]
 
@@ -39,7 +39,7 @@ class Narrow(Input):
         whole = "\n".join(str(word) for word in words).lower()
         return all(typed in whole for typed in self.value.lower().split())
 
-    def action_end(self) -> None:
+    def action_show_all(self) -> None:
         """Narrow down no more."""
         self.value = ""
         self.remove_class("-open")
