@@ -1,5 +1,6 @@
 """Requests in flight: what the record says of a wait, and with which weight it stands in line."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,9 +9,11 @@ import pytest
 from flock.contract.op import Scope
 from flock.core.flights import Flights
 from flock.core.record import Record
+from flock.core.yielding import WHY
+from flock.errors import Draining
 from flock.policy.keys import Key
 from flock.profile import Profile
-from flock.upstream import Placement, Upstream, Waiting
+from flock.upstream import Capacity, Placement, Upstream, Waiting
 
 UPSTREAM = Upstream("e:m", "e", "127.0.0.1", 1, Profile("e", "E", frozenset({"openai"})), True)
 PLACE = Placement("m", "e:m", "e", True, "ready", None)
@@ -52,6 +55,10 @@ class Busy:
     def leave(self, upstream_name: str, seconds: float, *, abandoned: bool = False) -> None:
         """Nobody asks."""
 
+    def capacity(self, name: str) -> Capacity:
+        assert name == PLACE.name
+        return Capacity(1, own=True)
+
     def report_dead(self, upstream_name: str, why: str) -> None:
         """Nobody asks."""
 
@@ -75,3 +82,64 @@ async def test_a_record_says_what_its_request_waited_for_and_with_which_share(sh
     assert places.waiting is not None
     assert (places.waiting.key, places.waiting.share) == ("k_1", share)
     assert record.notes == [note]
+
+
+def low(clock: Clock, flights: Flights) -> Record:
+    record = Record("chat", clock.now(), clock.monotonic())
+    record.low = True
+    flights.running[record.id] = record
+    return record
+
+
+async def seated(flights: Flights, record: Record) -> "asyncio.Task[Upstream]":
+    """Begin to seat a request, and return once it waits for what nobody here decides."""
+    task = asyncio.create_task(flights.seat(record, PLACE))
+    await asyncio.sleep(0)
+    return task
+
+
+async def test_one_of_low_priority_waits_behind_the_other_and_says_so() -> None:
+    clock = Clock()
+    flights = Flights(Busy(clock, 0.0), clock)
+    first, second = low(clock, flights), low(clock, flights)
+    assert await flights.seat(first, PLACE) is UPSTREAM
+    waiting = await seated(flights, second)
+    assert not waiting.done()
+    (shown,) = flights.yielding()
+    assert (shown.request_id, shown.position, shown.why) == (second.id, 1, WHY)
+    assert second.row(clock.now()).position == 1
+    clock.time += 3.0
+    flights.leave(first, UPSTREAM.name, 3.0)
+    assert await waiting is UPSTREAM
+    assert first.notes[0] == "low priority"
+    assert second.notes[0] == "low priority, and let others go first for 3.0 s"
+    assert second.waited >= 3.0
+    assert flights.yielding() == ()
+
+
+async def test_one_that_leaves_while_it_waits_frees_what_it_never_had() -> None:
+    clock = Clock()
+    flights = Flights(Busy(clock, 0.0), clock)
+    first, second, third = (low(clock, flights) for _ in range(3))
+    await flights.seat(first, PLACE)
+    gone, stays = await seated(flights, second), await seated(flights, third)
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    assert [waiter.request_id for waiter in flights.yielding()] == [third.id]
+    flights.leave(first, UPSTREAM.name, 1.0)
+    assert await stays is UPSTREAM
+    assert flights.counts[UPSTREAM.name] == 1
+
+
+async def test_who_lets_others_go_first_is_sent_away_when_the_daemon_goes_down() -> None:
+    clock = Clock()
+    flights = Flights(Busy(clock, 0.0), clock)
+    await flights.seat(low(clock, flights), PLACE)
+    waiting = await seated(flights, low(clock, flights))
+    flights.close()
+    with pytest.raises(Draining):
+        await waiting
+    with pytest.raises(Draining):
+        await flights.seat(low(clock, flights), PLACE)
+    assert flights.yielding() == ()

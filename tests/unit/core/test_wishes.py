@@ -83,3 +83,18 @@ def test_a_form_keeps_its_bytes() -> None:
     found, wanted = wishes(asked)
     assert found is asked
     assert wanted == Wishes("price")
+
+
+def test_priority_and_cost_are_headers_alone() -> None:
+    assert wishes(ask({"x-flock-priority": " LOW "}))[1] == Wishes(low=True)
+    assert wishes(ask({"x-flock-priority": "normal"}))[1] == NONE
+    assert wishes(ask({"x-flock-max-cost": "0.25"}))[1] == Wishes(most=250_000_000)
+    assert wishes(ask({"x-flock-max-cost": "0"}, flock={"sort": "price"}))[1] == Wishes("price", most=0)
+
+
+@pytest.mark.parametrize(
+    ("header", "words"), [("x-flock-priority", "high"), ("x-flock-max-cost", "-1"), ("x-flock-max-cost", "5 EUR")]
+)
+def test_a_priority_and_a_cost_that_are_none(header: str, words: str) -> None:
+    with pytest.raises(InvalidRequest, match=words):
+        wishes(ask({header: words}))
