@@ -77,7 +77,7 @@ def perform(op: Op[Any], yes: bool) -> Answer:
         from flock.cli import ask
 
         ask.confirm(f"{question(op)}?", yes, command_line(op, yes=True))
-    if op.spec.where is Where.DAEMON:
+    if op.spec.where is Where.DAEMON or (op.spec.where is Where.EITHER and reach().kind == "http"):
         return _remote(op)
     from flock.cli import elsewhere
 

@@ -1,7 +1,8 @@
 """Commands about the box itself, when the flock that is meant is on another one: they are run over there.
 
 Owns which commands those are: what starts, examines, edits and keeps works on files and processes of its machine, so
-`flock --host ssh://… doctor` is that box's own doctor. Refuses them over HTTP, which reaches a daemon only. Called by
+`flock --host ssh://… doctor` is that box's own doctor. Over HTTP, which reaches a daemon only, those that the daemon
+does too (`config set`) are the daemon's, and the others are refused. Called by
 `app.py` before a command line is carried out, and by `call.py` for who wants the answer (the full screen).
 """
 
@@ -39,12 +40,10 @@ def carried(op: Op[Any], given: "Given", words: list[str]) -> int | None:
 
     Raises Unsupported for a flock that is reached by HTTP, DaemonUnreachable where ssh does not come through.
     """
-    if op.spec.name in HERE:
+    if not is_about_the_box(op):
         return None
     way = reach()
-    if way.kind == "here":
-        return None
-    if not is_about_the_box(op):
+    if way.kind == "here" or (way.kind == "http" and op.spec.where is Where.EITHER):
         return None
     if way.kind == "http":
         _refuse(op, way)
