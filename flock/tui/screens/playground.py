@@ -10,11 +10,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static, TextArea
 
-from flock.contract.models import ListModels, LoadModel, Model
+from flock.contract.models import LoadModel, Model
 from flock.contract.requests import CancelRequest, ExplainRequest
 from flock.errors import FlockError
 from flock.tui.page import Page
@@ -23,13 +22,14 @@ from flock.tui.screens.playground_answer import Answering
 from flock.tui.screens.playground_settings import ChatSettings
 from flock.tui.screens.playground_talk import Settings, Talk, Turn, command
 from flock.tui.screens.playground_turn import blocks
+from flock.tui.standing import MODELS
 from flock.tui.state import Live, Topic
 from flock.tui.widgets.marked import Block
+from flock.tui.widgets.panel import put
 from flock.tui.widgets.pick import Pick
 from flock.tui.widgets.transcript import Transcript
 from flock.tui.widgets.writing import Writing
 
-MODELS = ListModels()
 AUTO = "auto"
 # How often what has come of an answer is shown: as fast as is read, and no more repaints than the frame's tick makes
 _SHOW_SECONDS, _SLOW_SHOW_SECONDS = 0.1, 0.25
@@ -119,11 +119,11 @@ class PlaygroundPage(Page):
         self.set_class(self.size.width >= _WIDE, "-wide")
         known = next((model for model in self.models if model.id == self.model), None)
         head = looks.head(self.model, known, self.settings, self.talk, editing=self._editing)
-        _update(self._head, head)
+        put(self._head, head)
         if self.has_class("-wide"):
-            _update(self._side, looks.side(self.model, known, self.settings, self.talk))
+            put(self._side, looks.side(self.model, known, self.settings, self.talk))
         nobody = self.state.models(MODELS) == []
-        _update(self._empty, looks.empty(self.state.failure(MODELS), nobody=nobody))
+        put(self._empty, looks.empty(self.state.failure(MODELS), nobody=nobody), grows=True)
         self._empty.display = not self.talk.turns
         self._transcript.display = bool(self.talk.turns)
         self._writing.placeholder = looks.placeholder(wants_result=self.talk.wants_result)
@@ -364,10 +364,3 @@ class PlaygroundPage(Page):
         """Let nobody generate for nobody."""
         if self._answer is not None:
             self._answer.stop()
-
-
-def _update(place: Static, words: Content) -> None:
-    before = place.content
-    # Content's own comparison looks at the words only
-    if not isinstance(before, Content) or before.plain != words.plain or before.spans != words.spans:
-        place.update(words)

@@ -94,7 +94,11 @@ def empty(failure: FlockError | None, *, nobody: bool) -> Content:
 
 def placeholder(*, wants_result: bool) -> str:
     """Return what stands where nothing is written."""
-    return "what the tools gave back" if wants_result else "message (enter sends, ctrl+j new line)"
+    return (
+        "what its tools give back (enter sends it to the model)"
+        if wants_result
+        else "message (enter sends, ctrl+j new line)"
+    )
 
 
 def waiting(name: str, known: Model | None, live: Live | None) -> str:

@@ -72,7 +72,7 @@ class ChatSettings(Modal[Settings]):
     ChatSettings .label { width: 14; height: 1; padding: 0 1 0 0; text-align: right; }
     ChatSettings .field { width: 1fr; height: auto; }
     ChatSettings Input, ChatSettings Input:focus { height: 1; border: none; padding: 0 1; background: $panel; }
-    ChatSettings TextArea, ChatSettings TextArea:focus { height: 3; border: none; padding: 0 1; background: $panel; }
+    ChatSettings TextArea, ChatSettings TextArea:focus { height: 3; border: none; padding: 0; background: $panel; }
     ChatSettings Switch { height: 1; width: 1fr; padding: 0 1; background: $panel; }
     ChatSettings Input:focus, ChatSettings TextArea:focus, ChatSettings Switch:focus { background: $primary 25%; }
     ChatSettings .help { color: $text-muted; height: auto; padding: 0 1; }
@@ -111,13 +111,13 @@ class ChatSettings(Modal[Settings]):
                 yield from _row(
                     "tools",
                     TextArea(now.tools, id="tools", compact=True),
-                    'a JSON list the model may call from: [{"name": "get_weather", "parameters": {…}}]',
+                    'what the model may call, JSON: [{"name": "get_weather"}]',
                 )
             yield self._wrong
             yield self._line
             with Horizontal(id="buttons"):
-                yield Button("Close (esc)", id="close")
-                yield Button("Keep (ctrl+s)", id="send", variant="primary")
+                yield Button("Close (esc)", id="close", compact=True)
+                yield Button("Keep (ctrl+s)", id="send", variant="primary", compact=True)
 
     def on_mount(self) -> None:
         """Begin at the top."""

@@ -18,12 +18,11 @@ _NOTHING = Block(Content(""))
 _FINISHES = {
     "length": "cut off at the most tokens it may have",
     "content_filter": "cut off by the engine's filter",
-    "tool_calls": "waits for what the tools give back: the next message is that",
 }
 
 
 def blocks(turn: Turn, now: float, doing: str, tokens: int = 0) -> list[Block]:
-    """Return a turn's blocks; `doing` is what is known of the request while nothing has come, `tokens` how many have."""
+    """Return a turn's blocks; `doing` is what is known of the request before anything came, `tokens` how many have."""
     return [
         *_asked(turn),
         _NOTHING,
@@ -64,7 +63,7 @@ def _call(turn: Turn, number: int) -> list[Block]:
     name, arguments = turn.calls[number]
     tag = f"call-{number}"
     mark = "▾" if tag in turn.opened else "▸"
-    flat = " ".join(arguments.split())
+    flat = " ".join(arguments.split()).replace("{ ", "{").replace(" }", "}")
     folded = "" if mark == "▾" else f" {flat[:60]}{'…' if len(flat) > 60 else ''}"
     head = Block(
         Content.assemble((f"{mark} calls ", "$text-muted"), (clean(name), "bold $text-accent"), clean(folded)), tag=tag
