@@ -90,7 +90,7 @@ class Canned:
             raise value
         return Done(value)
 
-    def tell(self, kind: str, subject: str, **data: Any) -> None:
+    def tell(self, kind: str, subject: str, /, **data: Any) -> None:
         self._last += 1
         event = Event(self._last, "2026-11-21T12:00:00Z", kind, subject, data)
         self._events.put(codec.dumps(event))

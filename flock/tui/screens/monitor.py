@@ -75,6 +75,11 @@ class MonitorPage(Page):
         self._box: RequestBox | None = None
         self._beside: ExplainRequest | None = None
         self._with_record = True
+        self._place = ""
+        # the request under the cursor when the list was drawn last
+        self._placed: str | None = None
+        # the one whose command stands below
+        self._told = ""
         self._line, self._words = (
             Static(id="line"),
             Input(id="words", placeholder="words that must occur", compact=True),
@@ -90,8 +95,10 @@ class MonitorPage(Page):
             yield VerticalScroll(self._record, id="beside")
 
     def opened(self) -> None:
-        """Give the keyboard to the list."""
+        """Give the keyboard to the list, and say what Enter does."""
         self._list.focus()
+        if (id := self._list.current) is not None:
+            self.shows(ExplainRequest(id=id))
 
     # -- what is known
 
@@ -112,7 +119,9 @@ class MonitorPage(Page):
         words = _NO_MATCH if self._wanted.words else _EMPTY
         self._list.show([rows.row(live, there) for live in found.rows], words)
         put(self._line, rows.line(found, self._wanted, since, self.size.width - 2))
-        self._follow(self._list.current)
+        self._placed = self._list.current
+        # the record stays until somebody moves on: in a flood the row under the cursor is another one each time
+        self._follow(self._beside.id if self._beside is not None else self._placed)
         if self._box is not None:
             self._box.draw()
 
@@ -142,9 +151,13 @@ class MonitorPage(Page):
             self._forget(self._beside)
             self._beside = op
             self.query_one("#beside", VerticalScroll).scroll_home(animate=False)
-        self.set_class(op is not None and self.size.width >= _BESIDE, "-beside")
-        self.set_class(op is not None and self.size.width < _BESIDE, "-below")
         self.wants()
+        place = "" if op is None else "-beside" if self.size.width >= _BESIDE else "-below"
+        if place != self._place:
+            self._place = place
+            self.set_class(place == "-beside", "-beside")
+            self.set_class(place == "-below", "-below")
+            self.call_after_refresh(self.draw)  # there is other room for both now
         width = self.query_one("#beside", VerticalScroll).size.width - 3
         if op is not None and width > 20:
             words = shown(self.state, op, width)
@@ -162,8 +175,12 @@ class MonitorPage(Page):
 
     @on(Listing.Moved)
     def _moved(self, event: Listing.Moved) -> None:
-        self.shows(ExplainRequest(id=event.key))
-        self._follow(event.key)
+        # drawing the rows anew tells of the row that the cursor is on still: what a key said stays below
+        if event.key != self._told:
+            self._told = event.key
+            self.shows(ExplainRequest(id=event.key))
+        if event.key != self._placed:
+            self._follow(event.key)
 
     @on(Listing.Chosen)
     def _chosen(self, event: Listing.Chosen) -> None:
@@ -217,6 +234,8 @@ class MonitorPage(Page):
 
     def _want(self, wanted: rows.Wanted) -> None:
         self._wanted = wanted
+        self._forget(self._beside)
+        self._beside = None
         self.draw()
 
     # -- the filter

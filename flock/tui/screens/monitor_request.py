@@ -33,8 +33,9 @@ class RequestBox(Modal[None]):
     ]
 
     DEFAULT_CSS = """
-    RequestBox > .box { width: 96%; max-width: 160; max-height: 96%; }
-    RequestBox VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
+    RequestBox > .box { width: 96%; max-width: 160; height: 100%; max-height: 46; }
+    RequestBox VerticalScroll { height: 1fr; scrollbar-size-vertical: 1; }
+    RequestBox .line { margin: 0; }
     RequestBox #record { height: auto; }
     """
 

@@ -35,16 +35,24 @@ class Panel(Static):
         super().__init__(id=id)
         self.border_title = Content(title)
         self._leads = leads
+        self._draw: Draw | None = None
         self._note = ""
 
     def show(self, draw: Draw, note: str = "") -> None:
         """Show what `draw` returns for the room inside the frame; `note` stands in the lower edge."""
+        self._draw = draw
         if note != self._note:
             self._note, self.border_subtitle = note, Content(note)
+        self._fill()
+
+    def on_resize(self) -> None:
+        """Draw it for the new room."""
+        self._fill()
+
+    def _fill(self) -> None:
         width, height = self.content_size.width, self.content_size.height
-        if not self.display or width < 1 or height < 1:
-            return
-        put(self, draw(width, height))
+        if self._draw is not None and width > 0 and height > 0:
+            put(self, self._draw(width, height))
 
     def on_click(self) -> None:
         """Ask for the page."""
@@ -52,8 +60,8 @@ class Panel(Static):
             self.post_message(self.Opened(self._leads))
 
 
-def put(place: Static, words: Content) -> None:
-    """Show words in a place of a fixed height; nothing is drawn when they stand there already."""
+def put(place: Static, words: Content, *, grows: bool = False) -> None:
+    """Show words in a place of a fixed height, or one that `grows`; nothing is drawn when they stand there already."""
     before = place.content
     if not (isinstance(before, Content) and before.plain == words.plain and before.spans == words.spans):
-        place.update(words, layout=False)
+        place.update(words, layout=grows)
