@@ -13,6 +13,7 @@ from collections.abc import Generator
 from flock.cli import call, out
 from flock.cli.call import Answer, Perform
 from flock.cli.deliver import present
+from flock.cli.run import over_there
 from flock.cli.tree import Given
 from flock.contract import codec
 from flock.contract.batches import Batch, RunBatch
@@ -43,7 +44,8 @@ def run(op: RunBatch, given: Given, perform: Perform) -> int:
     if value.left and not given.json:
         if value.why:
             out.say(out.command(value.why), "warn")
-        out.say(out.command(f"to go on: {command_line(dataclasses.replace(op, resume=True))}"), "dim")
+        again = over_there(command_line(dataclasses.replace(op, resume=True)))
+        out.say(out.command(f"to go on: {again}"), "dim")
     return code_of(value)
 
 

@@ -6,6 +6,7 @@ Owns the reading of standard input, and when it is left alone: a terminal's, unl
 
 import os
 import select
+import shlex
 import stat
 import sys
 
@@ -130,4 +131,10 @@ def _told(value: PromptAnswer) -> None:
         return
     speed = f" at {value.tokens_per_second:g} tokens/s" if value.tokens_per_second is not None else ""
     tokens = f"{value.input_tokens:,} in, {count(value.output_tokens, 'token')} out{speed}"
-    out.say(f"{value.model} · {tokens} · {out.command(f'flock explain {value.request_id}')}", "dim")
+    out.say(f"{value.model} · {tokens} · {out.command(over_there(f'flock explain {value.request_id}'))}", "dim")
+
+
+def over_there(line: str) -> str:
+    """Return a command line with the flock in it that this one speaks to, where that is another machine's."""
+    host = call.reach().host
+    return line.replace("flock ", f"flock --host {shlex.quote(host)} ", 1) if host else line

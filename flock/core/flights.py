@@ -175,8 +175,11 @@ class Flights:
             record.last = self._clock.monotonic()
             waited = record.last - began
             record.waited += waited
-            let = f", and let others go first for {duration(waited)}" if waited >= _TOLD_SECONDS else ""
-            record.notes.append(f"low priority{let}")
+            if waited >= _TOLD_SECONDS:
+                record.turn = record.last
+                record.notes.append(f"low priority, and let others go first for {duration(waited)}")
+            else:
+                record.notes.append("low priority")
 
     def _left(self, record: Record, place: str) -> None:
         self._yielding.left(place, self._clock.monotonic(), low=record.low)

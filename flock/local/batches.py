@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from flock.client import chat
 from flock.client.reach import Reach, find
 from flock.contract.batches import Batch, RunBatch
 from flock.errors import FlockError, InternalError, UsageError
@@ -80,13 +81,21 @@ def carried_out(op: RunBatch, reach: Reach, tell: Tell) -> Batch:
     with batches_lines.opened(op.input) as file:
         lines = Lines(file, "standard input" if op.input == "-" else op.input)
         lines.check()
-        reach.send("GET", "/healthz").read()  # with nobody there, nothing is begun
+        _look(reach)
         journal = Journal(output)
         try:
             before = journal.begin(lines)
             return _Run(op, reach, lines, journal, before, limit).carried_out(tell)
         finally:
             journal.close()
+
+
+def _look(reach: Reach) -> None:
+    """Begin nothing where nobody is there, or who asks may not. Raises DaemonUnreachable, InvalidKey, NotAllowed."""
+    answer = reach.send("GET", "/v1/models")
+    body = answer.read()
+    if answer.status >= 400:
+        raise chat.fault(answer.status, body)
 
 
 class _Run:

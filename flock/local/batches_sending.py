@@ -24,7 +24,8 @@ ANSWER_SECONDS = 86_400.0
 _LASTING = frozenset({"engine_failed", "not_enough_memory", "vendor_key_missing", "secrets_locked"})
 # 429 that lasts for hours or for good: OpenAI's word and flock's own
 _SPENT = frozenset({"insufficient_quota", "quota_exceeded", "budget_exceeded"})
-
+# what flock says of who asks, not of what is asked
+_NOBODY = frozenset({"missing_api_key", "invalid_api_key", "key_revoked", "forbidden", "too_many_attempts"})
 
 NOTHING = Ended()
 
@@ -94,6 +95,8 @@ def read(request: Request, status: int, headers: Any, raw: bytes, held: int) -> 
     code = error.get("code") if is_object(error) else None
     if status in (429, 503) and (refusal := _refused(status, code, headers, raw)) is not None:
         return refusal
+    if code in _NOBODY and headers.get("x-flock-attempts") == "0":
+        return Outcome("over", error=chat.fault(status, raw))
     if code == "request_over_limit" and is_object(error) and error.get("reason") == "max_cost":
         return Outcome("dear", _line(request, status, headers, raw, plain), needed=nano_of(str(error["needed"])) or 0)
     ended = Ended(*_tokens(plain), _cost(status, headers, held))
