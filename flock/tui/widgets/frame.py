@@ -86,7 +86,7 @@ class Tabs(Static):
                 self.post_message(self.Picked(name))
 
     def _draw(self) -> None:
-        wide = self.size.width - 2
+        wide = self.size.width
         badges = {name: f" {words}" for name, words in self._badges.items() if words}
         more = sum(map(len, badges.values()))
         with_keys = sum(len(f"{key} {title}") + 2 for _, key, title in self._pages) + more <= wide
