@@ -2,8 +2,8 @@
 
 Owns which commands those are: what starts, examines, edits and keeps works on files and processes of its machine, so
 `flock --host ssh://… doctor` is that box's own doctor. Over HTTP, which reaches a daemon only, those that the daemon
-does too (`config set`) are the daemon's, and the others are refused. Called by
-`app.py` before a command line is carried out, and by `call.py` for who wants the answer (the full screen).
+does too (`config set`) are the daemon's, and the others are refused. Called by `app.py` before a command line is
+carried out, and by `call.py` for who wants the answer (the full screen).
 """
 
 from typing import TYPE_CHECKING, Any, NoReturn

@@ -9,7 +9,7 @@ having said that it is over is an error, never a shorter answer.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -26,7 +26,7 @@ from flock.errors import (
     from_plain,
 )
 from flock.plain import is_array, is_object
-from flock.text import one_line, size
+from flock.text import clean, one_line, size
 
 PATH = "/v1/chat/completions"
 # Who asks like this waits behind everybody else, at any door.
@@ -34,6 +34,9 @@ LOW_PRIORITY: Mapping[str, str] = {"X-Flock-Priority": "low"}
 NO_HEADERS: Mapping[str, str] = {}
 # What an event holds at most is a whole tool call; what never ends must not fill the memory (wire/sse.py: the same).
 EVENT_BYTES = 32 * 2**20
+
+# What keeps a connection warm and says nothing (wire/sse.py).
+_KEEPALIVE = b": keep-alive"
 
 Message = Mapping[str, Any]
 
@@ -114,14 +117,15 @@ def request(
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def pieces(lines: Iterable[bytes]) -> Iterator[Piece]:
+def pieces(lines: Iterable[bytes], waits: Callable[[str], None] | None = None) -> Iterator[Piece]:
     """Yield the pieces of a stream of server-sent events; the last one is the end.
 
-    `lines` are its bytes with their line ends, cut wherever they were read. Raises the FlockError that an error inside
-    the stream stands for, and UpstreamError for a stream that breaks off.
+    `lines` are its bytes with their line ends, cut wherever they were read. `waits` hears what the wait is for while
+    nothing comes ("waiting for qwen3-8b: 2nd, about 3 s"), about once a second. Raises the FlockError that an error
+    inside the stream stands for, and UpstreamError for a stream that breaks off.
     """
     answer = _Answer()
-    for data in _events(lines):
+    for data in _events(lines, waits):
         if data == b"[DONE]":
             break
         yield from answer.take(_parsed(data))
@@ -146,8 +150,8 @@ def fault(status: int, body: bytes) -> FlockError:
     return kind(f"the answer was status {status}" + (f": {words}" if words else ""), hint="flock doctor")
 
 
-def _events(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the data of each event (WHATWG HTML, 9.2), wherever the bytes were cut."""
+def _events(lines: Iterable[bytes], waits: Callable[[str], None] | None) -> Iterator[bytes]:
+    """Yield the data of each event (WHATWG HTML, 9.2), wherever the bytes were cut; comments are for `waits`."""
     rest, data, held = bytearray(), list[bytes](), 0
     for read in lines:
         rest += read
@@ -167,6 +171,8 @@ def _events(lines: Iterable[bytes]) -> Iterator[bytes]:
                     yield b"\n".join(data)
                 data = []
                 held = len(rest)
+            elif waits is not None and line.startswith(b": ") and line != _KEEPALIVE:
+                waits(clean(one_line(line[2:].decode("utf-8", "replace"), 200)))
     # an event that no blank line ended never came whole; that the stream is over may still be read from it
     if data == [b"[DONE]"] or bytes(rest).strip() == b"data: [DONE]":
         yield b"[DONE]"

@@ -75,7 +75,7 @@ def load(home: Home) -> Contexts:
         raise StorageFailed(f"{short(path)} belongs to another user", hint=f"ls -l {path}")
     try:
         return _read(json.loads(text))
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise StorageFailed(
             f"{short(path)} is not as flock wrote it, so it is not known where commands go", hint=f"rm {path}"
         ) from None

@@ -33,10 +33,7 @@ def ids(op: Op[Any], value: Any) -> list[str]:
 
 def _listed(known: list[FlockContext]) -> View:
     rows: list[tuple[str, ...]] = [
-        ("*" if one.current else "", one.name, one.host or "this machine", or_none(one.remote_bin), or_none(one.key))
+        (one.name, "*" if one.current else "", one.host or "this machine", or_none(one.remote_bin), or_none(one.key))
         for one in known
     ]
-    if not any(row[3] != "-" for row in rows):
-        rows = [(*row[:3], row[4]) for row in rows]
-        return table("current name host key", rows, "", "key")
-    return table("current name host remote_bin key", rows, "", "key remote_bin")
+    return table("name current host remote_bin key", rows, "", "key remote_bin")

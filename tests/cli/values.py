@@ -51,6 +51,7 @@ from flock.contract.usage import RecentUsage, UsageRow
 from tests.cli.audit_values import AUDIT_CASES
 from tests.cli.catalog_values import CATALOG_CASES
 from tests.cli.connect_values import CONNECT_CASES
+from tests.cli.context_values import CONTEXT_CASES
 from tests.cli.engine_values import ENGINE_CASES
 from tests.cli.events_values import EVENTS_CASES
 from tests.cli.exposing_values import EXPOSING_CASES
@@ -328,6 +329,7 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     **AUDIT_CASES,
     **CATALOG_CASES,
     **CONNECT_CASES,
+    **CONTEXT_CASES,
     **ENGINE_CASES,
     **EVENTS_CASES,
     **EXPOSING_CASES,

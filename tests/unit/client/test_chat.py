@@ -74,6 +74,13 @@ def test_any_cuts_give_the_same_pieces(cuts: list[int]) -> None:
     assert list(chat.pieces(parts)) == PIECES
 
 
+def test_what_the_wait_is_for_is_heard_and_cannot_steer_a_terminal() -> None:
+    told: list[str] = []
+    lines = [b": keep-alive\n\n", b": waiting for m: 2nd\n\n: loading \x1b[2J\n", STREAM]
+    assert list(chat.pieces(lines, told.append)) == PIECES
+    assert told == ["waiting for m: 2nd", "loading \\x1b[2J", "waiting for m: 2nd, about 3 s"]
+
+
 def test_a_stream_that_breaks_off_anywhere_is_an_error_and_never_a_shorter_answer() -> None:
     """After its finish_reason it may hang up, and its usage be lost; before that nothing may pass for an end."""
     finished = STREAM.index(b'"finish_reason": "tool_calls"')
