@@ -16,16 +16,24 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Checkbox, Input, Static
 
-from flock.contract.op import OPERATIONS, Op, hints, is_optional, lister, option_name
-from flock.errors import FlockError
+from flock.contract.op import OPERATIONS, Op, hints, lister, option_name
 from flock.show.nouns import views
 from flock.tui import look
+from flock.tui.meant import typed
 from flock.tui.widgets.modal import Modal
 
 Field = dataclasses.Field[Any]
 
 # Lines of the box beside the fields: its frame, title, summary, what is wrong, the command, the buttons
 _AROUND = 11
+
+
+class Unfit(ValueError):
+    """A field is not filled in as it must be; `field` is its name."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(f"{field.replace('_', ' ')}: {sentence}")
+        self.field = field
 
 
 class Tick(Checkbox):
@@ -113,13 +121,16 @@ class Form(Modal[Op[Any]]):
                 else:
                     secret = item.metadata["kind"] == "secret"
                     yield Input(_spelled(value), password=secret, id=f"field-{item.name}", compact=True)
-                    more = "  (ctrl+o: choose)" if lister(item.metadata["help"]) else ""
+                    chooses = item.metadata.get("choices") or lister(item.metadata["help"])
+                    more = "  (ctrl+o: choose)" if chooses else ""
                     yield Static(look.plain(item.metadata["help"] + more), classes="help")
 
     # -- what is typed
 
     def built(self) -> Op[Any]:
-        """Return the operation that the fields say. Raises ValueError naming what is wrong, FlockError likewise."""
+        """Return the operation that the fields say. Raises Unfit for the first field that is wrong; who extends this
+        may raise any ValueError with a sentence.
+        """
         known = hints(self._kind)
         values: dict[str, Any] = {}
         for item in self._fields:
@@ -139,10 +150,12 @@ class Form(Modal[Op[Any]]):
     def _spell(self) -> None:
         try:
             line = self.flock.acts.spelled(self.built())
-        except (ValueError, FlockError):
+        except ValueError:
             line = " ".join(["flock", *self._kind.spec.verb, "…"])
         self._line.update(look.command(line))
         self._wrong.update("")
+        for field in self.query(Input):
+            field.remove_class("-invalid")
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
@@ -159,8 +172,12 @@ class Form(Modal[Op[Any]]):
         """Give the operation back, or say what is wrong."""
         try:
             op = self.built()
-        except (ValueError, FlockError) as error:
-            self._wrong.update(look.plain(str(error)))
+        except ValueError as error:
+            if isinstance(error, Unfit):
+                field = self.query_one(f"#field-{error.field}", Input)
+                field.add_class("-invalid")
+                field.focus()
+            self._wrong.update(look.trouble(str(error)))
             return
         self.dismiss(op)
 
@@ -171,19 +188,23 @@ class Form(Modal[Op[Any]]):
         if not isinstance(field, Input) or field.id is None:
             return
         item = next(f for f in self._fields if f.name == (field.id or "").removeprefix("field-"))
+        from flock.tui.widgets.pick import Pick
+
+        ids = list(item.metadata.get("choices") or await self._listed(item))
+        if not ids:
+            self._wrong.update(look.plain(f"nothing lists what {item.name.replace('_', ' ')} may be"))
+        elif chosen := await self.flock.push_screen_wait(Pick(item.metadata["help"], ids)):
+            field.value = chosen
+
+    async def _listed(self, item: Field) -> list[str]:
+        """Return the ids that the listing gives which a field's help names, [] where there is none."""
         words = lister(item.metadata["help"])
         listing = next((o for o in OPERATIONS.values() if o.spec.verb == words), None)
         if listing is None:
-            self._wrong.update(look.plain(f"nothing lists what {item.name} may be"))
-            return
-        from flock.tui.widgets.pick import Pick
-
+            return []
         value = await self.flock.acts.do(listing())
-        if not value:
-            return
-        ids: list[str] = views(listing()).ids(listing(), value)
-        if chosen := await self.flock.push_screen_wait(Pick(item.metadata["help"], ids)):
-            field.value = chosen
+        ids: list[str] = views(listing()).ids(listing(), value) if value else []
+        return ids
 
 
 def _spelled(value: Any) -> str:
@@ -196,23 +217,20 @@ def _spelled(value: Any) -> str:
 
 
 def _read(words: str, hint: Any, item: Field) -> Any:
-    """Return the value that words stand for. Raises ValueError with a sentence."""
+    """Return the value that words stand for. Raises Unfit."""
     words = words.strip() if item.metadata["kind"] != "secret" else words
     missing = item.default is dataclasses.MISSING
     if not words:
         if missing:
-            raise ValueError(f"{item.name.replace('_', ' ')} is needed: {item.metadata['help']}")
+            raise Unfit(item.name, f"is needed: {item.metadata['help']}")
         return item.default
     if typing.get_origin(hint) is tuple:
         try:
             return tuple(shlex.split(words))
         except ValueError as error:
-            raise ValueError(f"{item.name.replace('_', ' ')}: {error}") from None
-    kind = next(k for k in typing.get_args(hint) if k is not type(None)) if is_optional(hint) else hint
-    if kind in (int, float):
-        try:
-            return kind(words)
-        except ValueError:
-            what = "a whole number" if kind is int else "a number"
-            raise ValueError(f"{item.name.replace('_', ' ')}: {words!r} is not {what}") from None
-    return words
+            raise Unfit(item.name, f"{words!r} cannot be taken apart into words ({error})") from None
+    try:
+        return typed(words, hint)
+    except ValueError:
+        what = "a whole number" if int in (hint, *typing.get_args(hint)) else "a number"
+        raise Unfit(item.name, f"{words!r} is not {what}") from None
