@@ -37,7 +37,7 @@ def run(op: RunPrompt, given: Given, perform: Perform) -> int:
         return 0
     shown = _Shown(thinking=op.thinking, quiet=given.quiet)
     try:
-        value = prompts.answered(op, call.reach(), stdin, shown.hear)
+        value = prompts.answered(op, call.reach(), stdin, shown.hear, shown.waits)
     finally:
         shown.end()
     if not given.quiet:
@@ -87,38 +87,36 @@ class _Shown:
     def __init__(self, *, thinking: bool, quiet: bool) -> None:
         self._thinking = thinking
         self._quiet = quiet
-        self._last = ""  # what was written last, and where
-        self._line_is_open = False
+        # what was written last ("", "thinking", "text"), whether its line is open, whether a line of progress stands
+        self._last = ""
+        self._open = self._told = False
+
+    def waits(self, words: str) -> None:
+        """Say what is waited for, where a person looks."""
+        if not self._quiet and not self._open:
+            self._told = True
+            out.progress(words)
 
     def hear(self, piece: Piece) -> None:
         """Show one piece."""
-        if piece.kind == "thinking":
-            if self._thinking:
-                out.aside(piece.words)
-                self._line_is_open = not piece.words.endswith("\n")
-            elif not self._quiet:
-                out.progress("thinking …")
-        elif piece.kind == "text":
-            if self._last == "thinking":
-                self._close_aside()
-            out.piece(piece.words)
-            self._line_is_open = not piece.words.endswith("\n")
-        else:
+        if piece.kind == "thinking" and not self._thinking:
+            self.waits("thinking …")
             return
-        self._last = piece.kind
-
-    def _close_aside(self) -> None:
-        if not self._thinking:
-            out.progress("")
-        elif self._line_is_open:
-            out.aside("\n")
+        if piece.kind not in ("thinking", "text"):
+            return
+        if self._last != piece.kind or self._told:
+            self.end()
+        (out.aside if piece.kind == "thinking" else out.piece)(piece.words)
+        self._last, self._open = piece.kind, not piece.words.endswith("\n")
 
     def end(self) -> None:
         """End the line that is open, so that what follows begins one."""
-        if self._last == "thinking":
-            self._close_aside()
-        elif self._last and self._line_is_open:
-            out.piece("\n")
+        if self._told:
+            self._told = False
+            out.progress("")
+        if self._open:
+            self._open = False
+            (out.aside if self._last == "thinking" else out.piece)("\n")
 
 
 def _told(value: PromptAnswer) -> None:

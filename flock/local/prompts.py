@@ -15,6 +15,7 @@ from flock.local import attachments
 from flock.local.operations import Here, handles
 
 Hear = Callable[[chat.Piece], None]
+Waits = Callable[[str], None]
 
 
 @handles(RunPrompt)
@@ -27,8 +28,9 @@ def run_prompt(op: RunPrompt, here: Here) -> PromptAnswer:
         reach.close()
 
 
-def answered(op: RunPrompt, reach: Reach, stdin: bytes, hear: Hear) -> PromptAnswer:
-    """Ask a model; `hear` gets each piece of the answer as it comes. Leaving by an exception ends the request.
+def answered(op: RunPrompt, reach: Reach, stdin: bytes, hear: Hear, waits: Waits | None = None) -> PromptAnswer:
+    """Ask a model; `hear` gets each piece of the answer as it comes, `waits` what is waited for before the first one.
+    Leaving by an exception ends the request.
 
     Raises UsageError for nothing to ask and for files that cannot be sent, ModelNotFound, and whatever error of the
     daemon's or of an engine's the answer is or ends in.
@@ -39,7 +41,7 @@ def answered(op: RunPrompt, reach: Reach, stdin: bytes, hear: Hear) -> PromptAns
     try:
         if stream.status != 200:
             raise _named(chat.fault(stream.status, stream.read()), op.model)
-        return _gathered(op, stream, hear, started)
+        return _gathered(op, stream, hear, waits, started)
     finally:
         stream.close()
 
@@ -74,10 +76,10 @@ def _temperature(words: str) -> float | None:
     return found
 
 
-def _gathered(op: RunPrompt, stream: "chat.Answering", hear: Hear, started: float) -> PromptAnswer:
+def _gathered(op: RunPrompt, stream: chat.Answering, hear: Hear, waits: Waits | None, started: float) -> PromptAnswer:
     words: dict[str, list[str]] = {"text": [], "thinking": []}
     first, end = 0.0, chat.Piece("end")
-    for piece in chat.pieces(stream):
+    for piece in chat.pieces(stream, waits):
         if piece.kind in words:
             first = first or time.monotonic()
             words[piece.kind].append(piece.words)
