@@ -11,8 +11,9 @@ One of low priority goes on to a place
    free, so that where an engine has four or more a person starts at once, beside what is under way;
 2. at an engine of ours only while nobody else waits for another of our models: that one may need the memory;
 3. to a model that would need others to leave memory only when nobody else has used any of ours for SWAP_SECONDS;
-4. onto the last free slot only when nobody else is there or has been for LINGER_SECONDS: a program that calls tools
-   comes back within a second, and is to find the slot free.
+4. onto the last free slot only when nobody else is there. Where there is but one, nobody else may have been there for
+   LINGER_SECONDS either: a program that calls tools comes back within a second, and is to find it free. Where there are
+   more, nobody for AWAY_SECONDS: while people work one slot is theirs, and at night a batch has them all.
 
 What has gone on is not taken back: a person waits for one such answer at most, where no slot was kept free. Nobody
 starves: whatever the others do, one that has waited for PATIENCE_SECONDS goes on, the next one as much later.
@@ -30,6 +31,8 @@ from flock.upstream import Capacity
 PATIENCE_SECONDS = 300.0
 # How long our engines must have been left alone before a model leaves memory for one: the same default, once.
 SWAP_SECONDS = 30.0
+# How long nobody must have asked until nobody is thought to be at work: as long as to read a long answer, and write.
+AWAY_SECONDS = 300.0
 
 _NEVER = float("inf")
 WHY = "low priority: lets others go first"
@@ -133,4 +136,5 @@ class Yielding:
                 at = max((self._quiet.get(name, -_NEVER) + SWAP_SECONDS for name in ours), default=at)
         if low + others + 1 < capacity.slots:
             return at
-        return _NEVER if others else max(at, self._quiet.get(place, -_NEVER) + LINGER_SECONDS)
+        pause = LINGER_SECONDS if capacity.slots <= 1 else AWAY_SECONDS
+        return _NEVER if others else max(at, self._quiet.get(place, -_NEVER) + pause)

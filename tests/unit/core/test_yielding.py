@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flock.core.yielding import PATIENCE_SECONDS, SWAP_SECONDS, Yielding
+from flock.core.yielding import AWAY_SECONDS, PATIENCE_SECONDS, SWAP_SECONDS, Yielding
 from flock.engines.room import LINGER_SECONDS
 from flock.engines.turns import Ticket
 from flock.upstream import Capacity
@@ -105,6 +105,25 @@ def test_where_there_are_four_slots_one_is_kept_free_and_a_person_starts_at_once
     engine.run()
     assert len(engine.answered) == 40
     assert max(engine.waited[f"person {n}"] for n in range(10)) == 0.0
+
+
+def test_of_two_slots_one_is_theirs_while_people_work_and_at_night_a_batch_has_both() -> None:
+    engine = Engine(slots=2, seconds=10.0)
+    for n in range(100):
+        engine.low(0.0, f"low {n}")
+    for n in range(5):
+        engine.person(95.0 + 60 * n, f"person {n}")
+    engine.run(until=94.0)
+    assert len(engine.answered) == 18  # two at once
+    engine.run(until=400.0)
+    assert engine.waited["person 0"] == 5.0  # what was under way
+    assert [engine.waited[f"person {n}"] for n in range(1, 5)] == [0.0] * 4
+    came_last = 95.0 + 240 + 10
+    engine.run(until=came_last + AWAY_SECONDS - 1)
+    alone = len([name for name in engine.answered if name.startswith("low")])
+    assert alone < 18 + 60
+    engine.run()
+    assert len(engine.answered) == 105
 
 
 def test_a_program_that_calls_tools_finds_the_engine_free_each_time() -> None:
