@@ -118,7 +118,13 @@ class AuditPage(Page):
         self.query_one("#pane").display = self._view != "summary"
         self.query_one("#sums").display = self._view == "summary"
         failure = self.state.failure(self._op())
-        verdict = look.failure(failure) if failure else looks.chain(self._chain) if self._chain else Content("")
+        verdict = (
+            look.trouble(failure.sentence, failure.hint)
+            if failure
+            else looks.chain(self._chain)
+            if self._chain
+            else Content("")
+        )
         self._update(self._verdict, verdict)
         self._verdict.set_class(bool(verdict.plain), "-said")
         if self._view == "summary":

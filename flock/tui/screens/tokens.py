@@ -104,7 +104,7 @@ class TokensPage(Page):
         failure = self.state.failure(op)
         self.set_class(failure is not None, "-failed")
         if failure is not None:
-            self._trouble.update(look.failure(failure))
+            self._trouble.update(look.trouble(failure.sentence, failure.hint))
         if tokens is None:
             self._listing.show([], "" if failure else "asking for the keys …")
         else:

@@ -158,7 +158,7 @@ class UsagePage(Page):
         failure = next((found for op in ops if (found := self.state.failure(op)) is not None), None)
         note = Content("")
         if failure is not None:
-            note = look.failure(failure)
+            note = look.trouble(failure.sentence, failure.hint)
         elif asked.view == "savings":
             note = looks.saved(self.state.answer(asked.table()) or [])
         elif summary is not None and summary.unpriced:

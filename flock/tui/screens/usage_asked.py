@@ -47,7 +47,7 @@ class Asked:
     def only(self) -> str:
         """Return the filter in words, "" without."""
         words = " with ".join(filter(None, (self.user, self.model)))
-        return f"only {words} · esc: all" if words else ""
+        return f"esc: all · only {words}" if words else ""
 
     def summary(self) -> SummarizeUsage:
         """Return the question about the figures on top."""
