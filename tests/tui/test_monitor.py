@@ -12,7 +12,6 @@ from flock.contract.requests import CancelRequest, ExplainRequest
 from flock.errors import NotFound
 from flock.tui.app import FlockApp
 from flock.tui.elapsed import DaemonClock, elapsed_ms, moment
-from flock.tui.screens import monitor
 from flock.tui.screens.monitor_record import waterfall
 from flock.tui.screens.monitor_request import RequestBox
 from flock.tui.screens.monitor_rows import SORTS, Wanted, ended, found, row
@@ -43,7 +42,8 @@ def listing(app: FlockApp) -> Listing:
 
 
 def here(app: FlockApp) -> bool:
-    return app.state.answer(monitor.HISTORY) is not None and "generating" in text_of(app)
+    """Say whether the list is there whole: what runs and what ended before."""
+    return "generating" in text_of(app) and len(listing(app).keys) == len(BUSY.requests) + len(LAST)
 
 
 def explained(canned: Canned) -> list[str]:

@@ -30,6 +30,8 @@ _HISTORY_SECONDS = 60.0
 _RUNNING_SECONDS, _ENDED_SECONDS = 1.0, 600.0
 # From so many cells on the record stands beside the list, and from so many lines on below it
 _BESIDE, _BELOW = 160, 32
+# Listed beyond those that fit: enough for a page key to have somewhere to go
+_MORE_ROWS = 10
 _EMPTY = "No request yet. Ask something: flock run 'Hello'"
 _NO_MATCH = "No request has these words; escape shows all. On record: flock request ls"
 
@@ -78,6 +80,8 @@ class MonitorPage(Page):
         self._place = ""
         # the request under the cursor when the list was drawn last
         self._placed: str | None = None
+        # of what the record beside the list was drawn last
+        self._recorded: tuple[ExplainRequest, int, object, object] | None = None
         # the one whose command stands below
         self._told = ""
         self._line, self._words = (
@@ -85,6 +89,7 @@ class MonitorPage(Page):
             Input(id="words", placeholder="words that must occur", compact=True),
         )
         self._list, self._record = Listing(rows.COLUMNS, _EMPTY, id="list"), Static(id="record")
+        self._side = VerticalScroll(self._record, id="beside")
 
     def compose(self) -> ComposeResult:
         """Put the list under its line, the record beside or below it."""
@@ -92,7 +97,7 @@ class MonitorPage(Page):
         yield self._words
         with Horizontal(id="both"):
             yield self._list
-            yield VerticalScroll(self._record, id="beside")
+            yield self._side
 
     def opened(self) -> None:
         """Give the keyboard to the list, and say what Enter does."""
@@ -137,10 +142,10 @@ class MonitorPage(Page):
         return list(state.requests.values()), over, None, self._clock.now(state.top, self.now)
 
     def _limit(self) -> int:
-        """Return how many rows are listed: those that fit, and as many again below the cursor."""
+        """Return how many rows are listed: those that fit, and some more below the cursor to go on to."""
         room = max(10, self._list.size.height)
         keys, current = self._list.keys, self._list.current
-        return (keys.index(current) if current in keys else 0) + 2 * room
+        return (keys.index(current) if current in keys else 0) + room + _MORE_ROWS
 
     # -- the record beside the list
 
@@ -150,7 +155,7 @@ class MonitorPage(Page):
         if op != self._beside:
             self._forget(self._beside)
             self._beside = op
-            self.query_one("#beside", VerticalScroll).scroll_home(animate=False)
+            self._side.scroll_home(animate=False)
         self.wants()
         place = "" if op is None else "-beside" if self.size.width >= _BESIDE else "-below"
         if place != self._place:
@@ -158,11 +163,16 @@ class MonitorPage(Page):
             self.set_class(place == "-beside", "-beside")
             self.set_class(place == "-below", "-below")
             self.call_after_refresh(self.draw)  # there is other room for both now
-        width = self.query_one("#beside", VerticalScroll).size.width - 3
+        width = self._side.size.width - 3
         if op is not None and width > 20:
-            words = shown(self.state, op, width)
-            if str(self._record.content) != words.plain:
-                self._record.update(words)
+            self._draw_record(op, width)
+
+    def _draw_record(self, op: ExplainRequest, width: int) -> None:
+        answer, error, before = self.state.answer(op), self.state.failure(op), self._recorded
+        same = before is not None and before[:2] == (op, width) and before[2] is answer and before[3] is error
+        if not same:
+            self._recorded = (op, width, answer, error)
+            self._record.update(shown(self.state, op, width))
 
     def _has_room(self) -> bool:
         return self._with_record and (self.size.width >= _BESIDE or self.size.height >= _BELOW)

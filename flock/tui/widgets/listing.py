@@ -101,7 +101,7 @@ class Listing(Vertical):
         super().__init__(id=id)
         self._columns = tuple(columns)
         self._empty = empty
-        self._rows: list[Row] = []
+        self._rows: list[tuple[str, tuple[Content, ...]]] = []
         self._drawn: list[tuple[str, Content]] = []
         self._head = Static(classes="head")
         self._options = _Options()
@@ -131,7 +131,7 @@ class Listing(Vertical):
 
     def show(self, rows: Sequence[Row], empty: str | None = None) -> None:
         """Show these rows; what has not changed is not drawn again, and the cursor stays on its row."""
-        self._rows = list(rows)
+        self._rows = [(key, tuple(_content(cell) for cell in cells)) for key, cells in rows]
         if empty is not None and empty != self._empty:
             self._empty = empty
             self._said.update(Content(empty))
@@ -152,8 +152,7 @@ class Listing(Vertical):
         head = [Content(column.name.upper()) for column in self._columns]
         put(self._head, _line(self._columns, head, widths))
         drawn = [
-            (key, _line(self._columns, [_content(cell) for cell in cells], widths) if key else _heading(cells[0], room))
-            for key, cells in self._rows
+            (key, _line(self._columns, cells, widths) if key else _heading(cells[0], room)) for key, cells in self._rows
         ]
         self._replace(drawn)
 
@@ -181,7 +180,7 @@ class Listing(Vertical):
         wide = [len(column.name) for column in self._columns]
         for key, cells in self._rows:
             for at, cell in enumerate(cells if key else ()):
-                wide[at] = max(wide[at], _content(cell).cell_length)
+                wide[at] = max(wide[at], cell.cell_length)
         wide = [min(w, column.most) if column.most else w for w, column in zip(wide, self._columns, strict=True)]
         least = [min(w, column.least) if column.grow else w for w, column in zip(wide, self._columns, strict=True)]
         for spare in sorted({column.spare for column in self._columns if column.spare}, reverse=True):
