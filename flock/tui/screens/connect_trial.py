@@ -87,7 +87,7 @@ def tried(reach: Reach, asked: Question, now: Callable[[], float]) -> Trial:
 
 
 def _told(error: FlockError) -> FlockError:
-    """Return an error with the hint that dialects without a place for it have in the sentence (dialects/anthropic/faults.py)."""
+    """Return an error with the hint that dialects without a place for it have in the sentence (dialects)."""
     sentence, found, hint = error.sentence.rpartition(" (hint: ")
     if not found or not hint.endswith(")"):
         return error

@@ -69,7 +69,7 @@ class PlaygroundPage(Page):
     PlaygroundPage #talk { width: 1fr; }
     PlaygroundPage Transcript { padding: 0 1; }
     PlaygroundPage #empty { padding: 1 3; height: auto; color: $text-muted; }
-    PlaygroundPage #side { width: 36; padding: 0 2; border-left: solid $panel; display: none; }
+    PlaygroundPage #side { width: 36; height: 1fr; padding: 0 2; border-left: solid $panel; display: none; }
     PlaygroundPage.-wide #side { display: block; }
     PlaygroundPage > Writing { margin: 0; }
     """

@@ -25,11 +25,9 @@ def head(model: str, known: Model | None, settings: Settings, talk: Talk, *, edi
     parts = [Content.styled(model, "bold $text-accent")]
     if known is not None:
         parts.append(look.dot(known.state))
-    words = [f"{name} {value}" for name, value in set_ones(settings)]
-    if talk.turns:
-        words.append(text.count(len(talk.turns), "turn"))
-    if talk.tokens:
-        words.append(f"{talk.tokens:,} tokens")
+    words = [text.count(len(talk.turns), "turn")] if talk.turns else []
+    words += [f"{talk.tokens:,} tokens"] if talk.tokens else []
+    words += [f"{name} {value}" for name, value in set_ones(settings)]
     found = Content("  ").join([*parts, look.dim(" · ".join(words))])
     if editing:
         found = Content("  ").join([look.styled("editing the last message (esc: leave it)", "$text-warning"), found])

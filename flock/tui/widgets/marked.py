@@ -55,8 +55,7 @@ class Marked:
     def add(self, words: str) -> None:
         """Put words behind those before."""
         *lines, self._tail = (self._tail + words).split("\n")
-        for line in lines:
-            self._done.append(self._block(line, over=True))
+        self._done += [block for line in lines if (block := self._block(line)) is not None]
         self._last = None
 
     @property
@@ -66,21 +65,21 @@ class Marked:
             return self._done
         if self._last is None:
             fence = self._fence
-            self._last = self._block(self._tail, over=False)
+            self._last = self._block(self._tail)
             self._fence = fence
-        return [*self._done, self._last]
+        return self._done if self._last is None else [*self._done, self._last]
 
-    def _block(self, line: str, *, over: bool) -> Block:
+    def _block(self, line: str) -> Block | None:
         line = clean(line.rstrip("\r").expandtabs(_TAB))
         fence = _FENCE.match(line)
         if self._fence:
             if fence and not fence[2] and fence[1][0] == self._fence[0] and len(fence[1]) >= len(self._fence):
                 self._fence = ""
-                return Block(Content(""))
+                return None
             return Block(Content(line), "code", " ")
         if fence:
             self._fence = fence[1]
-            return Block(Content.styled(fence[2], "$text-muted"), "code" if fence[2] else "", " ")
+            return Block(Content.styled(fence[2], "$text-muted"), "code", " ") if fence[2] else None
         return prose(line)
 
 

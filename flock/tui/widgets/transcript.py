@@ -123,7 +123,7 @@ class Transcript(ScrollView, can_focus=True):
     def _strips(self, block: Block, width: int) -> list[Line]:
         style = self.visual_style
         if block.ground == "code":
-            style += self.get_visual_style("transcript--code", partial=True)
+            style = self.get_visual_style("transcript--code")
         lead = Content(block.lead).cell_length
         words = block.words if block.words.plain else Content(" ")
         drawn = Visual.to_strips(self, words, max(8, width - lead), None, style, apply_selection=False, pad=True)
