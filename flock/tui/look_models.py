@@ -280,16 +280,16 @@ def plan(found: AddPlan) -> Content:
         if found.engine_ready
         else look.styled(f"! {found.engine or 'its engine'} is not installed", "$text-warning")
     )
-    return Content("\n").join(
-        [room, Content.assemble(_licence(found.license, found.commercial), " · ", engine)]
-        + [look.styled(f"! {warning}", "$text-warning") for warning in found.warnings]
-    )
+    return Content("\n").join([room, Content.assemble(_licence(found.license or "licence unknown", found.commercial), " · ", engine)])
 
 
-def planned(found: AddPlan) -> Content:
-    """Return the particulars of an addition."""
-    pairs = plan_view.view(found).blocks[0]
-    return look.pairs([row for row in getattr(pairs, "rows", ()) if row[0] not in ("fits", "licence")])
+def planned(found: AddPlan, width: int) -> Content:
+    """Return the particulars of an addition, and what to know before."""
+    rows = getattr(plan_view.view(found).blocks[0], "rows", ())
+    kept: list[tuple[str, object]] = [row for row in rows if row[0] not in ("id", "fits", "licence")]
+    told = [look.styled(f"! {warning}", "$text-warning") for warning in found.warnings]
+    told += [look.command(found.engine_hint)] if found.engine_hint and not found.engine_ready else []
+    return Content("\n").join([look_engines.pairs(kept, width), *told])
 
 
 # -- jobs

@@ -36,7 +36,7 @@ from flock.tui.widgets.jobs import Jobs
 from flock.tui.widgets.listing import Column, Listing, Row
 
 ENGINES = ListEngines()
-_NONE = "no engine runs yet; the first request for a model starts one, or: flock engine install embedded"
+_NONE = "no engine runs yet; to have one: flock engine install embedded"
 # From this width on all that is known of an engine stands beside its log, above it in two lines otherwise
 _WIDE = 110
 # and its cells, as the style sheet has them; two are a gap, two for the bar that scrolls
@@ -91,7 +91,8 @@ class EnginesPage(Page):
         self._trouble, self._side, self._below = Static(id="trouble"), Static(), Static(id="below")
         self._logs = EngineLogs()
         self._jobs = Jobs("engine.install")
-        self._checks: dict[str, EngineCheck] = {}
+        # by the process that was asked: what another one under the name had said holds no more
+        self._checks: dict[tuple[str, int | None], EngineCheck] = {}
         self._said: dict[Static, Content] = {}
 
     def compose(self) -> ComposeResult:
@@ -134,7 +135,7 @@ class EnginesPage(Page):
             self._list.show([self._row(engine) for engine in found], _NONE)
         # as many lines as there are engines, but most of the page is for the log
         most = max(4, self.size.height // 3)
-        self._list.styles.height = min(most, max(3, len(found or ()) + 1))
+        self._list.styles.height = min(most, len(found) + 1 if found else 4)
         self._jobs.draw()
         self._beside()
 
@@ -156,7 +157,7 @@ class EnginesPage(Page):
     def _beside(self) -> None:
         """Draw what is told of the engine under the cursor, and see that its log is the one that is read."""
         engine = self._current()
-        check = self._checks.get(engine.name) if engine is not None else None
+        check = self._checks.get((engine.name, engine.pid)) if engine is not None else None
         if self.size.width >= _WIDE:
             wide = _SIDE - 4
             self._say(self._side, Content("") if engine is None
@@ -200,7 +201,7 @@ class EnginesPage(Page):
         if (engine := self._current()) is None:
             return
         for check in await self.do(CheckEngines(name=engine.name)) or ():
-            self._checks[check.name] = check
+            self._checks[check.name, engine.pid] = check
             severity = "information" if check.state in ("ok", "busy") else "error"
             self.notify(f"{check.name}: {check.sentence}", severity=severity, markup=False)
         self._beside()

@@ -85,7 +85,7 @@ class EngineLogs(Page):
         if own:
             return
         if engine is None:
-            words = "an engine of flock's own has a log here once it runs: flock engine ls"
+            words = "an engine of flock's own has its log here once it runs"
         else:
             words = f"{engine.name} is adopted: what it says stands where it was started"
         self._head.update("")

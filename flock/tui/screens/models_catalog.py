@@ -43,7 +43,7 @@ _COLUMNS = (
     Column("size", right=True),
     Column("needs", right=True, spare=3),
     Column("here"),
-    Column("licence", spare=1, most=24),
+    Column("licence", spare=1, most=20),
     Column("released", spare=4),
     Column("can", spare=5, most=44),
     Column("engine", spare=6),
@@ -91,12 +91,11 @@ class Catalog(Part):
     """
 
     def __init__(self, id: str) -> None:
-        super().__init__(id=id)
+        super().__init__(id)
         self.listing = Listing(_COLUMNS, _NONE)
         self._filters = Static(id="filters")
         self._query, self._sort, self._capability = "", "", ""
         self._fits = self._hides = False
-        self._narrowed = False
 
     def compose(self) -> ComposeResult:
         """Put the search over the list."""
@@ -137,10 +136,7 @@ class Catalog(Part):
         return Content("") if entry is None else look_models.entry_brief(entry)
 
     def hinted(self) -> Op[Any] | None:
-        """Return what Enter begins; the search, while it is what has just been changed."""
-        if self._narrowed:
-            self._narrowed = False
-            return self._search()
+        """Return what Enter begins; the search where it finds nothing."""
         entry = self.current()
         if entry is None:
             return self._search()
@@ -165,8 +161,7 @@ class Catalog(Part):
 
     def _narrow(self) -> None:
         self.draw()
-        self._narrowed = True
-        self.shows(self.hinted())
+        self.says(self._search())
 
     # -- acts
 

@@ -78,7 +78,7 @@ class Installed(Part):
     ]
 
     def __init__(self, id: str) -> None:
-        super().__init__(id=id)
+        super().__init__(id)
         self.listing = Listing(_COLUMNS, _NONE)
 
     def compose(self) -> ComposeResult:

@@ -26,6 +26,10 @@ class Part(Page):
 
     DEFAULT_CSS = "Part { padding: 0; }"
 
+    def __init__(self, id: str) -> None:
+        super().__init__(id=id)
+        self._told: str | None = None  # the row whose command stands below, or that a newer word stands there for
+
     @property
     def failed(self) -> FlockError | None:
         """Why there is nothing newer to show, None when there is."""
@@ -46,7 +50,7 @@ class Part(Page):
     def opened(self) -> None:
         """Take the keyboard."""
         self.listing.focus()
-        self.shows(self.hinted())
+        self.says(self.hinted())
 
     def held(self) -> Residents | None:
         """Return what is in memory."""
@@ -56,8 +60,13 @@ class Part(Page):
         """Return the installed models, None before they are known."""
         return self.state.models(MODELS)
 
+    def says(self, op: Op[Any] | None) -> None:
+        """Show a command line below until the cursor goes to another row."""
+        self._told = self.listing.current
+        self.shows(op)
+
     @on(Listing.Moved)
     def _moved(self, event: Listing.Moved) -> None:
-        # goes on to the page, which draws what is beside the list
-        if self.listing.has_focus_within:
-            self.shows(self.hinted())
+        # goes on to the page, which draws what is beside the list; a list in another order moves its cursor too
+        if self.listing.has_focus_within and event.key != self._told:
+            self.says(self.hinted())

@@ -78,6 +78,7 @@ class Install(Modal[AddModel]):
     async def ask_plan(self) -> None:
         """Ask what adding it would do, and show that."""
         self._ready = False
+        self.query_one("#go", Button).disabled = True
         self._spell()
         self._told.update(look.dim("asking what it would take …"))
         self._plan.update("")
@@ -93,8 +94,10 @@ class Install(Modal[AddModel]):
         # what does not fit is added only by whoever says so, which this dialog's button then does
         self._op = dataclasses.replace(self._op, force=not job.plan.fits)
         self._told.update(look_models.plan(job.plan))
-        self._plan.update(look_models.planned(job.plan))
-        self.query_one("#go", Button).label = Content("Install (enter)" if job.plan.fits else "Install anyway (enter)")
+        self._plan.update(look_models.planned(job.plan, self.query_one(VerticalScroll).size.width - 1))
+        go = self.query_one("#go", Button)
+        go.label = Content("Install (enter)" if job.plan.fits else "Install anyway (enter)")
+        go.disabled = False
         self._spell()
 
     def _spell(self) -> None:
