@@ -84,6 +84,11 @@ function __flock_names_host
     __flock_is_ours; and not __flock_in expose
 end
 
+# Whether --context means another flock: behind `model config` it is a model's window.
+function __flock_names_context
+    __flock_is_ours; and not __flock_in model config
+end
+
 # "file:" and the paths that begin as the word does.
 function __flock_files
     printf 'file:\n'
@@ -98,7 +103,7 @@ for program in flock flockctl
     complete -c $program -n __flock_is -l help -d 'Show the help'
     complete -c $program -n __flock_is -l version -d 'Show the version'
     complete -c $program -n __flock_names_host -l host -x -a '(__flock_ids contexts)' -d 'Another flock'
-    complete -c $program -n __flock_is_ours -l context -x -a '(__flock_ids contexts)' -d 'Another flock'
+    complete -c $program -n __flock_names_context -l context -x -a '(__flock_ids contexts)' -d 'Another flock'
     complete -c $program -n __flock_is_ours -l no-input -d 'Ask nothing'
     complete -c $program -n __flock_is -a up -d 'Start flock, or show that it runs.'
     complete -c $program -n '__flock_in up' -l foreground

@@ -35,7 +35,11 @@ _flock_words() {
         case $word in
         --host)
             # the address that `flock expose` listens at, else another flock
-            if [ "$first" = expose ]; then value=--host; else value=--context; fi
+            if [ "$first" = expose ]; then value=--host; else value=:contexts; fi
+            ;;
+        --context)
+            # the window of `flock model config`, else another flock
+            if [ "$first $second" = 'model config' ]; then value=--context; else value=:contexts; fi
             ;;
         --action|--actor|--add-models|--after|--api-version|--base-url|--bucket|--budget|--by|--cached|--capability|--clients|--compare-with|--concurrency|--context|--day|--deployment|--dialect|--draft|--draft-tokens|--engine|--file|--flash-attention|--format|--from|--gpu-layers|--grace|--grep|--head|--host|--idle-seconds|--input|--keep|--kind|--kv-type|--limit|--lines|--max-cost|--max-tokens|--model|--models|--name|--note|--output|--over|--owner|--per-kwh|--port|--preset|--priority|--quota|--reasoning-parser|--remote-bin|--remove-models|--rpm|--sha256|--share|--since|--slots|--sort|--subject|--system|--tag|--temperature|--template|--theme|--threads|--to|--token|--tool-parser|--tpm|--trust-remote-code|--ttl|--until|--url|--user|--vendor|--vendors|--watts|--written|-f|-m) value=$word ;;
         --watch|-w) numbered=$word ;;
@@ -48,7 +52,7 @@ _flock_words() {
             ;;
         esac
     done
-    if [ "$value" = --context ]; then
+    if [ "$value" = :contexts ]; then
         _flock_ids contexts
         return 0
     fi

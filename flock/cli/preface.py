@@ -12,8 +12,8 @@ from flock.errors import UsageError
 
 # The options, each with whether a value follows
 OPTIONS = {"--host": True, "--context": True, "--no-input": False}
-# Behind its own word `--host` is a field of `flock expose`: the address it listens at
-_HAS_A_HOST = ("expose",)
+# Behind these words they are fields of a command's own: the address to listen at, a model's window
+FIELDS = {"--host": ("expose",), "--context": ("model", "config")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def read(words: list[str]) -> Preface:
         at += 1
         if word == "--no-input":
             no_input = True
-        elif name in ("--host", "--context") and not (name == "--host" and left[:1] and left[0] in _HAS_A_HOST):
+        elif name in FIELDS and tuple(left[: len(FIELDS[name])]) != FIELDS[name]:
             if not equals:
                 if at >= end:
                     raise UsageError(

@@ -37,7 +37,11 @@ _flock_words() {
         case $word in
         --host)
             # the address that `flock expose` listens at, else another flock
-            if [ "$first" = expose ]; then value=--host; else value=--context; fi
+            if [ "$first" = expose ]; then value=--host; else value=:contexts; fi
+            ;;
+        --context)
+            # the window of `flock model config`, else another flock
+            if [ "$first $second" = 'model config' ]; then value=--context; else value=:contexts; fi
             ;;
         @VALUED@) value=$word ;;
         @NUMBERED@) numbered=$word ;;
@@ -50,7 +54,7 @@ _flock_words() {
             ;;
         esac
     done
-    if [ "$value" = --context ]; then
+    if [ "$value" = :contexts ]; then
         _flock_ids contexts
         return 0
     fi
@@ -251,6 +255,11 @@ end
 # Whether --host means another flock: behind `expose` it is the address to listen at.
 function __flock_names_host
     __flock_is_ours; and not __flock_in expose
+end
+
+# Whether --context means another flock: behind `model config` it is a model's window.
+function __flock_names_context
+    __flock_is_ours; and not __flock_in model config
 end
 
 # "file:" and the paths that begin as the word does.

@@ -77,6 +77,8 @@ CASES = [
     (["model", "ls", "--context", "s"], ["studio"]),
     (["model", "ls", "--no-i"], ["--no-input"]),
     (["expose", "--host", ""], []),
+    (["model", "config", "--context", ""], []),
+    (["model", "config", "qwen3-8b", "--kv-t"], ["--kv-type"]),
     # a number behind --watch is its own
     (["job", "show", "--watch", ""], ["j_1"]),
     (["job", "show", "-w", "5", "j"], ["j_1"]),

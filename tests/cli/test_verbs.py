@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flock.cli import app, follow
+from flock.cli import app
 from flock.cli.call import Answer
 from flock.cli.nouns import PARTS
 from flock.contract import codec
@@ -22,6 +22,7 @@ from flock.contract.models import AddModel, ConfigureModel, ScanDirectory
 from flock.contract.op import Op, ensure_declared
 from flock.errors import DaemonUnreachable
 from flock.paths import find_home
+from flock.show import job as show_job
 from tests.cli.conftest import Opener
 from tests.cli.model_values import MODEL_CASES
 from tests.cli.running import ROOT, by_name, flock
@@ -161,8 +162,8 @@ def test_what_a_plan_warns_of_is_said_once(opened: Opener, capsys: Captured) -> 
 def test_the_line_of_progress_tells_how_far_how_fast_and_how_long() -> None:
     fetching = MODEL_CASES["job.show-fetching"][1]
     line = "qwen3-8b: 50% [########........] 2.5 GB of 5.0 GB 48.3 MB/s 52.0 s left fetching Qwen3-8B-Q4_K_M.gguf"
-    assert follow.line(fetching) == line
-    assert follow.line(RUNNING) == "qwen3-8b: 40% [######..........] loading"
+    assert show_job.under_way(fetching) == line
+    assert show_job.under_way(RUNNING) == "qwen3-8b: 40% [######..........] loading"
 
 
 def test_any_verb_whose_answer_is_a_job_is_followed(opened: Opener) -> None:
