@@ -1,63 +1,26 @@
 """Another machine's flock over HTTP and HTTPS with an admin key, behind a real proxy with a real certificate."""
 
 import contextlib
+import http.server
 import json
-import os
-import re
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flock import __version__
 from flock.client.reach import find
 from flock.contract.events import FollowEvents
 from flock.contract.status import ShowStatus
 from tests.e2e.parts import call
 from tests.fakes.certificates import Authority
-from tests.running import PATIENCE, ROOT, Flock, free_port, running_flock
-
-
-class Near:
-    """A user's own machine, on which no flock runs."""
-
-    def __init__(self, home: Path, authority: Authority) -> None:
-        home.mkdir()
-        self.home = home
-        self.environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(home),
-            "LANG": "C.UTF-8",
-            "FLOCK_HOME": str(home / "flock"),
-            "PYTHONPATH": str(ROOT),
-            "SSL_CERT_FILE": str(authority.file),
-        }
-
-    def run(self, *arguments: str, stdin: str | None = None, **more: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line here."""
-        return subprocess.run(
-            [sys.executable, "-P", "-m", "flock", *arguments],
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            text=True,
-            env=self.environment | more,
-            cwd=self.home,
-            timeout=PATIENCE * 2,
-        )
-
-    def refused(self, *arguments: str, code: int = 3, **more: str) -> tuple[str, str]:
-        """Run the command line, which must fail with `code`, and return its sentence and hint."""
-        done = self.run(*arguments, **more)
-        assert done.returncode == code, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
-        assert "Traceback" not in done.stderr
-        said = re.search(r"^flock: (.*)$", done.stderr, re.MULTILINE)
-        hint = re.search(r"^hint: (.*)$", done.stderr, re.MULTILINE)
-        assert said, done.stderr
-        return said[1], re.sub(r"(?<!\S)\S*/flock(?= )", "flock", hint[1]) if hint else ""
+from tests.near import Near
+from tests.running import ROOT, Flock, free_port, running_flock
 
 
 @contextlib.contextmanager
@@ -98,12 +61,12 @@ def https(far: Flock, authority: Authority, top: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def near(top: Path, authority: Authority) -> Near:
-    return Near(top / "near", authority)
+    return Near(top / "near", SSL_CERT_FILE=str(authority.file))
 
 
 def test_the_same_bytes_as_over_there(near: Near, far: Flock, https: str) -> None:
     for host in (far.url, https, f"{https}/", f"{https}/v1"):
-        for line in (("vendor", "ls"), ("engine", "ls"), ("config", "get", "listen")):
+        for line in (("vendor", "ls"), ("config", "get", "listen")):
             there = far.run(*line, "--json")
             here = near.run("--host", host, *line, "--json", FLOCK_ADMIN_TOKEN=far.key)
             assert (here.returncode, here.stdout, here.stderr) == (there.returncode, there.stdout, "")
@@ -218,3 +181,34 @@ def test_a_feed_and_kept_connections(far: Flock, https: str, authority: Authorit
     assert (stream.status, stream.headers["content-type"].partition(";")[0]) == (400, "application/json")
     assert b"error" in b"".join(stream)
     reach.close()
+
+
+def test_another_version_is_told_once_and_works(near: Near) -> None:
+    served: list[str] = []
+
+    class Other(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            served.append(self.path)
+            self.send_response(200)
+            self.send_header("X-Flock-Version", "9.9.9")
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"[]")
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Other) as other:
+        thread = threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        url = f"http://127.0.0.1:{other.server_port}"
+        code = (
+            "from flock.cli import call; from flock.contract.models import ListModels\n"
+            f"call.go({url!r}); print(*[call.perform(ListModels(), True).value for _ in range(3)])\ncall.leave()"
+        )
+        done = subprocess.run([sys.executable, "-P", "-c", code], env=near.environment, capture_output=True, text=True)
+        other.shutdown()
+        thread.join()
+    assert done.stdout == "[] [] []\n"
+    assert done.stderr == f"note: the flock on {url} is 9.9.9 and this command is {__version__}\n"
+    assert len(served) == 3

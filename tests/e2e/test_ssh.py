@@ -20,81 +20,11 @@ from flock.contract.events import FollowEvents
 from flock.contract.status import ShowStatus
 from flock.errors import DaemonUnreachable
 from tests.e2e.parts import call
-from tests.running import PATIENCE, ROOT, Flock, flock_home, running_flock, wait_for
+from tests.near import Near
+from tests.running import PATIENCE, Flock, flock_home, running_flock, wait_for
 from tests.sshd import Box, flock_script, running_box, script
 
-Following = subprocess.Popen[bytes]
 HOST = "ssh://box"
-
-
-class Near:
-    """A user's own machine: no flock runs on it, and its `ssh` knows the box."""
-
-    def __init__(self, top: Path, box: Box) -> None:
-        self.home = top / "near"
-        self.home.mkdir()
-        self.environment = {
-            "PATH": f"{box.client}:{os.environ['PATH']}",
-            "HOME": str(self.home),
-            "LANG": "C.UTF-8",
-            "FLOCK_HOME": str(self.home / "flock"),
-            "PYTHONPATH": str(ROOT),
-        }
-
-    def run(self, *arguments: str, stdin: str | None = None, **more: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line here, without a terminal."""
-        return subprocess.run(
-            [sys.executable, "-P", "-m", "flock", *arguments],
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            text=True,
-            env=self.environment | more,
-            cwd=self.home,
-            timeout=PATIENCE * 2,
-            start_new_session=True,  # no terminal: ssh would ask at the developer's
-        )
-
-    @contextlib.contextmanager
-    def follow(self) -> "Iterator[Following]":
-        """Follow the box's events, of which the first is already read; what is left afterwards is killed."""
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "flock", "--host", HOST, "events", "--since", "0", "--json"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=self.environment,
-            cwd=self.home,
-            start_new_session=True,
-        )
-        with process:
-            try:
-                assert process.stdout is not None
-                assert json.loads(process.stdout.readline())["kind"]
-                yield process
-            finally:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-
-    def refused(self, *arguments: str, code: int = 3, **more: str) -> tuple[str, str]:
-        """Run the command line, which must fail with `code`, and return its sentence and hint."""
-        done = self.run(*arguments, **more)
-        assert done.returncode == code, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
-        assert done.stdout == ""
-        assert "Traceback" not in done.stderr
-        said = re.search(r"^flock: (.*)$", done.stderr, re.MULTILINE)
-        hint = re.search(r"^hint: (.*)$", done.stderr, re.MULTILINE)
-        assert said, done.stderr
-        return said[1], re.sub(r"(?<!\S)\S*/flock(?= )", "flock", hint[1]) if hint else ""
-
-    def ssh_processes(self) -> list[psutil.Process]:
-        """Return the ssh clients of this home that live."""
-        found: list[psutil.Process] = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if process.name() == "ssh" and process.environ().get("HOME") == str(self.home):
-                    found.append(process)
-        return [one for one in found if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +54,7 @@ def happen(far: Flock) -> None:
 
 @pytest.fixture(scope="module")
 def near(top: Path, box: Box) -> Near:
-    return Near(top, box)
+    return Near(top / "near", box.client)
 
 
 @pytest.fixture
@@ -142,7 +72,7 @@ def nothing_stays(near: Near) -> Iterator[None]:
     assert near.ssh_processes() == []
 
 
-LINES = [("vendor", "ls"), ("token", "ls"), ("config", "path"), ("engine", "ls"), ("config", "show")]
+LINES = [("vendor", "ls"), ("token", "ls"), ("config", "path"), ("model", "preset", "ls"), ("config", "show")]
 
 
 @pytest.mark.parametrize("line", LINES, ids=" ".join)
@@ -200,7 +130,7 @@ def test_words_come_through_as_they_are(near: Near, far: Flock) -> None:
 
 
 def test_events_from_afar(near: Near, far: Flock) -> None:
-    with near.follow() as following:
+    with near.follow(HOST) as following:
         assert following.stdout is not None
         assert following.stderr is not None
         happen(far)
@@ -223,7 +153,7 @@ def dialling(far: Flock) -> list[psutil.Process]:
 
 
 def test_a_box_that_dies_in_the_middle(near: Near, far: Flock, box: Box) -> None:
-    with near.follow() as following:
+    with near.follow(HOST) as following:
         assert following.stderr is not None
         [dial] = dialling(far)
         for process in box.connections():
