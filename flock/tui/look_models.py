@@ -280,7 +280,8 @@ def plan(found: AddPlan) -> Content:
         if found.engine_ready
         else look.styled(f"! {found.engine or 'its engine'} is not installed", "$text-warning")
     )
-    return Content("\n").join([room, Content.assemble(_licence(found.license or "licence unknown", found.commercial), " · ", engine)])
+    terms = _licence(found.license or "licence unknown", found.commercial)
+    return Content("\n").join([room, Content.assemble(terms, " · ", engine)])
 
 
 def planned(found: AddPlan, width: int) -> Content:
