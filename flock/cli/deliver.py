@@ -17,7 +17,7 @@ _OWN_WAY = (
     *("engine.check", "engine.logs"),
     *("catalog.search", "engine.attach", "model.add", "model.scan", "model.config", "model.validate"),
     *("token.create", "token.rotate"),
-    *("audit.verify", "limit.simulate"),
+    *("audit.verify", "backup.create", "limit.simulate"),
     *("events.follow", "top.show"),
     *("usage.recent", "usage.breakdown", "usage.verify"),
     *("daemon.up", "daemon.stop", "daemon.logs", "daemon.doctor"),

@@ -46,7 +46,12 @@ class Verb(TyperCommand):
                 spelled += [name] if value == "true" else off
             else:
                 spelled.append(word)
-        return super().parse_args(ctx, spelled)
+        try:
+            return super().parse_args(ctx, spelled)
+        except TyperException as error:
+            if getattr(error, "ctx", None) is None:  # an option without its value does not know whose it is
+                error.ctx = ctx  # type: ignore[attr-defined]
+            raise
 
 
 def _with_seconds(args: list[str]) -> list[str]:
@@ -153,6 +158,10 @@ def usage_error(error: TyperException) -> UsageError:
         return _missing(parameter, path, hint, getattr(context.command.callback, CHOICES, {}))
     if more := re.match(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)$", error.format_message()):
         return UsageError(f"{path!r} takes no further word, and there is {more[1]!r}", hint=hint)
+    if kind == "BadOptionUsage" and (
+        named := re.match(r"Option '([^']+)' requires an argument", error.format_message())
+    ):
+        return UsageError(f"{named[1]} of {path!r} needs a value", hint=hint)
     words = re.sub(r" is not a valid (int|float)\b", lambda m: _KINDS[m[1]], error.format_message())
     return UsageError(words[:1].lower() + words[1:].rstrip("."), hint=hint)
 

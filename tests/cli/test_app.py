@@ -88,6 +88,11 @@ def test_every_error_of_the_daemon_keeps_its_class_words_and_exit_code(
         ),
         (["model", "ls", "--jsno"], "'flock model ls' has no option '--jsno'; did you mean --json?", None),
         (["usage", "--limit=x"], "invalid value for '--limit': 'x' is not a whole number", "flock usage --help"),
+        (
+            ["token", "create", "a", "--models"],
+            "--models of 'flock token create' needs a value",
+            "flock token create --help",
+        ),
         (["status", "x"], "'flock status' takes no further word, and there is 'x'", "flock status --help"),
     ],
 )
@@ -102,6 +107,12 @@ def test_what_makes_no_sense_is_refused_with_the_nearest(
     assert error["message"] == sentence
     # --json stands behind what the hint repeats
     assert hint is None or error["hint"].removesuffix(" --json") == hint
+
+
+def test_an_option_without_its_value(capsys: Captured) -> None:
+    assert app.main(["token", "create", "a", "--models"]) == 2
+    told = capsys.readouterr().err
+    assert re.fullmatch(r"flock: --models of 'flock token create' needs a value\nhint: .* token create --help\n", told)
 
 
 def test_a_noun_alone_names_its_verbs(capsys: Captured) -> None:

@@ -277,3 +277,16 @@ def test_the_parts_of_a_word_declare_its_verbs() -> None:
     for word, parts in PARTS.items():
         kinds = [kind for kind in ensure_declared().values() if kind.spec.verb[0] == word]
         assert parts == {kind.spec.verb[1]: kind.__module__.rpartition(".")[2] for kind in kinds}
+
+
+def test_a_copy_lies_where_the_user_stands(capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[Op[Any]] = []
+
+    def perform(op: Op[Any], yes: bool) -> Answer:
+        heard.append(op)
+        return Answer(CASES["backup.create"][1], b"")
+
+    monkeypatch.chdir(tmp_path)
+    for words in (["--to", "copies"], ["--to", str(tmp_path / "copies")], []):
+        assert app.main(["backup", "create", "-q", *words], perform) == 0
+    assert [getattr(op, "to", None) for op in heard] == [str(tmp_path / "copies")] * 2 + [""]
