@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from flock.errors import NotFound, StorageFailed
+from flock.errors import FlockError, NotFound, StorageFailed
 from flock.lock import folder
 from flock.paths import Home, private_dir, short
 
@@ -103,6 +103,18 @@ def changing(home: Home) -> Generator[Contexts]:
         found = load(home)
         yield found
         _write(home.contexts, found)
+        _list(home, found)
+
+
+def _list(home: Home, found: Contexts) -> None:
+    """Write the names for the shells beside the lists that the daemon keeps; completion is a comfort, so no error."""
+    with contextlib.suppress(OSError, FlockError):
+        private_dir(home.run)
+        private_dir(home.completions)
+        new = home.completions / ".contexts.new"
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.writelines(f"{name}\n" for name in sorted(found.entries))
+        os.replace(new, home.completions / "contexts")
 
 
 def _write(path: Path, found: Contexts) -> None:

@@ -1,5 +1,6 @@
 """The completion scripts are current, and the real shells complete with them."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flock.cli import completion, tree
+from flock.cli import app, completion, tree
+from flock.contract.op import ensure_declared, lister
 from flock.paths import find_home
 from tests.cli.test_terminal import Screen
 
@@ -254,3 +256,42 @@ def test_the_shells_look_where_the_daemon_writes(
     quiet = {"bash": ["--norc"], "fish": ["--no-config"], "zsh": ["-f"]}[shell]
     stub = "compdef() { :; }; " if shell == "zsh" else ""
     assert run(shell, *quiet, "-c", f"{stub}source '{SCRIPTS}/flock.{shell}'; {call} jobs", cwd=tmp_path) == ["j_here"]
+
+
+def test_contexts_are_listed_without_a_daemon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.main(["context", "add", "lab", "ssh://ada@lab"]) == 0
+    assert app.main(["context", "add", "attic", "ssh://ada@attic"]) == 0
+    assert (find_home().completions / "contexts").read_text() == "attic\nlab\n"
+    assert bash("--context", "", cwd=tmp_path) == ["attic", "lab"]
+    assert app.main(["context", "remove", "attic", "--yes"]) == 0
+    assert bash("context", "use", "", cwd=tmp_path) == ["lab", "local"]
+
+
+def test_the_scripts_run_where_there_is_no_python(tmp_path: Path) -> None:
+    """PATH has nothing at all: only what is built into the shells is used."""
+    for shell, quiet in (("bash", ["--norc"]), ("zsh", ["-f"])):
+        stub = "compdef() { :; }; " if shell == "zsh" else ""
+        script = f"{stub}source '{SCRIPTS}/flock.{shell}'; _flock_words model load; _flock_ids models"
+        done = subprocess.run(
+            [need(shell), *quiet, "-c", script],
+            env={**os.environ, "PATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert {"--pin", "qwen3-8b", "--context"} <= set(done.stdout.splitlines())
+
+
+def test_every_closed_set_and_every_id_is_completed() -> None:
+    """What a declaration says of a field, the scripts offer."""
+    text = completion.script("bash")
+    for op in ensure_declared().values():
+        for item in dataclasses.fields(op):  # type: ignore[arg-type]
+            choices = item.metadata.get("choices", ())
+            assert " ".join(choices) in text, (op.spec.name, item.name)
+            listing = lister(item.metadata["help"])
+            assert (
+                not listing or completion.takes(op.spec.name, item.name) or listing[0] in ("hub", "history", "backup")
+            )
