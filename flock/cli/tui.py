@@ -57,8 +57,10 @@ def _open(page: str, theme: str) -> int:
     if far:
         os.environ.setdefault("TEXTUAL_FPS", "15")  # each repaint is sent over a line; Textual's own rate is 60
         os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
+    from flock.cli import call
     from flock.tui import app
 
+    call.settle()
     return app.run(_connect, page, "light" if theme == "light" else "dark")
 
 
