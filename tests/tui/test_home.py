@@ -100,7 +100,7 @@ def settled(app: FlockApp, canned: Canned) -> bool:
     """Say whether everything that Home asks for is answered and every event taken in."""
     ops = (home.STATUS, home.MODELS, home.ENGINES, home.TODAY, home.HOUR, home.TOKENS, home.CLIENTS, home.LAST)
     told = canned._last  # pyright: ignore[reportPrivateUsage]
-    return all(app.state.answer(op) is not None for op in ops) and app.state.last >= told
+    return app.begun and all(app.state.answer(op) is not None for op in ops) and app.state.last >= told
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -12,9 +12,10 @@ from flock.contract.requests import CancelRequest, ExplainRequest
 from flock.errors import NotFound
 from flock.tui.app import FlockApp
 from flock.tui.elapsed import DaemonClock, elapsed_ms, moment
+from flock.tui.ended import ended
 from flock.tui.screens.monitor_record import waterfall
 from flock.tui.screens.monitor_request import RequestBox
-from flock.tui.screens.monitor_rows import SORTS, Wanted, ended, found, row
+from flock.tui.screens.monitor_rows import SORTS, Wanted, found, row
 from flock.tui.state import Live
 from flock.tui.widgets.listing import Listing
 from tests.cli.top_values import BUSY
@@ -113,7 +114,7 @@ async def test_a_look_that_was_asked_for_before_an_event_changes_nothing_of_what
     canned = Canned(top__show=look, request__ls=LAST)
     app = canned.app("monitor")
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: WAITING in app.state.requests)
+        await until(pilot, lambda: app.begun and WAITING in app.state.requests)
         canned.tell("request.stage", WAITING, stage="sending", user="ada", model="gemma4-12b")
         canned.tell("request.stage", BOB, stage="done", outcome="ok", status=200, user="bob", model="qwen3-8b")
         await until(pilot, lambda: app.state.requests[WAITING].stage == "sending")
@@ -271,7 +272,7 @@ async def test_thousands_of_requests_are_a_screen_of_rows_and_keys_still_work() 
     canned = Canned(request__ls=[])
     app = canned.app("monitor")
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.state.connection == "live")
+        await until(pilot, lambda: "● live" in text_of(app))
         for at in range(5000):
             canned.tell("request.stage", f"req_{at:05}", stage="generating", user="ada", model="qwen3-8b")
         await until(pilot, lambda: "5000 running" in text_of(app))
@@ -306,7 +307,7 @@ def test_time_passes_by_the_clock_of_the_daemon() -> None:
 
 def test_each_stretch_of_the_waterfall_is_drawn_where_it_was() -> None:
     queue, _load, _prefill, decode, axis = (line.plain for line in waterfall(EXPLAINED.spans, 72))
-    assert queue.startswith("queue    █·")
+    assert queue.startswith("queue    ▏·")
     assert queue.endswith("3.0 ms")
     assert decode.index("█") > len(queue) // 4
     assert decode.count("█") > 20

@@ -24,12 +24,12 @@ from flock.contract.tokens import ListTokens
 from flock.contract.usage import SummarizeUsage
 from flock.tui import look
 from flock.tui.elapsed import DaemonClock, elapsed_ms
+from flock.tui.ended import ended
 from flock.tui.page import Page
 from flock.tui.polls import Poll
 from flock.tui.screens import home_figures as figures
 from flock.tui.screens import home_lists as lists
 from flock.tui.screens.home_steps import Step, steps
-from flock.tui.screens.monitor_rows import ended
 from flock.tui.state import Live, Topic
 from flock.tui.widgets.panel import Panel, put
 
@@ -96,6 +96,8 @@ class HomePage(Page):
         """Ask for what the parts show; what changes by events is asked for seldom."""
         return (
             Poll(STATUS, 30, ("engines", "models")),
+            # a new engine may bring models, which nothing else tells of
+            Poll(MODELS, 10, ("models", "engines")),
             Poll(HOUR, 20),
             Poll(LAST, 60),
             Poll(TOKENS, 60),

@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 
 from flock.contract.requests import CancelRequest, ExplainRequest, ListRequests
 from flock.tui.elapsed import DaemonClock
+from flock.tui.ended import ended
 from flock.tui.page import Page
 from flock.tui.polls import Poll
 from flock.tui.screens import monitor_rows as rows
@@ -138,7 +139,7 @@ class MonitorPage(Page):
         if self._frozen is not None:
             running, over, event, there = self._frozen
             return running, over, max(0, state.last - event), there
-        over = rows.ended(state.ended, state.answer(HISTORY))
+        over = ended(state.ended, state.answer(HISTORY))
         return list(state.requests.values()), over, None, self._clock.now(state.top, self.now)
 
     def _limit(self) -> int:

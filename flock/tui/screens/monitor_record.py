@@ -68,9 +68,11 @@ def waterfall(spans: Sequence[Span], width: int) -> list[Content]:
 def _bar(span: Span, total: float, room: int) -> Content:
     first = min(room - 1, max(0, int(span.start_ms / total * room)))
     last = min(room, max(first + 1, round((span.start_ms + span.duration_ms) / total * room)))
-    tone = _TONES.get(span.name, "$success")
+    # what took less than half a cell is a line, since a block would claim more
+    drawn = "▏" if span.duration_ms / total * room < 0.5 else "█" * (last - first)
+    rest = room - first - len(drawn)
     return Content.assemble(
-        ("·" * first, "$foreground 25%"), ("█" * (last - first), tone), ("·" * (room - last), "$foreground 25%")
+        ("·" * first, "$foreground 25%"), (drawn, _TONES.get(span.name, "$success")), ("·" * rest, "$foreground 25%")
     )
 
 
@@ -109,6 +111,10 @@ def _place(e: Explanation) -> str:
 
 
 def _tokens(e: Explanation) -> str:
+    if not (e.input_tokens or e.output_tokens or e.outcome):
+        return look.NONE
+    if not e.outcome:
+        return f"{e.output_tokens:,} out so far"
     counted = ", counted by flock" if e.estimated else ""
     return f"{e.input_tokens:,} in ({e.cached_tokens:,} cached), {e.output_tokens:,} out{counted}"
 

@@ -5,6 +5,7 @@ by `screens/monitor.py`.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -83,5 +84,8 @@ def shown(state: State, op: ExplainRequest, width: int) -> Content:
     answer, error = state.answer(op), state.failure(op)
     parts: list[Content] = [look.failure(error)] if error is not None else []
     if answer is not None:
+        live = state.requests.get(op.id)
+        if live is not None and not answer.outcome:  # the looks at the whole count tokens, the record when it ends
+            answer = replace(answer, output_tokens=max(answer.output_tokens, live.output_tokens))
         parts.append(record(answer, width))
     return Content("\n").join(parts) if parts else look.dim("asking …")

@@ -4,14 +4,13 @@ Owns filter, order and the number of rows, which follows the room and not the tr
 `screens/monitor.py` and `screens/home.py`.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Any
 
 from textual.content import Content
 
-from flock.contract.requests import RequestRow
 from flock.tui import look
 from flock.tui.elapsed import elapsed_ms
 from flock.tui.state import Live
@@ -64,32 +63,6 @@ class Found:
     rows: tuple[Live, ...]
     running: int
     ended: int
-
-
-def of_row(row: RequestRow) -> Live:
-    """Return a request of the record as one that was told of."""
-    return Live(
-        row.id,
-        at=row.at,
-        user=row.user,
-        model=row.model,
-        endpoint=row.endpoint,
-        engine=row.engine,
-        stage=row.stage,
-        outcome=row.outcome,
-        input_tokens=row.input_tokens,
-        output_tokens=row.output_tokens,
-        elapsed_ms=row.elapsed_ms,
-        ttft_ms=row.ttft_ms,
-        tokens_per_second=row.tokens_per_second,
-    )
-
-
-def ended(told: Iterable[Live], recorded: Sequence[RequestRow] | None) -> list[Live]:
-    """Return the ended requests, newest first: those that events told of, then those on record from before."""
-    found = list(told)
-    known = {live.id for live in found}
-    return found + [of_row(row) for row in recorded or () if row.outcome and row.id not in known]
 
 
 def found(running: Collection[Live], over: Sequence[Live], wanted: Wanted, limit: int) -> Found:
