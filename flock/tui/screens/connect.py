@@ -13,13 +13,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.content import Content
 from textual.widgets import Input, Static
 
 from flock.contract.connect import ClientRow, ConnectClient, Connection, DisconnectClient, ListClients
 from flock.contract.requests import ExplainRequest
 from flock.errors import FlockError, Unsupported
-from flock.tui import look
 from flock.tui.page import Page
 from flock.tui.polls import Poll
 from flock.tui.screens import connect_look as looks
@@ -69,7 +67,7 @@ class ConnectPage(Page):
     ConnectPage > #head { height: 1; }
     ConnectPage #tools { width: 33; }
     ConnectPage.-wide #tools { width: 50%; }
-    ConnectPage #tool { width: 1fr; padding: 0 0 0 1; border-left: solid $panel; }
+    ConnectPage #tool { width: 1fr; scrollbar-size-vertical: 1; padding: 0 0 0 1; border-left: solid $panel; }
     ConnectPage #tool:focus { border-left: solid $primary; }
     ConnectPage #trial { height: auto; padding: 0 0 1 0; display: none; }
     ConnectPage #trial.-shown { display: block; }
@@ -84,7 +82,7 @@ class ConnectPage(Page):
         self._known: dict[str, Connection | FlockError] = {}
         self._trials: dict[str, trials.Trial | FlockError | str] = {}
         self._head, self._trial, self._detail = Static(id="head"), Static(id="trial"), Static(id="detail")
-        self._tools = Listing(looks.COLUMNS, "looking which tools are here …", id="tools")
+        self._tools = Listing(looks.COLUMNS, "", id="tools")
         self._narrow = Narrow("find a tool")
 
     def compose(self) -> ComposeResult:
@@ -134,26 +132,17 @@ class ConnectPage(Page):
         """Draw the list and what the tool needs."""
         self.set_class(self.size.width >= _WIDE, "-wide")
         listed: list[ClientRow] | None = self.state.answer(TOOLS)
-        failure = self.state.failure(TOOLS)
         put(self._head, looks.head(listed, self.flock.link.name))
         shown = [
             one for one in listed or [] if self._narrow.fits(one.id, one.name, one.protocol, one.state, one.support)
         ]
-        if failure is not None:
-            empty = look.failure(failure).plain
-        elif listed is None:
-            empty = "looking which tools are here …"
-        elif listed:
-            empty = "no tool is called so; esc shows all: flock connect ls"
-        else:
-            empty = "no tool is known: flock connect ls"
-        self._tools.show([looks.row(one) for one in shown], empty)
+        self._tools.show([looks.row(one) for one in shown], "no tool" if listed is not None else "")
         self._draw_tool()
 
     def _draw_tool(self) -> None:
         client = self.client
         if client is None:
-            put(self._detail, Content(""), grows=True)
+            put(self._detail, looks.nothing(self.state.answer(TOOLS), self.state.failure(TOOLS)), grows=True)
             self._trial.remove_class("-shown")
             return
         known = self._known.get(client.id)

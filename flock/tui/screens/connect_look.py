@@ -147,6 +147,17 @@ def trial(result: Trial | FlockError | str) -> Content:
     return Content("\n").join(lines)
 
 
+def nothing(clients: list[ClientRow] | None, failure: FlockError | None) -> Content:
+    """Return what is said where no tool is under the cursor."""
+    if failure is not None:
+        return trial(failure)
+    if clients is None:
+        return look.dim("looking which tools are here …")
+    if clients:
+        return Content.assemble("no tool is called so; all: ", ("flock connect ls", "$text-accent"))
+    return Content.assemble("no tool is known: ", ("flock connect ls", "$text-accent"))
+
+
 def failed(client: ClientRow, error: FlockError) -> Content:
     """Return why it cannot be said what a tool needs."""
     return Content("\n").join([detail(client, None, str), Content(""), trial(error)])
