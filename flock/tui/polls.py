@@ -84,7 +84,9 @@ class Polls:
         op, asked = poll.op, self._state.mark
         self._state.ask(op)
         try:
-            self._state.take(op, await self._link.call(op), asked)
+            value = await self._link.call(op)
+            if any(poll.op == op for poll in self._wanted):  # else nobody would ever forget it
+                self._state.take(op, value, asked)
         except FlockError as error:
             # that the daemon is not there the feed notices too, and says so
             away = isinstance(error, DaemonUnreachable)
