@@ -41,8 +41,8 @@ ACTS_EMPTY = "no act is on record like that; show all of them: flock audit"
 UNDO_EMPTY = "nothing that could be taken back; t shows all acts: flock history"
 # A few times as many as a tall terminal shows
 _ROWS = 200
-# Cells from which the details stand beside the list
-_BESIDE = 110
+# Cells from which the details stand beside the list; what undoing would do takes more room than what was done
+_BESIDE, _BESIDE_HISTORY = 110, 160
 # What is not changed by another view: acts of all kinds, for what is said of each row
 KNOWN = ListHistory(limit=_ROWS)
 
@@ -65,7 +65,7 @@ class AuditPage(Page):
     AuditPage #verdict { height: auto; padding: 0 2; display: none; }
     AuditPage #verdict.-said { display: block; }
     AuditPage #body { layout: vertical; height: 1fr; }
-    AuditPage #pane { height: 7; border-top: solid $panel-lighten-2; padding: 0 0 0 2; }
+    AuditPage #pane { height: 8; border-top: solid $panel-lighten-2; padding: 0 0 0 2; }
     AuditPage.-wide #body { layout: horizontal; }
     AuditPage.-wide #pane { width: 40%; height: 1fr; border-top: none; border-left: solid $panel-lighten-2; }
     AuditPage #sums { height: 1fr; padding: 1 2; }
@@ -111,7 +111,7 @@ class AuditPage(Page):
 
     def draw(self) -> None:
         """Draw what is known."""
-        self.set_class(self.size.width >= _BESIDE, "-wide")
+        self.set_class(self.size.width >= (_BESIDE_HISTORY if self._view == "history" else _BESIDE), "-wide")
         self._switch.show(self._view, self._filter_words())
         for name, listing in self._lists.items():
             listing.display = name == self._view

@@ -67,7 +67,8 @@ def detail(row: AuditRow, act: Act | None, now: float) -> Content:
     mark = look.dot("ok") if row.outcome == "ok" else look.styled(f"✗ {row.outcome}", "$text-error")
     head = Content.assemble(look.styled(f"{row.action} {row.target}".rstrip(), "bold"), "  ", mark)
     facts: list[tuple[str, Any]] = [
-        ("act", f"{row.id}, {look.clock(row.at, now)}, {look.ago(row.at, now)}, by {row.actor or look.NONE}"),
+        ("act", f"{row.id}, {look.clock(row.at, now)}, {look.ago(row.at, now)}"),
+        ("by", row.actor or look.NONE),
         *((f"  {name}", _plain(value)) for name, value in row.details.items()),
     ]
     if act is not None:
@@ -81,7 +82,8 @@ def act_detail(act: Act, now: float) -> Content:
     """Return all there is to know of an act of the history."""
     head = look.styled(f"{act.action} {act.target}".rstrip(), "bold")
     facts: list[tuple[str, Any]] = [
-        ("act", f"{act.id}, {look.clock(act.at, now)}, {look.ago(act.at, now)}, by {act.actor or look.NONE}"),
+        ("act", f"{act.id}, {look.clock(act.at, now)}, {look.ago(act.at, now)}"),
+        ("by", act.actor or look.NONE),
         *((f"  {name}", _plain(value)) for name, value in act.details.items()),
         ("undo", _undo(act)),
     ]

@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from flock.contract.op import Op
 from flock.contract.prices import Saving
-from flock.contract.requests import ExplainRequest
+from flock.contract.requests import CancelRequest, ExplainRequest
 from flock.contract.tokens import ListTokens, ShowToken, Token
 from flock.contract.usage import UsagePart, UsageRow, UsageSummary
 from flock.tui import look
@@ -23,6 +23,7 @@ from flock.tui.chart import chart
 from flock.tui.page import Page
 from flock.tui.polls import Poll
 from flock.tui.screens import usage_look as looks
+from flock.tui.screens.monitor_request import RequestBox
 from flock.tui.screens.usage_asked import PERIODS, VIEWS, Asked
 from flock.tui.widgets.listing import Listing
 from flock.tui.widgets.switch import Switch
@@ -78,6 +79,7 @@ class UsagePage(Page):
         self._drawn: dict[str, Content] = {}
         self._cursor = ""
         self._both = False
+        self._box: RequestBox | None = None
 
     def compose(self) -> ComposeResult:
         """Put the figures over the chart over the tables."""
@@ -98,6 +100,8 @@ class UsagePage(Page):
             found.append(Poll(asked.table(), 60 if asked.view == "savings" else 10))
         if asked.view == "recent" or self._both:
             found.append(Poll(asked.recent(), 5))
+        if self._box is not None:
+            found.append(Poll(self._box.op, 5))
         return (*found, *((Poll(KEYS, 60),) if asked.view == "key" else ()))
 
     def opened(self) -> None:
@@ -132,6 +136,8 @@ class UsagePage(Page):
         if self._open() == "recent" or both:
             rows: list[UsageRow] = self.state.answer(asked.recent()) or []
             self._lists["recent"].show([looks.request_row(row, self.now) for row in rows], self._empty(asked.recent()))
+        if self._box is not None:
+            self._box.draw()
 
     def _draw_parts(self) -> None:
         parts: list[UsagePart] = self.state.answer(self._asked.table()) or []
@@ -212,11 +218,27 @@ class UsagePage(Page):
     @on(Listing.Chosen)
     def _chosen(self, event: Listing.Chosen) -> None:
         if event.listing is self._lists["recent"]:
-            self.run_worker(self.flock.acts.show(ExplainRequest(id=event.key)))
+            self._explain(event.key)
         elif self._asked.view == "key" and event.key:
             self.run_worker(self.flock.acts.show(ShowToken(id=event.key)))
         elif event.listing is self._lists["parts"] and event.key and self._asked.view in ("user", "model"):
             self._change(self._asked.only_of(event.key))
+
+    def _explain(self, id: str) -> None:
+        """Open the record of a request, as the monitor does."""
+        self._box = RequestBox(id, self.state, self._cancel)
+        self.shows(self._box.op)
+        self.wants()
+        self.flock.push_screen(self._box, self._box_closed)
+
+    def _cancel(self, id: str) -> None:
+        self.run_worker(self.do(CancelRequest(id=id)))
+
+    def _box_closed(self, _result: None) -> None:
+        box, self._box = self._box, None
+        self.wants()
+        if box is not None:
+            self.state.forget(box.op)
 
     @on(Switch.Picked)
     def _picked(self, event: Switch.Picked) -> None:
