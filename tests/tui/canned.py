@@ -147,6 +147,8 @@ async def until(pilot: Pilot[Any], is_so: Callable[[], bool], what: str = "") ->
         await pilot.pause()
         if is_so():
             return
+        if pilot.app.return_code:
+            raise AssertionError(f"the screen has ended before this came: {what or is_so}")
         await asyncio.sleep(0.02)
     raise AssertionError(f"never came: {what or is_so}")
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from flock.contract.op import ensure_declared
 from flock.tui.table import PAGES
 from tests.tui.canned import Canned, absent, text_of, until
 
@@ -19,21 +18,6 @@ async def test_every_page_opens_by_its_key(entry) -> None:  # type: ignore[no-un
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(entry.key)
         await until(pilot, lambda: type(app.page).__name__ == f"{entry.name.capitalize()}Page")
-
-
-@pytest.mark.parametrize("kind", ensure_declared().values(), ids=lambda kind: kind.spec.name)
-async def test_every_operation_is_found_by_its_noun(kind) -> None:  # type: ignore[no-untyped-def]
-    from textual.fuzzy import Matcher
-
-    from flock.tui import palette
-
-    app = Canned().app()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause()
-        provider = palette.Operations(app.screen)
-        hits = [hit.text async for hit in provider.search(kind.spec.verb[0])]
-        assert " ".join(kind.spec.verb) in hits
-        assert Matcher(kind.spec.verb[0]).match(" ".join(kind.spec.verb)) > 0
 
 
 async def test_a_daemon_that_is_not_there_is_offered_to_be_started() -> None:

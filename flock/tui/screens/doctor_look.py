@@ -51,7 +51,7 @@ def check(one: Check, fix: str, width: int) -> Content:
 def head(found: Diagnosis | None, *, asking: bool, where: str) -> Content:
     """Return how much of what was found, or that it is being looked for."""
     doing = Content.styled(EXAMINING.replace("this machine", where) if where else EXAMINING, "$text-accent")
-    if found is None:
+    if found is None or not found.checks:
         return doing if asking else look.dim(EMPTY)
     parts = [heading(state, len(checks)) for state, checks in ordered(found)]
     if not problems(found):

@@ -11,7 +11,7 @@ from flock.contract.lifecycle import ShowLogs, Up
 from flock.contract.models import AddModel
 from flock.contract.op import Op, command_line
 from flock.contract.settings import SetConfig
-from flock.tui.meant import meant
+from flock.tui.meant import meant, typed
 from tests.cli.test_argv import OPERATIONS, operations
 
 
@@ -74,3 +74,12 @@ def test_every_example_of_an_operation_is_it() -> None:
             found = meant(f"flock {example}")
             if found is not None:
                 assert found.kind is kind, example
+
+
+@pytest.mark.parametrize("words", ["nan", "inf", "1e999", "many", "", "1 2"])
+def test_only_finite_numbers_are_numbers(words: str) -> None:
+    for hint in (int, float, int | None, float | None):
+        with pytest.raises(ValueError, match=r"."):
+            typed(words, hint)
+    assert typed("2.5", float | None) == 2.5
+    assert typed(" 7", int) == 7
