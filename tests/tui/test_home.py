@@ -22,7 +22,7 @@ from tests.cli.top_values import BUSY, GEMMA, QWEN
 from tests.cli.usage_values import SUMMARY
 from tests.cli.values import ADOPTED, OWN, STATUS, VLLM
 from tests.cli.values import SMOKE as SMOKE_MODEL
-from tests.tui.canned import SIZES, THEMES, Canned, compare, no_usage, text_of, until
+from tests.tui.canned import SIZES, THEMES, Canned, absent, compare, no_usage, text_of, until
 
 HOUR = replace(
     SUMMARY,
@@ -155,6 +155,16 @@ async def test_a_model_that_an_event_tells_of_changes_at_once() -> None:
         await until(pilot, lambda: "◐ gemma4-12b" in text_of(app))
         canned.tell("model.state", "gemma4-12b", state="ready", engine="llamacpp")
         await until(pilot, lambda: "● gemma4-12b" in text_of(app))
+
+
+async def test_where_nobody_is_there_to_ask_it_says_so_and_enter_starts_it() -> None:
+    canned = busy(top__show=absent())
+    app = canned.app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: text_of(app).count("$ flock up") >= 3)
+        assert "asking" not in text_of(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: any(op.spec.name == "daemon.up" for op in canned.asked))
 
 
 # -- the next step

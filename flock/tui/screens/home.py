@@ -44,7 +44,7 @@ _WIDE, _HIGH = 160, 30
 class HomePage(Page):
     """What runs, in one look."""
 
-    topics: ClassVar[tuple[Topic, ...]] = ("answers", "requests", "engines", "models", "jobs")
+    topics: ClassVar[tuple[Topic, ...]] = ("answers", "requests", "engines", "models", "jobs", "link")
     can_focus = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "next", "Do the next step"),
@@ -158,8 +158,13 @@ class HomePage(Page):
             self._hint()
 
     def _failed(self, op: ShowStatus | ListModels | ListEngines | SummarizeUsage) -> Content | None:
+        """Return what stands in place of an answer that is not there and will not come by itself."""
+        if self.state.answer(op) is not None:
+            return None
+        if self.state.connection in ("absent", "lost"):
+            return figures.nobody(self.state.trouble)
         error = self.state.failure(op)
-        return None if error is None or self.state.answer(op) is not None else look.failure(error)
+        return None if error is None else look.failure(error)
 
     def _jobs(self) -> list[Job]:
         return list(self.state.jobs.values())
@@ -185,7 +190,10 @@ class HomePage(Page):
         self.flock.open(page)
 
     def action_next(self) -> None:
-        """Carry out the step that is shown; without one, show the status."""
+        """Carry out the step that is shown; without one, show the status; without a daemon, start it."""
+        if self.state.connection == "absent":
+            self.flock.action_start()
+            return
         step = self._now()
         op = step.op if step is not None else STATUS
         if isinstance(op, ConnectClient):

@@ -11,6 +11,7 @@ from flock.contract.catalog import CatalogModel
 from flock.contract.events import Top
 from flock.contract.status import Status
 from flock.contract.usage import Share, UsageSummary
+from flock.errors import FlockError
 from flock.tui import look
 from flock.tui.screens.home_steps import Step
 from flock.tui.state import Live, State
@@ -45,6 +46,15 @@ def identity(status: Status | None, top: Top | None, width: int) -> Content:
             break
         shown = longer
     return look.fit(shown, width)
+
+
+def nobody(trouble: FlockError | None) -> Content:
+    """Return what is said where nobody is there to ask."""
+    return (
+        look.dim("–")
+        if trouble is None
+        else Content("\n").join([look.dim(trouble.sentence), look.command(trouble.hint)])
+    )
 
 
 Card = tuple[str, Content, Content]
