@@ -5,6 +5,7 @@ a turn is: it is a list of blocks (`marked.py`). Used by the playground. It is o
 a widget for each paragraph makes every new line a layout of all of them.
 """
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import ClassVar
@@ -17,6 +18,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.style import Style
 from textual.visual import Visual
 
 from flock.tui.widgets.marked import Block
@@ -25,6 +27,8 @@ from flock.tui.widgets.marked import Block
 _BAR = 2
 # How far an arrow goes in a turn that is higher than the window
 _STEP = 3
+# Turns that are wrapped anew before a key is looked at again
+_WRAP_TURNS = 2
 
 Line = tuple[Strip, Block]
 
@@ -69,6 +73,8 @@ class Transcript(ScrollView, can_focus=True):
         self._made: list[dict[int, list[Line]]] = []
         self._starts: list[int] = []
         self._cursor: int | None = None
+        self._plain = self._code = self._muted = Style()
+        self.auto_links = False  # it has none, and looking for them is half of what a line costs
 
     @property
     def current(self) -> int | None:
@@ -112,6 +118,8 @@ class Transcript(ScrollView, can_focus=True):
 
     def _draw(self, number: int) -> None:
         """Make the lines of a turn's blocks that have none."""
+        self._plain, self._code = self.visual_style, self.get_visual_style("transcript--code")
+        self._muted = self.get_visual_style("transcript--lead", partial=True)
         width = self.scrollable_content_region.width
         if width <= _BAR:
             return
@@ -121,14 +129,14 @@ class Transcript(ScrollView, can_focus=True):
         self._lines[number] = [line for block in blocks for line in new[id(block)]]
 
     def _strips(self, block: Block, width: int) -> list[Line]:
-        style = self.visual_style
+        style = self._plain
         if block.ground == "code":
-            style = self.get_visual_style("transcript--code")
+            style = self._code
         lead = Content(block.lead).cell_length
         words = block.words if block.words.plain else Content(" ")
         drawn = Visual.to_strips(self, words, max(8, width - lead), None, style, apply_selection=False, pad=True)
         if lead:
-            muted = (style + self.get_visual_style("transcript--lead", partial=True)).rich_style
+            muted = (style + self._muted).rich_style
             leads = [block.lead, *[" " * lead] * (len(drawn) - 1)]
             if block.lead.startswith("│"):
                 leads = [block.lead] * len(drawn)
@@ -162,9 +170,24 @@ class Transcript(ScrollView, can_focus=True):
     # -- what happens to it
 
     def _again(self) -> None:
-        """Make every line anew: the room or the colours are others."""
+        """Make every line anew, since the room or the colours are others: what is in sight now, the rest soon."""
+        top, end = self.scroll_offset.y, self.scroll_offset.y + self.scrollable_content_region.height
+        stale = set(range(len(self._turns)))
+        seen = {n for n in stale if self._starts[n] <= end and self._starts[n] + len(self._lines[n]) >= top}
+        self._redraw(seen)
+        if stale - seen:
+            # the newest first: what was said last is what is looked for
+            self.run_worker(self._rest(sorted(stale - seen, reverse=True)), group="wrap", exclusive=True)
+
+    async def _rest(self, stale: list[int]) -> None:
+        while stale:
+            now, stale = stale[:_WRAP_TURNS], stale[_WRAP_TURNS:]
+            self._redraw({number for number in now if number < len(self._turns)})
+            await asyncio.sleep(0)
+
+    def _redraw(self, numbers: set[int]) -> None:
         at_end = self.scroll_offset.y >= self.max_scroll_y - 1
-        for number in range(len(self._turns)):
+        for number in numbers:
             self._made[number] = {}
             self._draw(number)
         self._measure()
