@@ -160,7 +160,7 @@ def flock_home(**environment: str) -> Iterator[Flock]:
         flock.run("down", "--grace", "0", timeout=60)
         flock.kill_all()
         shutil.rmtree(top, ignore_errors=True)
-    assert flock.egress.outside() == []
+    assert flock.egress.outside() == [], flock.egress.outside()
 
 
 @contextlib.contextmanager

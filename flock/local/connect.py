@@ -49,7 +49,9 @@ def list_clients(op: ListClients, here: Here) -> list[ClientRow]:
     listed = _roster(here).all()
     connected = _manifest(here).clients()
     installed = tuple(tool for tool in listed.tools if tools.is_here(tool, here.environ, here.path))
-    said = tools.versions(installed, here.environ, here.path)
+    # each that is asked is a program that runs; those that are not listed are left alone
+    asked = tuple(tool for tool in installed if tool.id in connected) if op.connected else installed
+    said = tools.versions(asked, here.environ, here.path)
     wrong = dict(listed.problems)
     states = {**{tool.id: "installed" for tool in installed}, **dict.fromkeys(connected, "connected")}
     rows = [_row(tool, states.get(tool.id, "absent"), said.get(tool.id, ""), wrong, here) for tool in listed.tools]

@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
 from textual.containers import Container
 
 from flock.tui.table import BY_NAME, PAGES
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from flock.tui.polls import Poll, Polls
     from flock.tui.state import State
 
+_PALETTE_KEYS = ("colon", "ctrl+p")
 # Between two looks at whether something is new: as often as the eye follows, and less where each repaint is sent far
 _TICK_SECONDS, _SLOW_TICK_SECONDS = 0.1, 0.25
 # Times of running requests move also without an event
@@ -88,6 +90,8 @@ class FlockApp(App[int]):
         self._theme_name = theme or "dark"
         self._drawn: tuple[int, ...] = ()
         self._page_drawn: tuple[int, ...] = ()
+        # keys that came while the palette was being opened, None while it is not
+        self._held: list[events.Key] | None = None
 
     def get_system_commands(self, screen: Any) -> Any:
         """Offer none of Textual's own commands: the palette has ours."""
@@ -218,8 +222,10 @@ class FlockApp(App[int]):
             self.banner.show(f"{state.trouble.sentence} · trying again · {state.trouble.hint}".rstrip(" ·"))
         self._draw_frame()
 
-    def _failed(self, _op: "Op[Any]", error: "FlockError") -> None:
-        self.acts.tell(error)
+    def _failed(self, op: "Op[Any]", error: "FlockError") -> None:
+        # what a page asked for it shows in its place, with the hint: a toast would say it twice, and over it
+        if self.page is None or all(poll.op != op for poll in self.page.polls()):
+            self.acts.tell(error)
 
     def on_resize(self) -> None:
         """Draw for the new room."""
@@ -228,6 +234,33 @@ class FlockApp(App[int]):
             self.call_after_refresh(self.draw_page)
 
     # -- keys
+
+    async def on_event(self, event: events.Event) -> None:
+        """Take keys that are typed behind the one that opens the palette for the palette: a page must not act on them.
+
+        Textual opens it after keys that came with it, as a fast typist's or a slow line's do, have gone to the page.
+        """
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            if self._held is not None:
+                self._held.append(event)
+                return
+            if event.key in _PALETTE_KEYS and self.begun and self._takes_palette(event.key):
+                self._held = []
+                self.run_worker(self._open_palette())
+                return
+        await super().on_event(event)
+
+    def _takes_palette(self, key: str) -> bool:
+        from textual.widgets import Input, TextArea
+
+        writes = isinstance(self.focused, (Input, TextArea)) and key == "colon"
+        return len(self.screen_stack) == 1 and not writes
+
+    async def _open_palette(self) -> None:
+        await self.push_screen(CommandPalette(id="--command-palette"))
+        held, self._held = self._held or [], None
+        for event in held:
+            await super().on_event(event)
 
     def action_page(self, name: str) -> None:
         """Open a page."""
