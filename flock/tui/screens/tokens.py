@@ -37,7 +37,7 @@ from flock.tui.widgets.narrow import Narrow
 
 EMPTY = "no API key yet; n makes one: flock token create NAME"
 # Cells from which the details stand beside the list and how wide they are there, on a wide and a very wide terminal
-_BESIDE, _PANE, _FAR, _WIDE_PANE = 110, 52, 160, 76
+_BESIDE, _PANE, _FAR, _WIDE_PANE = 110, 54, 160, 76
 
 
 class TokensPage(Page):
@@ -54,13 +54,16 @@ class TokensPage(Page):
         Binding("a", "all", "Also ended ones, or not", show=False),
         Binding("slash", "narrow", "Narrow the list down", show=False, key_display="/"),
     ]
-    notes: ClassVar[tuple[tuple[str, str], ...]] = (("enter", "all of the key"), ("█ ▒", "used, and held by what runs"))
+    notes: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("enter", "all of the key"),
+        ("█ ▒ ↻", "used; held by what runs; when it is empty again"),
+    )
 
     DEFAULT_CSS = """
     TokensPage #parts { layout: vertical; height: 1fr; }
     TokensPage #pane { height: 9; border-top: solid $panel-lighten-2; padding: 0 0 0 2; }
     TokensPage.-wide #parts { layout: horizontal; }
-    TokensPage.-wide #pane { width: 52; height: 1fr; border-top: none; border-left: solid $panel-lighten-2; }
+    TokensPage.-wide #pane { width: 54; height: 1fr; border-top: none; border-left: solid $panel-lighten-2; }
     TokensPage.-far #pane { width: 76; }
     TokensPage #trouble { height: auto; color: $text-error; display: none; padding: 0 0 0 2; }
     TokensPage.-failed #trouble { display: block; }

@@ -28,7 +28,9 @@ COLUMNS = (
 )
 # From this part of a limit on it is worth a look, and from the whole on requests are refused
 _NEAR = 0.8
-_UNITS = {"rpm": "requests/min", "tpm": "tokens/min", "quota": "tokens/day"}
+_UNITS = {"rpm": "req/min", "tpm": "tok/min", "quota": "tok/day"}
+# The narrowest bar that says anything
+_LEAST_BAR = 4
 
 
 def row(token: Token, now: float) -> Row:
@@ -54,7 +56,9 @@ def row(token: Token, now: float) -> Row:
 def detail(token: Token, meters: tuple[Meter, ...] | None, now: float, width: int) -> Content:
     """Return all there is to know of a key for a pane of `width` cells; without meters while they are not known yet."""
     head = Content("  ").join([look.styled(token.name, "bold"), look.dot(token.state), look.dim(hint(token))])
-    title = look.styled("LIMITS", "bold $text-muted")
+    title = Content.assemble(
+        look.styled("LIMITS", "bold $text-muted"), look.dim("  ▒ held by what runs  ↻ empty again in")
+    )
     facts = look.pairs(_facts(token, now), 9)
     return Content("\n").join([head, Content(""), facts, Content(""), title, full(meters, now, width)])
 
@@ -80,13 +84,17 @@ def full(meters: tuple[Meter, ...] | None, now: float, width: int) -> Content:
     wide = max(len(words) for words in amounts)
     names = [_name(meter.name) for meter in meters]
     label = max(len(name) for name in names)
-    resets = [f"resets {until(meter.resets_at, now)}" if meter.resets_at else "" for meter in meters]
+    resets = [f"↻ {left(meter.resets_at, now).removesuffix(' left')}" if meter.resets_at else "" for meter in meters]
     rest = width - label - wide - 4
     beside = max(len(words) for words in resets) + 2
-    room = rest - beside if rest - beside >= 8 else rest
+    room = rest - beside if rest - beside >= _LEAST_BAR else rest
     lines: list[Content] = []
     for meter, name, words, reset in zip(meters, names, amounts, resets, strict=True):
-        parts = [look.dim(f"{name:<{label}}"), meter_bar(meter, min(30, max(4, room))), look.plain(words.rjust(wide))]
+        parts = [
+            look.dim(f"{name:<{label}}"),
+            meter_bar(meter, min(30, max(_LEAST_BAR, room))),
+            look.plain(words.rjust(wide)),
+        ]
         lines.append(Content("  ").join([*parts, look.dim(reset)] if room != rest and reset else parts))
     return Content("\n").join(lines)
 
@@ -142,7 +150,7 @@ def _is_limited(token: Token) -> bool:
 
 def _name(name: str) -> str:
     kind, _, window = name.partition("/")
-    return f"dollars/{window}" if kind == "budget" else _UNITS.get(name, name)
+    return f"$/{window}" if kind == "budget" else _UNITS.get(name, name)
 
 
 def _amounts(meter: Meter) -> str:
