@@ -118,7 +118,7 @@ async def test_what_the_environment_hides_is_said_before_and_after() -> None:
         await _open(pilot, app, "log_level")
         await pilot.press("enter")
         edit = await _edit(pilot, app)
-        await until(pilot, lambda: "wins over the file until it is unset" in text_of(app))
+        await until(pilot, lambda: "is set in the environment of flock" in text_of(app))
         assert "debug, info, warning or error" in text_of(app)
         edit.query_one(Input).value = "debug"
         await pilot.press("enter")

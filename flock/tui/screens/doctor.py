@@ -81,6 +81,7 @@ class DoctorPage(Page):
     def opened(self) -> None:
         """Begin in the findings."""
         self._findings.focus()
+        self._spell()
 
     def draw(self) -> None:
         """Draw what is known."""
@@ -141,6 +142,9 @@ class DoctorPage(Page):
     @on(OptionList.OptionHighlighted)
     def _moved(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
+        self._spell()
+
+    def _spell(self) -> None:
         one = self._current()
         op = None if one is None else self._op(one)
         self.shows(op if op is not None else DOCTOR)

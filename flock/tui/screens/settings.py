@@ -92,6 +92,7 @@ class SettingsPage(Page):
     def opened(self) -> None:
         """Begin in the list."""
         self._list.focus()
+        self._spell()
 
     def draw(self) -> None:
         """Draw what is known."""
@@ -136,9 +137,12 @@ class SettingsPage(Page):
 
     @on(Listing.Moved)
     def _moved(self) -> None:
+        self._spell()
+        self._draw_one()
+
+    def _spell(self) -> None:
         if (setting := self._current()) is not None:
             self.shows(SetConfig(key=setting.key, value=looks.words(setting.value)))
-        self._draw_one()
 
     @on(Listing.Chosen)
     def _chosen(self) -> None:
@@ -168,7 +172,7 @@ class SettingsPage(Page):
 
         if (setting := self._current()) is None:
             return
-        self.shows(SetConfig(key=setting.key, value=looks.words(setting.value)))
+        self._spell()
         if done := await self.flock.push_screen_wait(EditSetting(setting)):
             self._tell(*done)
 
