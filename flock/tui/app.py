@@ -175,6 +175,8 @@ class FlockApp(App[int]):
         page.wants()
         page.opened()
         self.draw_page()
+        # a page that was hidden has no size before it is laid out, and may have drawn for none
+        self.call_after_refresh(self.draw_page)
 
     def own_polls(self) -> "tuple[Poll, ...]":
         """Return what the line on top wants to know."""
