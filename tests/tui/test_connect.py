@@ -274,7 +274,7 @@ async def test_it_says_whose_flock_the_tools_of_this_machine_get() -> None:
     app = canned.page()
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(pilot, app)
-        assert "tools on this machine, for the flock on ada@studio.lan" in text_of(app)
+        assert "this machine's tools, for ada@studio.lan" in text_of(app)
         assert app.acts.line == "flock --host ada@studio.lan connect claude-code"
 
 

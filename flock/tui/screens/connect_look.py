@@ -61,7 +61,7 @@ def head(clients: list[ClientRow] | None, place: str) -> Content:
     for state, (sign, tone) in _MARKS.items():
         count = sum(client.state == state for client in clients)
         parts.append(Content.assemble((sign, tone), f" {count} {state}"))
-    whose = f"tools on this machine, for the flock on {place}" if place else "tools on this machine"
+    whose = f"this machine's tools, for {place}" if place else "tools on this machine"
     return Content("   ").join([*parts, look.dim(whose)])
 
 
@@ -160,7 +160,8 @@ def nothing(clients: list[ClientRow] | None, failure: FlockError | None) -> Cont
 
 def failed(client: ClientRow, error: FlockError) -> Content:
     """Return why it cannot be said what a tool needs."""
-    return Content("\n").join([detail(client, None, str), Content(""), trial(error)])
+    way = look.dim("o: give the URL and the key that tools are told")
+    return Content("\n").join([detail(client, None, str), Content(""), trial(error), Content(""), way])
 
 
 def difference(edits: Iterable[Edit]) -> Content:

@@ -55,11 +55,10 @@ class PlaygroundPage(Page):
         Binding("ctrl+l,x", "clear", "Clear", show=False),
     ]
     notes: ClassVar[tuple[tuple[str, str], ...]] = (
-        ("enter", "in the message: send it; in the conversation: explain the request of the answer"),
-        ("ctrl+j, alt+enter", "a new line in the message"),
-        ("esc", "stop the answer; else leave the message, where letters are keys"),
-        ("up in an empty message", "edit the last one"),
-        ("up, down, home, end", "in the conversation: the answer before, the next, the first, the last"),
+        ("enter, ^j", "in the message: send it, begin a new line (alt+enter too)"),
+        ("esc", "also: leave the message, so that letters are keys"),
+        ("up", "in an empty message: edit the last one"),
+        ("up down home end", "in the conversation: from answer to answer"),
     )
 
     DEFAULT_CSS = """

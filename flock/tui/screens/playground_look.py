@@ -101,12 +101,12 @@ def placeholder(*, wants_result: bool) -> str:
 
 def waiting(name: str, known: Model | None, live: Live | None) -> str:
     """Return what a request waits for, as far as is known."""
-    if live is not None and live.stage == "queued" and live.position is not None:
-        eta = "" if live.eta_seconds is None else f", about {look.seconds(live.eta_seconds)}"
-        return f"in the queue, number {live.position}{eta}"
     if known is not None and known.state in _COLD:
         part = "" if known.progress is None else f" {look.percent(known.progress)}"
         return f"loading {known.id}{part}"
+    if live is not None and live.stage == "queued" and live.position is not None:
+        eta = "" if live.eta_seconds is None else f", about {look.seconds(live.eta_seconds)}"
+        return f"in the queue, number {live.position}{eta}"
     if live is not None and live.stage == "loading":
         return f"loading {live.model or name}"
     return _STAGES.get(live.stage, "waiting") if live is not None else "waiting"

@@ -75,10 +75,11 @@ def _call(turn: Turn, number: int) -> list[Block]:
 
 def _end(turn: Turn, now: float, doing: str, tokens: int) -> list[Block]:
     if turn.running:
-        passed = look.seconds(float(int(now - turn.sent))).replace(".0 s", " s")
+        whole = float(int(now - turn.sent))
+        passed = f" · {look.seconds(whole).replace('.0 s', ' s')}" if whole > 0 else ""
         words = {"waiting": doing, "thinking": "thinking", "answering": "answering"}[turn.stage]
         count = f" · {text.count(tokens, 'token')}" if tokens else ""
-        return [Block(Content.assemble((f"◐ {clean(words)}", "$text-warning"), (f"{count} · {passed}", "$text-muted")))]
+        return [Block(Content.assemble((f"◐ {clean(words)}", "$text-warning"), (f"{count}{passed}", "$text-muted")))]
     found: list[Block] = []
     if turn.error is not None:
         found.append(Block(look.styled(f"✗ {turn.error.sentence}", "$text-error")))
