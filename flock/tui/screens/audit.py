@@ -82,6 +82,8 @@ class AuditPage(Page):
             "acts": Listing(looks.ACTS, ACTS_EMPTY, id="acts"),
             "history": Listing(looks.HISTORY, UNDO_EMPTY, id="history"),
         }
+        self._pane = VerticalScroll(self._detail, id="pane", can_focus=False)
+        self._whole = VerticalScroll(self._sums, id="sums")
         self._drawn: dict[Static, Content] = {}
         self._chain: AuditChain | None = None
 
@@ -92,10 +94,8 @@ class AuditPage(Page):
         yield self._verdict
         with Container(id="body"):
             yield from self._lists.values()
-            pane = VerticalScroll(self._detail, id="pane")
-            pane.can_focus = False
-            yield pane
-            yield VerticalScroll(self._sums, id="sums")
+            yield self._pane
+            yield self._whole
 
     def polls(self) -> tuple[Poll, ...]:
         """Ask for what the view shows, and in the list of acts for what each can be undone by."""
@@ -115,8 +115,8 @@ class AuditPage(Page):
         self._switch.show(self._view, self._filter_words())
         for name, listing in self._lists.items():
             listing.display = name == self._view
-        self.query_one("#pane").display = self._view != "summary"
-        self.query_one("#sums").display = self._view == "summary"
+        self._pane.display = self._view != "summary"
+        self._whole.display = self._view == "summary"
         failure = self.state.failure(self._op())
         verdict = (
             look.trouble(failure.sentence, failure.hint)
@@ -199,7 +199,7 @@ class AuditPage(Page):
 
     def _focus(self) -> None:
         if self._view == "summary":
-            self.query_one("#sums").focus()
+            self._whole.focus()
         else:
             self._lists[self._view].focus()
 

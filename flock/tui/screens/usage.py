@@ -76,6 +76,7 @@ class UsagePage(Page):
             "savings": Listing(looks.SAVINGS, "nothing stayed on own machines in that time: flock usage", id="savings"),
             "recent": Listing(looks.REQUESTS, EMPTY, id="recent"),
         }
+        self._places = {name: Static(id=name) for name in ("figures", "about", "chart", "note")}
         self._drawn: dict[str, Content] = {}
         self._cursor = ""
         self._both = False
@@ -84,11 +85,11 @@ class UsagePage(Page):
     def compose(self) -> ComposeResult:
         """Put the figures over the chart over the tables."""
         yield self._periods
-        yield Static(id="figures")
-        yield Static(id="about")
-        yield Static(id="chart")
+        yield self._places["figures"]
+        yield self._places["about"]
+        yield self._places["chart"]
         yield self._views
-        yield Static(id="note")
+        yield self._places["note"]
         with Container(id="parts"):
             yield from self._lists.values()
 
@@ -170,13 +171,13 @@ class UsagePage(Page):
         elif summary is not None and summary.unpriced:
             note = looks.unpriced(summary.unpriced)
         self._update("note", note)
-        self.query_one("#note").set_class(bool(note.plain), "-said")
+        self._places["note"].set_class(bool(note.plain), "-said")
 
     def _update(self, name: str, words: Content) -> None:
         before = self._drawn.get(name)
         if before is None or before.plain != words.plain or before.spans != words.spans:
             self._drawn[name] = words
-            self.query_one(f"#{name}", Static).update(words)
+            self._places[name].update(words)
 
     def _empty(self, op: Op[Any]) -> str:
         if self.state.answer(op) is None:
