@@ -9,7 +9,7 @@ import dataclasses
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from flock.contract.connect import Invitation
+from flock.contract.connect import ConnectClient, Invitation
 from flock.contract.jobs import Job
 from flock.contract.op import Op, Risk, command_line
 from flock.contract.tokens import TokenCreated
@@ -120,7 +120,7 @@ class Acts:
 
     def spelled(self, op: Op[Any], yes: bool = False) -> str:
         """Return the command line of an operation, with the host where it is another machine's, and no key in it."""
-        if getattr(op, "token", ""):
+        if isinstance(op, ConnectClient) and op.token:
             op = dataclasses.replace(op, token="-")
         line, host = command_line(op, yes), self._link.host
         return line.replace("flock", f"flock --host {shlex.quote(host)}", 1) if host else line
