@@ -134,7 +134,9 @@ def type_words(hint: Any) -> str:
         return f"[{hint.__name__}](#{hint.__name__.lower()})"
     if isinstance(hint, type) and issubclass(hint, Enum):
         return " or ".join(f"`{kind.value}`" for kind in hint)
-    return {str: "string", int: "integer", float: "number", bool: "boolean", Any: "any JSON value"}[hint]
+    return {str: "string", int: "integer", float: "number", bool: "boolean", Any: "any JSON value", type(None): "null"}[
+        hint
+    ]
 
 
 def objects_in(hint: Any) -> list[type]:

@@ -24,7 +24,7 @@ def test_every_operation_has_exactly_one_command() -> None:
     verbs = Counter(command.verb for command in commands())
     aliases = [alias for op in TABLE.values() for alias in op.spec.aliases]
     # a flag that stands for a command (`usage --summary`) is an option of the first word's own command
-    flags = [alias for alias in aliases if alias[1].startswith("--")]
+    flags = [alias for alias in aliases if alias[-1].startswith("--")]
     for word, flag in flags:
         assert flag in next(c for c in commands(word) if c.verb == (word,)).options
     wanted = Counter([*(op.spec.verb for op in TABLE.values()), *(alias for alias in aliases if alias not in flags)])

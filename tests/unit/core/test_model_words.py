@@ -72,7 +72,8 @@ def test_words(field: str, words: str, value: object) -> None:
 def test_words_that_are_not_allowed(field: str, words: str) -> None:
     with pytest.raises(InvalidRequest, match=rf"--{field.replace('_', '-')} '{words}' is not allowed") as caught:
         changed(ModelConfig(), replace(ConfigureModel(id="m"), **{field: words}))
-    assert caught.value.hint == "flock model config --help"
+    nearest = {"q5_0": "--kv-type q8_0", "ollama": "--engine llamacpp"}
+    assert caught.value.hint == nearest.get(words, "flock model config --help")
 
 
 @pytest.mark.parametrize("words", ["auto", "none", "AUTO"])

@@ -14,6 +14,7 @@ from flock.contract.op import Op, Scope
 from flock.contract.prices import ListPrices, Prices, RemovePrice, SetPrice, ShowSavings, UpdatePrices
 from flock.core import prices, savings
 from flock.core.context import Actor, Context
+from flock.core.ids import IdLists
 from flock.core.operations import HANDLERS
 from flock.core.power import Power
 from flock.core.pricing import Pricing
@@ -83,7 +84,8 @@ async def case(tmp_path: Path) -> AsyncIterator[Case]:
     found = vendors(environment=KEYS)
     pricing = Pricing(found, tables, Power(clock))
     config = SimpleNamespace(prices=SimpleNamespace(compare_with=""))
-    context: Any = SimpleNamespace(clock=clock, store=store, vendors=found, pricing=pricing, config=config)
+    lists = IdLists(tmp_path / "ids")
+    context: Any = SimpleNamespace(clock=clock, store=store, vendors=found, pricing=pricing, config=config, ids=lists)
     yield Case(pricing, tables, store, cast(Context, context), clock, tmp_path)
     await tables.stop()
     await store.close()

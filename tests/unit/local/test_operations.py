@@ -7,7 +7,7 @@ import pytest
 from flock.contract.lifecycle import ShowCompletion, ShowVersion
 from flock.contract.op import Where, ensure_declared
 from flock.contract.status import ShowStatus
-from flock.errors import InternalError, NotFound
+from flock.errors import InternalError, UsageError
 from flock.local import completion, operations
 from flock.local.operations import Here, handles, run
 
@@ -35,5 +35,5 @@ def test_completion(here: Here, tmp_path: Path) -> None:
     assert completion.script("bash", (tmp_path / "nowhere", tmp_path)).text == "complete me"
     with pytest.raises(InternalError, match="zsh"):
         completion.script("zsh", (tmp_path,))
-    with pytest.raises(NotFound, match="bash, zsh, fish"):
+    with pytest.raises(UsageError, match="bash, zsh, fish"):
         run(ShowCompletion(shell="powershell"), here)
