@@ -20,7 +20,7 @@ from flock.tui.screens.connect_write import ChooseWay, WriteIt
 from tests.cli.connect_values import AMP, CLAUDE, DIFF, FILE, PLANDEX, UNDONE, URL
 from tests.tui.canned import SIZES, THEMES, Canned, Stream, absent, compare, text_of, until
 
-KEY = "sk-orc-EXAMPLE0123456789abcdefghijklmnop"
+KEY = "sk-orc-EXAMPLE-0123456789-abcdefghij"
 WITH_KEY = replace(
     CLAUDE,
     environment={"ANTHROPIC_BASE_URL": URL, "ANTHROPIC_AUTH_TOKEN": KEY, "ANTHROPIC_MODEL": "auto"},

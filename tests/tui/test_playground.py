@@ -1,120 +1,33 @@
 """Chat: what is sent, how an answer comes, what its keys do, and that typing is nobody else's."""
 
 import json
-import queue
-import threading
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 import pytest
 from textual import events
 from textual._xterm_parser import XTermParser
-from textual.content import Content
-from textual.pilot import Pilot
 
 from flock.contract.models import LoadModel
 from flock.contract.requests import CancelRequest, ExplainRequest
 from flock.errors import StorageFailed
-from flock.tui.app import FlockApp
-from flock.tui.screens.playground import PlaygroundPage
 from flock.tui.screens.playground_settings import ChatSettings
-from flock.tui.screens.playground_talk import Settings, Talk, Turn, command, tools_of
-from flock.tui.screens.playground_turn import facts
-from flock.tui.widgets.marked import Marked, inline, prose
+from flock.tui.screens.playground_talk import Settings
 from flock.tui.widgets.transcript import Transcript
+from tests.tui.answering import (
+    ANSWER,
+    HEADERS,
+    MODEL,
+    Held,
+    Waiting,
+    answering,
+    body,
+    chunk,
+    ending,
+    opened,
+    page_of,
+    roles,
+    say,
+)
 from tests.tui.canned import SIZES, THEMES, Canned, Stream, compare, text_of, until
-
-MODEL = "qwen/qwen3:8b"
-HEADERS = {"x-flock-request-id": "req_0f3a9c1d2e4b5a68", "x-flock-model": MODEL}
-ANSWER = """\
-There are **two** ways; the first is `sorted`:
-
-```python
-def newest(rows: list[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: row.at, reverse=True)
-```
-
-## Which one
-
-- `sorted` makes a *new* list, which costs memory
-- `list.sort` changes the one there is
-
-> Both are stable.
-"""
-
-
-def chunk(**delta: Any) -> bytes:
-    return b"data: " + json.dumps({"choices": [{"delta": delta}]}).encode() + b"\n\n"
-
-
-def ending(finish: str = "stop", tokens: tuple[int, int] = (48, 9)) -> list[bytes]:
-    usage = {"prompt_tokens": tokens[0], "completion_tokens": tokens[1]}
-    last = {"choices": [{"delta": {}, "finish_reason": finish}], "usage": usage}
-    return [b"data: " + json.dumps(last).encode() + b"\n\n", b"data: [DONE]\n\n"]
-
-
-def answering(*deltas: Mapping[str, Any], finish: str = "stop", tokens: tuple[int, int] = (48, 9)) -> Stream:
-    return Stream([*(chunk(**delta) for delta in deltas), *ending(finish, tokens)], headers=HEADERS)
-
-
-class Held:
-    """A streamed answer whose lines come when a test says so."""
-
-    def __init__(self) -> None:
-        self.status, self.headers = 200, HEADERS
-        self.lines: queue.Queue[bytes | None] = queue.Queue()
-        self.closed = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        while (line := self.lines.get()) is not None:
-            yield line
-
-    def read(self) -> bytes:
-        return b"".join(self)
-
-    def close(self) -> None:
-        self.closed = True
-        self.lines.put(None)
-
-
-class Waiting(Canned):
-    """A flock that says nothing before a test lets it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.let = threading.Event()
-        self.held = Held()
-
-    def send(self, method: str, path: str, body: bytes | None = None, headers: Any = None) -> Any:
-        self.sent.append((method, path, body))
-        self.let.wait()
-        return self.held
-
-
-def page_of(app: FlockApp) -> PlaygroundPage:
-    assert isinstance(app.page, PlaygroundPage)
-    return app.page
-
-
-async def opened(pilot: Pilot[Any], app: FlockApp) -> None:
-    await until(pilot, lambda: "● live" in text_of(app) and MODEL in text_of(app), "the page")
-
-
-async def say(pilot: Pilot[Any], words: str) -> None:
-    await pilot.press(*("space" if letter == " " else letter for letter in words), "enter")
-
-
-def body(canned: Canned, at: int = -1) -> dict[str, Any]:
-    sent = canned.sent[at][2]
-    assert sent is not None
-    return json.loads(sent)
-
-
-def roles(canned: Canned) -> list[tuple[str, str]]:
-    return [(one["role"], one["content"]) for one in body(canned)["messages"]]
-
-
-# -- the screen
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -431,102 +344,3 @@ async def test_models_that_cannot_be_listed_are_told_of_in_place() -> None:
     app = Canned(model__ls=StorageFailed("the disk is full", hint="flock doctor")).app("playground")
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "✗ the disk is full" in text_of(app) and "flock doctor" in text_of(app))
-
-
-# -- what it is made of
-
-
-def test_what_failed_is_left_out_and_what_was_stopped_is_not() -> None:
-    talk = Talk()
-    talk.ask("one", "m", 0.0).end("failed", 1.0)
-    stopped = talk.ask("two", "m", 1.0)
-    stopped.text = "Half"
-    stopped.end("stopped", 2.0)
-    talk.ask("three", "m", 2.0)
-    assert [(one["role"], one["content"]) for one in talk.messages()] == [
-        ("user", "two"),
-        ("assistant", "Half"),
-        ("user", "three"),
-    ]
-
-
-def test_the_facts_below_an_answer() -> None:
-    turn = Turn("hi", "qwen3-8b", 100.0, input_tokens=1200, output_tokens=101, request_id="req_1")
-    turn.first = 0.25
-    turn.end("done", 102.25)
-    assert facts(turn) == "qwen3-8b · 1,200 in, 101 out · 50.0 tok/s · first 250 ms · 2.2 s · req_1"
-
-
-def test_tools_are_those_of_openai_or_plain_functions() -> None:
-    whole = {"type": "function", "function": {"name": "a"}}
-    assert tools_of(json.dumps([whole, {"name": "b"}])) == [whole, {"type": "function", "function": {"name": "b"}}]
-    for wrong in ("{", "[1]", '[{"nam": "a"}]', '[{"function": 3}]'):
-        with pytest.raises(ValueError, match=r"JSON|each tool"):
-            tools_of(wrong)
-
-
-def test_the_command_says_the_same() -> None:
-    from flock.contract.op import command_line
-
-    op = command("-x", "m", Settings("be terse", 0.5, 20, "on"))
-    assert (
-        command_line(op) == "flock run --model=m '--system=be terse' --max-tokens=20 --temperature=0.5 --thinking -- -x"
-    )
-
-
-def test_lines_that_are_over_are_never_made_again() -> None:
-    marked = Marked()
-    seen: list[Any] = []
-    for at in range(0, len(ANSWER), 7):
-        marked.add(ANSWER[at : at + 7])
-        blocks = marked.blocks
-        over = blocks[: len(seen)]
-        assert all(a is b for a, b in zip(over, seen, strict=False))
-        seen = blocks[:-1]
-    whole = Marked()
-    whole.add(ANSWER)
-    assert [(b.words.plain, b.ground, b.lead) for b in marked.blocks] == [
-        (b.words.plain, b.ground, b.lead) for b in whole.blocks
-    ]
-
-
-def test_code_is_told_from_words() -> None:
-    marked = Marked()
-    marked.add("a **b**\n```python\nx = '**'\n\tdef\n```\n~~~\n```\n~~~\nend")
-    assert [(block.words.plain, block.ground) for block in marked.blocks] == [
-        ("a b", ""),
-        ("python", "code"),
-        ("x = '**'", "code"),
-        ("    def", "code"),
-        ("```", "code"),
-        ("end", ""),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("line", "lead", "words"),
-    [
-        ("- one", "• ", "one"),
-        ("  * two", "  • ", "two"),
-        ("12. three", "12. ", "three"),
-        ("> said", "│ ", "said"),
-        ("### Title ##", "", "Title"),
-        ("---", "", "───"),
-        ("a_b_c and 2 * 3 * 4", "", "a_b_c and 2 * 3 * 4"),
-        ("`a*b*c` and *x*", "", "a*b*c and x"),
-        ("\x1b[31mred", "", "\\x1b[31mred"),
-        ("[bold]no markup[/bold]", "", "[bold]no markup[/bold]"),
-    ],
-)
-def test_lines(line: str, lead: str, words: str) -> None:
-    marked = Marked()
-    marked.add(line)
-    (block,) = marked.blocks
-    assert (block.lead, block.words.plain) == (lead, words)
-
-
-def test_inline_styles() -> None:
-    found = inline("**a** `b` *c*")
-    assert found.plain == "a b c"
-    assert [span.style for span in found.spans] == ["bold", "$text-accent", "italic"]
-    assert isinstance(prose("x").words, Content)
