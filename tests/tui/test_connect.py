@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from flock.contract.connect import ClientRow, ConnectClient, Connection, DisconnectClient, Edit
+from flock.contract.connect import ClientRow, ConnectClient, Connection, DisconnectClient, Edit, Invite
 from flock.contract.requests import ExplainRequest
 from flock.errors import DaemonUnreachable, FlockError, InvalidRequest, UpstreamError
 from flock.tui.app import FlockApp
@@ -229,6 +229,17 @@ async def test_model_url_and_key_are_chosen_and_the_key_is_in_no_command() -> No
                 in canned.asked
             ),
         )
+
+
+async def test_an_invitation_is_for_the_tool_under_the_cursor() -> None:
+    canned = Tools()
+    app = canned.page()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, app)
+        await pilot.press("v")
+        await until(pilot, lambda: type(app.screen).__name__.endswith("Form"))
+        await pilot.press(*"alice", "ctrl+s")
+        await until(pilot, lambda: Invite(name="alice", clients="claude-code") in canned.done)
 
 
 async def test_a_letter_finds_a_tool_and_escape_shows_all() -> None:

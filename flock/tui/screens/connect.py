@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Input, Static
 
-from flock.contract.connect import ClientRow, ConnectClient, Connection, DisconnectClient, ListClients
+from flock.contract.connect import ClientRow, ConnectClient, Connection, DisconnectClient, Invite, ListClients
 from flock.contract.requests import ExplainRequest
 from flock.errors import FlockError, Unsupported
 from flock.tui.page import Page
@@ -54,6 +54,7 @@ class ConnectPage(Page):
         Binding("o", "way", "URL and key", show=False),
         Binding("l", "launch", "Launch it with flock, no file touched", show=False),
         Binding("e", "explain", "Explain the tested request", show=False),
+        Binding("v", "invite", "Invite somebody: a key, and a card with what this tool needs", show=False),
         Binding("slash", "narrow", "Find", key_display="/", show=False),
         Binding("escape", "back", show=False),
     ]
@@ -297,6 +298,11 @@ class ConnectPage(Page):
         if (client := self.client) is not None:
             op = dataclasses.replace(self.op(client), run=True, token="")
             self.run_worker(self.flock.acts.show(op))
+
+    def action_invite(self) -> None:
+        """Make a card for somebody who uses the tool under the cursor."""
+        if (client := self.client) is not None:
+            self.ask(Invite, clients=client.id, model=self._model)
 
     # -- the trial
 
