@@ -6,6 +6,7 @@ toast, the job that is followed. Refuses to know a page. One for each applicatio
 """
 
 import dataclasses
+import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -195,7 +196,7 @@ def _run_here(line: str) -> None:
     import subprocess
     import sys
 
-    print(f"$ {line}", flush=True)
+    os.write(1, f"$ {line}\n".encode())  # the terminal itself: Textual has let go of it
     # Ctrl-C ends the command, which is in the same group, and not the screen; a handler is not inherited, an ignored
     # signal would be
     before = signal.signal(signal.SIGINT, _stay)
@@ -203,6 +204,6 @@ def _run_here(line: str) -> None:
         subprocess.run([sys.executable, "-m", "flock", *shlex.split(line)[1:]], check=False)
         input("\n[enter] back to the screen ")
     except (OSError, EOFError) as error:
-        print(error, flush=True)
+        os.write(1, f"{error}\n".encode())
     finally:
         signal.signal(signal.SIGINT, before)

@@ -21,6 +21,7 @@ from flock.contract.models import Model
 from flock.contract.op import Op
 from flock.contract.requests import RequestRow
 from flock.errors import FlockError
+from flock.plain import is_array
 
 # As many as a tall terminal shows several times over
 ENDED_KEPT = 200
@@ -140,12 +141,12 @@ class State:
     def restart(self) -> None:
         """Forget what a daemon that is no more has told; answers stay until the new one has given its own."""
         self.life += 1
+        self._answers = {op: Answered(self._now(op), Mark(self.life, 0)) for op in self._answers}
         self.requests.clear()
         self._over.clear()
         self._engines.clear()
         self._models.clear()
         self.jobs = {id: job for id, job in self.jobs.items() if job.state != "running"}
-        self._answers = {op: Answered(answer.value, Mark(self.life, 0)) for op, answer in self._answers.items()}
         self.last = self._taken = self._looked = 0
         self._changed("requests", "engines", "models", "jobs")
 
@@ -278,6 +279,14 @@ class State:
         return replace(
             model, state=said.state, error=said.error, progress=None if said.state == "ready" else model.progress
         )
+
+    def _now(self, op: Op[Any]) -> Any:
+        """Return an answer as the newest events have it."""
+        value: Any = self._answers[op].value
+        first: Any = value[0] if is_array(value) and value else None
+        if isinstance(first, Engine):
+            return self.engines(op)
+        return self.models(op) if isinstance(first, Model) else value
 
     def _is_gone(self, model: str, asked: int) -> bool:
         said = self._models.get(model)

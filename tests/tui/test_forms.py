@@ -224,7 +224,7 @@ async def test_an_error_is_told_with_its_hint_and_the_line_says_that_it_failed()
     canned = Canned(vendor__remove=NotFound("there is no vendor 'opnai'", hint="flock vendor ls"))
     app = canned.app("monitor")
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await _live(pilot, app)
+        await until(pilot, lambda: bool(app.acts.line), "what the cursor of the page stands for")
         assert not await app.acts.do(RemoveVendor(name="opnai"), sure=True)
         await until(pilot, lambda: "there is no vendor 'opnai'" in text_of(app) and "→ flock vendor ls" in text_of(app))
         assert "failed" in text_of(app)

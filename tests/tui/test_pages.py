@@ -61,7 +61,7 @@ async def _opened(pilot: Pilot[Any], app: FlockApp, name: str) -> Page:
     assert page is not None
 
     def known() -> bool:
-        ops: list[Op[Any]] = [poll.op for poll in page.polls()]
+        ops: list[Op[Any]] = [poll.op for poll in app.polls._wanted]  # pyright: ignore[reportPrivateUsage]
         answers = app.state._answers  # pyright: ignore[reportPrivateUsage]
         told = all(op in answers or app.state.failure(op) is not None for op in ops)
         return told and app.state.connection == "live"

@@ -39,10 +39,18 @@ class Unfit(ValueError):
 class Tick(Checkbox):
     """A switch whose mark goes when it is off: Textual's only changes colour, which not everybody sees."""
 
+    def on_mount(self) -> None:
+        """Show the mark of the value it begins with, of which nothing is heard."""
+        self._mark()
+
     def watch_value(self) -> None:
         """Show the mark, or its place."""
-        self.BUTTON_INNER = "X" if self.value else " "
+        self._mark()
         super().watch_value()
+
+    def _mark(self) -> None:
+        self.BUTTON_INNER = "X" if self.value else " "
+        self.refresh(layout=True)
 
 
 def fields_of(kind: type[Op[Any]]) -> list[Field]:
