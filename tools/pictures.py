@@ -1,8 +1,8 @@
 """Draw the full screen for the README and the guides: docs/pictures/*.svg, and the dashboard as PNG too.
 
 Run by `make docs`. A real daemon in a directory of its own, two tiny models that llama.cpp serves, keys of three
-people, requests that run while the pictures are taken: nothing on them is made up. They differ from run to run as such things
-do, so no test compares them (tests/house looks only whether they are there).
+people, requests that run while the pictures are taken: nothing on them is made up. They differ from run to run, so no
+test compares them.
 """
 
 import asyncio

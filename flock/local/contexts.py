@@ -4,7 +4,6 @@ Owns what may be a context's name and where its admin key is from. Refuses to re
 off may be added too. The file is `client/contexts.py`'s. Called through `operations.run`.
 """
 
-
 from flock.client import address, contexts
 from flock.client.contexts import LOCAL, NAME, Contexts, Entry
 from flock.contract.contexts import AddContext, FlockContext, ListContexts, RemoveContext, UseContext

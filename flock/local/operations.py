@@ -64,6 +64,7 @@ _FILES: dict[str, str] = {
     "context.ls": "contexts",
     "context.remove": "contexts",
     "dial.stdio": "dial",
+    "tui.open": "screens",
     "service.install": "services",
     "service.remove": "services",
     "service.status": "services",

@@ -63,6 +63,7 @@ from tests.cli.model_values import MODEL_CASES
 from tests.cli.prices_values import PRICES_CASES
 from tests.cli.prompt_values import PROMPT_CASES
 from tests.cli.queue_values import QUEUE_CASES
+from tests.cli.screens_values import SCREENS_CASES
 from tests.cli.service_values import SERVICE_CASES
 from tests.cli.token_values import TOKEN_CASES
 from tests.cli.top_values import TOP_CASES
@@ -326,6 +327,7 @@ CASES: dict[str, tuple[Op[Any], Any]] = {
     "secret.unlock": (UnlockSecrets(for_good=True), STORE),
     "status.show": (ShowStatus(), STATUS),
     "usage.recent": (RecentUsage(), [USED, GUESSED, PAID, UNPRICED]),
+    **SCREENS_CASES,
     **AUDIT_CASES,
     **CATALOG_CASES,
     **CONNECT_CASES,
