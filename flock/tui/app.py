@@ -7,6 +7,7 @@ has changed. Refuses network calls and formats: `feed.py` and `polls.py` ask, `l
 The frame is painted before anything else is imported: what the pages need costs as much again as Textual itself.
 """
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -15,11 +16,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events, on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.command import CommandPalette
 from textual.containers import Container
 
 from flock.tui.table import BY_NAME, PAGES
 from flock.tui.themes import THEMES
+from flock.tui.typing import InOrder
 from flock.tui.widgets.frame import Banner, CommandStrip, KeyLine, Tabs, TopBar
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from flock.tui.polls import Poll, Polls
     from flock.tui.state import State
 
-_PALETTE_KEYS = ("colon", "ctrl+p")
 # Between two looks at whether something is new: as often as the eye follows, and less where each repaint is sent far
 _TICK_SECONDS, _SLOW_TICK_SECONDS = 0.1, 0.25
 # Times of running requests move also without an event
@@ -86,12 +86,13 @@ class FlockApp(App[int]):
         self.page: Page | None = None
         self._connect = connect
         self._pages: dict[str, Page] = {}
+        # two keys that come together open their pages one after the other
+        self._opening = asyncio.Lock()
         self._first = page
         self._theme_name = theme or "dark"
         self._drawn: tuple[int, ...] = ()
         self._page_drawn: tuple[int, ...] = ()
-        # keys that came while the palette was being opened, None while it is not
-        self._held: list[events.Key] | None = None
+        self._keys = InOrder(self, super().on_event, self._opened)
 
     def get_system_commands(self, screen: Any) -> Any:
         """Offer none of Textual's own commands: the palette has ours."""
@@ -159,15 +160,20 @@ class FlockApp(App[int]):
             self._first = name
 
     async def _open(self, name: str) -> None:
-        if self.page is not None and self.page is self._pages.get(name):
-            self.page.opened()
+        async with self._opening:
+            await self._bring(name)
+
+    async def _bring(self, name: str) -> None:
+        page = self._pages.get(name)
+        if page is not None and page is self.page:
+            page.opened()
             return
         if self.page is not None:
             self.page.display = False
-        page = self._pages.get(name)
         if page is None:
-            page = self._pages[name] = BY_NAME[name].make()
+            page = BY_NAME[name].make()
             await self.query_one("#pages").mount(page)
+            self._pages[name] = page
         page.display = True
         self.page = page
         self.tabs.show(name)
@@ -199,8 +205,7 @@ class FlockApp(App[int]):
         if seen != self._drawn:
             self._drawn = seen
             self._draw_frame()
-        if state.seen("jobs"):
-            self.acts.follow()
+        self.acts.follow()
         if page is not None and state.seen(*page.topics) != self._page_drawn:
             self.draw_page()
 
@@ -238,31 +243,16 @@ class FlockApp(App[int]):
     # -- keys
 
     async def on_event(self, event: events.Event) -> None:
-        """Take keys that are typed behind the one that opens the palette for the palette: a page must not act on them.
-
-        Textual opens it after keys that came with it, as a fast typist's or a slow line's do, have gone to the page.
-        """
-        if isinstance(event, events.Key) and not event.is_forwarded:
-            if self._held is not None:
-                self._held.append(event)
-                return
-            if event.key in _PALETTE_KEYS and self.begun and self._takes_palette(event.key):
-                self._held = []
-                self.run_worker(self._open_palette())
-                return
-        await super().on_event(event)
-
-    def _takes_palette(self, key: str) -> bool:
-        from textual.widgets import Input, TextArea
-
-        writes = isinstance(self.focused, (Input, TextArea)) and key == "colon"
-        return len(self.screen_stack) == 1 and not writes
-
-    async def _open_palette(self) -> None:
-        await self.push_screen(CommandPalette(id="--command-palette"))
-        held, self._held = self._held or [], None
-        for event in held:
+        """Take keys and what is pasted one after the other: what a key opens is to get those behind it."""
+        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
+            await self._keys.take(event)
+        else:
             await super().on_event(event)
+
+    async def _opened(self) -> None:
+        """Wait until the pages that are being opened stand."""
+        pages = [worker.wait() for worker in self.workers if worker.group == "pages" and not worker.is_finished]
+        await asyncio.gather(*pages, return_exceptions=True)
 
     def action_page(self, name: str) -> None:
         """Open a page."""
@@ -317,6 +307,15 @@ class FlockApp(App[int]):
         """Let nothing but quitting happen before there is a flock."""
         return self.begun or action in ("quit", "page")
 
+    @property
+    def fault(self) -> Exception | None:
+        """What ended the screen that was nobody's wish."""
+        return self._exception
+
+    def _fatal_error(self) -> None:
+        """End, and leave it to the caller what is said: Textual would print every local value, keys among them."""
+        self._close_messages_no_wait()
+
     async def action_quit(self) -> None:
         """Close the screen; flock goes on."""
         self.exit(0)
@@ -331,11 +330,16 @@ def run(connect: "Connect", page: str = "home", theme: str = "") -> int:
     """Show the full screen until it is closed and return the exit code; `theme` is dark or light.
 
     `connect` returns the way to a flock and what carries out operations, asking nothing when its second argument is
-    True; its FlockErrors are raised here, once the terminal is as it was. Colours go where NO_COLOR is set. Must be
-    called where a terminal can be drawn on.
+    True; its FlockErrors are raised here, once the terminal is as it was, and InternalError for a fault of the screen.
+    Colours go where NO_COLOR is set. Must be called where a terminal can be drawn on.
     """
     app = FlockApp(connect, page, theme)
     code = app.run()
     if app.failure is not None:
         raise app.failure
+    if (fault := app.fault) is not None:
+        from flock.errors import InternalError
+
+        words = f"this is a fault in flock: {type(fault).__name__}: {fault}"
+        raise InternalError(words, hint="FLOCK_DEBUG=1 flock tui") from fault
     return app.return_code or code or 0

@@ -33,6 +33,7 @@ from flock.tui.screens import audit_look as looks
 from flock.tui.widgets.form import Form
 from flock.tui.widgets.listing import Listing
 from flock.tui.widgets.narrow import Narrow
+from flock.tui.widgets.panel import put
 from flock.tui.widgets.reading import Reading
 from flock.tui.widgets.switch import Switch
 
@@ -84,7 +85,6 @@ class AuditPage(Page):
         }
         self._pane = VerticalScroll(self._detail, id="pane", can_focus=False)
         self._whole = VerticalScroll(self._sums, id="sums")
-        self._drawn: dict[Static, Content] = {}
         self._chain: AuditChain | None = None
 
     def compose(self) -> ComposeResult:
@@ -125,11 +125,12 @@ class AuditPage(Page):
             if self._chain
             else Content("")
         )
-        self._update(self._verdict, verdict)
+        put(self._verdict, verdict, grows=True)
         self._verdict.set_class(bool(verdict.plain), "-said")
         if self._view == "summary":
             found: AuditSummary | None = self.state.answer(self._op())
-            self._update(self._sums, Content("") if found is None else looks.summary(found, self.size.width - 8))
+            words = Content("") if found is None else looks.summary(found, self.size.width - 8)
+            put(self._sums, words, grows=True)
             return
         self._draw_rows()
         self._draw_detail()
@@ -152,19 +153,13 @@ class AuditPage(Page):
 
     def _draw_detail(self) -> None:
         if self._view != "summary":
-            self._update(self._detail, self._words())
+            put(self._detail, self._words(), grows=True)
 
     def _words(self) -> Content:
         row, act = self._row(), self._act()
         if self._view == "acts":
             return Content("") if row is None else looks.detail(row, act, self.now)
         return Content("") if act is None else looks.act_detail(act, self.now)
-
-    def _update(self, place: Static, words: Content) -> None:
-        before = self._drawn.get(place)
-        if before is None or before.plain != words.plain or before.spans != words.spans:
-            self._drawn[place] = words
-            place.update(words)
 
     # -- which
 

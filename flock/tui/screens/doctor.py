@@ -90,7 +90,7 @@ class DoctorPage(Page):
         failure = self.state.failure(DOCTOR)
         self._trouble.set_class(failure is not None, "-shown")
         if failure is not None:
-            self._trouble.update(look.trouble(failure.sentence, failure.hint))
+            put(self._trouble, look.trouble(failure.sentence, failure.hint), grows=True)
         self._findings.display = failure is None or found is not None
         if found is not None:
             self.flock.tabs.badge("doctor", looks.badge(found))

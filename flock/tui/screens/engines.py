@@ -34,6 +34,7 @@ from flock.tui.screens.engines_log import EngineLogs
 from flock.tui.state import Topic
 from flock.tui.widgets.jobs import Jobs
 from flock.tui.widgets.listing import Column, Listing, Row
+from flock.tui.widgets.panel import put
 
 ENGINES = ListEngines()
 _NONE = "no engine runs yet; to have one: flock engine install embedded"
@@ -93,7 +94,6 @@ class EnginesPage(Page):
         self._jobs = Jobs("engine.install")
         # by the process that was asked: what another one under the name had said holds no more
         self._checks: dict[tuple[str, int | None], EngineCheck] = {}
-        self._said: dict[Static, Content] = {}
 
     def compose(self) -> ComposeResult:
         """Put the list over what is known and the log."""
@@ -128,7 +128,7 @@ class EnginesPage(Page):
         failed = self.state.failure(ENGINES)
         self._trouble.display = failed is not None
         if failed is not None:
-            self._say(self._trouble, look.trouble(failed.sentence, failed.hint))
+            put(self._trouble, look.trouble(failed.sentence, failed.hint), grows=True)
         if found is None:
             self._list.show([], "asking …" if failed is None else "nothing is known: flock engine ls")
         else:
@@ -160,18 +160,12 @@ class EnginesPage(Page):
         check = self._checks.get((engine.name, engine.pid)) if engine is not None else None
         if self.size.width >= _WIDE:
             wide = _SIDE - 4
-            self._say(self._side, Content("") if engine is None
-                      else look_engines.detail(engine, check, self.now, wide))  # fmt: skip
+            known = Content("") if engine is None else look_engines.detail(engine, check, self.now, wide)
+            put(self._side, known, grows=True)
         else:
-            self._say(self._below, Content("") if engine is None else look_engines.brief(engine, check))
+            put(self._below, Content("") if engine is None else look_engines.brief(engine, check))
         if self.flock.page is self:
             self._logs.listen(engine)
-
-    def _say(self, place: Static, words: Content) -> None:
-        before = self._said.get(place)
-        if before is None or not (before.plain == words.plain and before.spans == words.spans):
-            self._said[place] = words
-            place.update(words)
 
     def _current(self) -> Engine | None:
         return next((e for e in self.state.engines(ENGINES) or () if e.name == self._list.current), None)

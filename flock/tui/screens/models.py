@@ -10,7 +10,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.content import Content
 from textual.widgets import Static
 
 from flock.contract.models import AddModel
@@ -23,6 +22,7 @@ from flock.tui.screens.models_part import HELD, Part
 from flock.tui.state import Topic
 from flock.tui.widgets.jobs import Jobs
 from flock.tui.widgets.listing import Listing
+from flock.tui.widgets.panel import put
 from flock.tui.widgets.switch import Switch
 
 # From this width on all that is known of a row stands beside the list, below it in two lines otherwise
@@ -67,12 +67,11 @@ class ModelsPage(Page):
         self._trouble, self._side, self._below = Static(id="trouble"), Static(), Static(id="below")
         self._jobs = Jobs("model.add", "model.load", "files.fetch")
         self._parts: dict[str, Part] = {
-            "installed": Installed(id="installed"),
-            "catalog": Catalog(id="catalog"),
-            "memory": Held(id="memory"),
+            "installed": Installed("installed", self._jobs),
+            "catalog": Catalog("catalog", self._jobs),
+            "memory": Held("memory", self._jobs),
         }
         self._front = "installed"
-        self._said: dict[Static, Content] = {}
 
     def compose(self) -> ComposeResult:
         """Put the memory on top, the jobs at the foot."""
@@ -111,29 +110,24 @@ class ModelsPage(Page):
         self.set_class(self.size.width >= 180, "-wider")
         self.set_class(self.size.height >= 26, "-tall")
         held = self.state.answer(HELD)
-        self._say(self._bar, look_models.memory(held, width))
-        self._say(self._whose, look_models.legend(held, width))
+        put(self._bar, look_models.memory(held, width))
+        put(self._whose, look_models.legend(held, width))
         self._tabs.show(self._front)
         self.part.draw()
         self._jobs.draw()
         failed = self.part.failed
         self._trouble.display = failed is not None
         if failed is not None:
-            self._say(self._trouble, look.trouble(failed.sentence, failed.hint))
+            put(self._trouble, look.trouble(failed.sentence, failed.hint), grows=True)
         self._beside()
 
     def _beside(self) -> None:
         """Draw what is told of the row under the cursor."""
         if self.size.width >= _WIDE:
-            self._say(self._side, self.part.detail(_WIDER_SIDE - 4 if self.has_class("-wider") else _SIDE - 4))
+            wide = _WIDER_SIDE - 4 if self.has_class("-wider") else _SIDE - 4
+            put(self._side, self.part.detail(wide), grows=True)
         else:
-            self._say(self._below, self.part.brief())
-
-    def _say(self, place: Static, words: Content) -> None:
-        before = self._said.get(place)
-        if before is None or not (before.plain == words.plain and before.spans == words.spans):
-            self._said[place] = words
-            place.update(words)
+            put(self._below, self.part.brief())
 
     def _bring(self, name: str) -> None:
         self._front = name

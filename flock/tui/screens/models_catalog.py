@@ -15,7 +15,6 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from flock.contract.catalog import CAPABILITIES, CatalogModel, SearchCatalog, ShowModelInfo
-from flock.contract.jobs import Job
 from flock.contract.models import AddModel
 from flock.contract.op import Op
 from flock.tui import look, look_models
@@ -24,6 +23,7 @@ from flock.tui.screens.models_part import Part
 from flock.tui.widgets.install import Install, here
 from flock.tui.widgets.jobs import Jobs
 from flock.tui.widgets.listing import Column, Listing, Row
+from flock.tui.widgets.panel import put
 
 ALL = SearchCatalog()
 _NONE = "no model of the catalog is meant; esc shows all of them: flock model search"
@@ -90,8 +90,8 @@ class Catalog(Part):
     Catalog #filters { width: 1fr; height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
-    def __init__(self, id: str) -> None:
-        super().__init__(id)
+    def __init__(self, id: str, jobs: Jobs) -> None:
+        super().__init__(id, jobs)
         self.listing = Listing(_COLUMNS, _NONE)
         self._filters = Static(id="filters")
         self._query, self._sort, self._capability = "", "", ""
@@ -118,9 +118,8 @@ class Catalog(Part):
             self.listing.show([], "asking …" if self.failed is None else "nothing is known: flock model search")
             return
         meant = sorted((m for m in known if self._is_meant(m)), key=_SORTS[self._sort])  # type: ignore[index]
-        self._filters.update(
-            look_models.filters(self._sort, self._fits, self._capability, self._hides, len(meant), len(known))
-        )
+        chosen = look_models.filters(self._sort, self._fits, self._capability, self._hides, len(meant), len(known))
+        put(self._filters, chosen)
         self.listing.show([_row(m) for m in meant], _NONE)
 
     def detail(self, width: int) -> Content:
@@ -187,9 +186,7 @@ class Catalog(Part):
         if not isinstance(wanted, AddModel):
             self.shows(op, "not done")
             return
-        value = await self.do(wanted)
-        if isinstance(value, Job) and self.flock.page is not None:
-            self.flock.page.query_one(Jobs).begun(value, wanted)
+        await self.begin(wanted)
 
     def action_search(self) -> None:
         """Type what is searched for."""

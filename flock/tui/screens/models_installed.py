@@ -11,7 +11,6 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from flock.contract.catalog import ListPicks, ShowModelInfo
-from flock.contract.jobs import Job
 from flock.contract.models import (
     ConfigureModel,
     LoadModel,
@@ -77,8 +76,8 @@ class Installed(Part):
         Binding("delete,backspace", "remove", "Remove it", show=False, key_display="del"),
     ]
 
-    def __init__(self, id: str) -> None:
-        super().__init__(id)
+    def __init__(self, id: str, jobs: Jobs) -> None:
+        super().__init__(id, jobs)
         self.listing = Listing(_COLUMNS, _NONE)
 
     def compose(self) -> ComposeResult:
@@ -149,11 +148,6 @@ class Installed(Part):
 
     # -- acts
 
-    async def _begin(self, op: Op[Any]) -> None:
-        value = await self.do(op)
-        if isinstance(value, Job):
-            self.flock.page.query_one(Jobs).begun(value, op)  # type: ignore[union-attr]
-
     @on(Listing.Chosen)
     @work
     async def _chosen(self, event: Listing.Chosen) -> None:
@@ -164,19 +158,19 @@ class Installed(Part):
     async def action_load(self) -> None:
         """Load the model under the cursor."""
         if (model := self.current()) is not None:
-            await self._begin(LoadModel(id=model.id))
+            await self.begin(LoadModel(id=model.id))
 
     @work
     async def action_load_swap(self) -> None:
         """Load it and let idle ones go where there is no room."""
         if (model := self.current()) is not None:
-            await self._begin(LoadModel(id=model.id, swap=True))
+            await self.begin(LoadModel(id=model.id, swap=True))
 
     @work
     async def action_pin(self) -> None:
         """Load it and keep it in memory until it is unloaded."""
         if (model := self.current()) is not None:
-            await self._begin(LoadModel(id=model.id, pin=True))
+            await self.begin(LoadModel(id=model.id, pin=True))
 
     @work
     async def action_unload(self) -> None:
@@ -223,8 +217,8 @@ class Held(Installed):
 
     asks: Op[Any] = HELD
 
-    def __init__(self, id: str) -> None:
-        super().__init__(id)
+    def __init__(self, id: str, jobs: Jobs) -> None:
+        super().__init__(id, jobs)
         self.listing = Listing(_HELD_COLUMNS, _NOT_HELD)
 
     def rows(self) -> list[Row]:

@@ -9,10 +9,12 @@ from typing import Any
 from textual import on
 from textual.content import Content
 
+from flock.contract.jobs import Job
 from flock.contract.models import ListModels, ListResidents, Model, Residents
 from flock.contract.op import Op
 from flock.errors import FlockError
 from flock.tui.page import Page
+from flock.tui.widgets.jobs import Jobs
 from flock.tui.widgets.listing import Listing
 
 MODELS, HELD = ListModels(), ListResidents()
@@ -26,8 +28,9 @@ class Part(Page):
 
     DEFAULT_CSS = "Part { padding: 0; }"
 
-    def __init__(self, id: str) -> None:
+    def __init__(self, id: str, jobs: Jobs) -> None:
         super().__init__(id=id)
+        self._jobs = jobs
         self._told: str | None = None  # the row whose command stands below, or that a newer word stands there for
 
     @property
@@ -64,6 +67,12 @@ class Part(Page):
         """Show a command line below until the cursor goes to another row."""
         self._told = self.listing.current
         self.shows(op)
+
+    async def begin(self, op: Op[Any]) -> None:
+        """Carry out what becomes a job, and remember what began it."""
+        value = await self.do(op)
+        if isinstance(value, Job):
+            self._jobs.begun(value, op)
 
     @on(Listing.Moved)
     def _moved(self, event: Listing.Moved) -> None:

@@ -19,6 +19,7 @@ from flock.tui import look
 from flock.tui.screens.monitor_record import record
 from flock.tui.state import State
 from flock.tui.widgets.modal import Modal
+from flock.tui.widgets.panel import put
 
 # What the frame of the box, its padding, its scroll bar and what is outside it take of the width
 _AROUND = 8
@@ -68,7 +69,7 @@ class RequestBox(Modal[None]):
         """Draw the record as it is known now."""
         if self.is_mounted:
             width = min(160, int(self.flock.size.width * 0.96)) - _AROUND
-            self._words.update(shown(self._state, self.op, width))
+            put(self._words, shown(self._state, self.op, width), grows=True)
 
     def action_cancel(self) -> None:
         """End the request."""

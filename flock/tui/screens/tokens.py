@@ -34,6 +34,7 @@ from flock.tui.screens.tokens_edit import EditForm
 from flock.tui.widgets.form import Form
 from flock.tui.widgets.listing import Listing
 from flock.tui.widgets.narrow import Narrow
+from flock.tui.widgets.panel import put
 
 EMPTY = "no API key yet; n makes one: flock token create NAME"
 # Cells from which the details stand beside the list and how wide they are there, on a wide and a very wide terminal
@@ -76,7 +77,6 @@ class TokensPage(Page):
         self._detail, self._trouble = Static(), Static(id="trouble")
         self._all = False
         self._at = ""
-        self._drawn: Content | None = None
 
     def compose(self) -> ComposeResult:
         """Put the list beside the details of one."""
@@ -107,7 +107,7 @@ class TokensPage(Page):
         failure = self.state.failure(op)
         self.set_class(failure is not None, "-failed")
         if failure is not None:
-            self._trouble.update(look.trouble(failure.sentence, failure.hint))
+            put(self._trouble, look.trouble(failure.sentence, failure.hint), grows=True)
         if tokens is None:
             self._listing.show([], "" if failure else "asking for the keys …")
         else:
@@ -124,9 +124,7 @@ class TokensPage(Page):
             beside = self.has_class("-wide")
             how, width = (looks.detail, pane - 5) if beside else (looks.brief, self.size.width - 6)
             words = how(token, meters, self.now, width)
-        if self._drawn is None or words.plain != self._drawn.plain or words.spans != self._drawn.spans:
-            self._drawn = words
-            self._detail.update(words)
+        put(self._detail, words, grows=True)
 
     # -- which
 

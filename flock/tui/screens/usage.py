@@ -26,6 +26,7 @@ from flock.tui.screens import usage_look as looks
 from flock.tui.screens.monitor_request import RequestBox
 from flock.tui.screens.usage_asked import PERIODS, VIEWS, Asked
 from flock.tui.widgets.listing import Listing
+from flock.tui.widgets.panel import put
 from flock.tui.widgets.switch import Switch
 
 EMPTY = "no request in that time; make one: flock run 'say hello'"
@@ -77,7 +78,6 @@ class UsagePage(Page):
             "recent": Listing(looks.REQUESTS, EMPTY, id="recent"),
         }
         self._places = {name: Static(id=name) for name in ("figures", "about", "chart", "note")}
-        self._drawn: dict[str, Content] = {}
         self._cursor = ""
         self._both = False
         self._box: RequestBox | None = None
@@ -174,10 +174,7 @@ class UsagePage(Page):
         self._places["note"].set_class(bool(note.plain), "-said")
 
     def _update(self, name: str, words: Content) -> None:
-        before = self._drawn.get(name)
-        if before is None or before.plain != words.plain or before.spans != words.spans:
-            self._drawn[name] = words
-            self._places[name].update(words)
+        put(self._places[name], words, grows=True)
 
     def _empty(self, op: Op[Any]) -> str:
         if self.state.answer(op) is None:

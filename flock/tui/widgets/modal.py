@@ -5,6 +5,7 @@ Owns the frame. Refuses content. Subclassed by confirm, form, answer, help and w
 
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
@@ -33,6 +34,12 @@ class Modal(ModalScreen[Out]):
     def flock(self) -> "FlockApp":
         """The application."""
         return cast("FlockApp", self.app)  # pyright: ignore[reportUnknownMemberType]
+
+    def dismiss(self, result: Out | None = None) -> AwaitComplete:
+        """Close with a result. Once it is closed nothing happens: Textual (8.2.8) would close what is below it, and
+        two keys that come together, as over a slow line, both arrive here.
+        """
+        return super().dismiss(result) if self.is_current else AwaitComplete()
 
     def action_close(self) -> None:
         """Close without a result."""
