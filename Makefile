@@ -14,7 +14,7 @@ help:
 	@echo 'make check   ruff, pyright, import-linter'
 	@echo 'make fmt     format and sort imports'
 	@echo 'make lock    write the lock files again; ARGS=--upgrade takes newer versions'
-	@echo 'make docs    write the generated references and completions again'
+	@echo 'make docs    write the generated references, completions and pictures again'
 	@echo 'make bench   cost of the gateway and the command line; ARGS=--quick takes a minute'
 
 up:
@@ -46,6 +46,7 @@ lock:
 docs:
 	@tools/bootstrap.sh dev
 	@$(PY) tools/docs.py
+	@$(PY) tools/pictures.py
 
 bench:
 	@tools/bootstrap.sh dev
