@@ -147,12 +147,14 @@ class Placement:
 @dataclass(frozen=True, slots=True)
 class Capacity:
     """What a place can take: `slots` requests at once without one of them waiting inside. `own` is whether it is in the
-    memory that flock gives out, `fits` whether its model is there, or could be beside what is.
+    memory that flock gives out, `fits` whether its model is there, or could be beside what is. `queue`: how many may
+    wait for it (the default of loading.queue_limit).
     """
 
     slots: int = 1
     own: bool = False
     fits: bool = True
+    queue: int = 256
 
 
 @dataclass(slots=True)

@@ -1,13 +1,12 @@
 """One call at a time to a daemon of this machine, over its Unix socket, with the standard library only.
 
-Refuses to start a daemon, to try twice and to look elsewhere. Called by `presence.py` and by what examines and starts
-this machine's own daemon; the command line itself goes through `reach.py`.
+Refuses to start a daemon, to try twice, to look elsewhere and to keep a connection. Called by `presence.py` and by what
+examines and starts this machine's own daemon; feeds, streams and the command line itself go through `reach.py`.
 """
 
 import http.client
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from flock.client.calls import decode, encode
 from flock.client.door import ABSENT, Here
@@ -52,30 +51,6 @@ class Client:
             answer = connection.getresponse()
             self.version = answer.getheader("X-Flock-Version", self.version)
             return answer.status, answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            raise self._door.failure(error, connection, self.timeout) from None
-        finally:
-            if connection is not None:
-                connection.close()
-
-    def stream(self, op: Op[Any]) -> Iterator[bytes]:
-        """Yield the data of each event an operation's feed tells, until the daemon ends it.
-
-        A feed is never silent for long, so `timeout` bounds a daemon that hangs. Raises what `call` raises.
-        """
-        call = encode(op)
-        connection: http.client.HTTPConnection | None = None
-        try:
-            connection = self._door.connect(self.timeout)
-            connection.request(call.method, call.path, headers={"Accept": "text/event-stream"})
-            answer = connection.getresponse()
-            self.version = answer.getheader("X-Flock-Version", self.version)
-            if answer.status != 200:
-                decode(op, answer.status, answer.read())
-            # each event is one line of data; `id:`, comments and blank lines are for readers that come back
-            for line in answer:
-                if line.startswith(b"data: "):
-                    yield line[6:].rstrip(b"\r\n")
         except (OSError, http.client.HTTPException) as error:
             raise self._door.failure(error, connection, self.timeout) from None
         finally:

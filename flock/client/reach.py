@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flock.client.blocking import TIMEOUT_SECONDS
 from flock.client.calls import decode, encode
-from flock.client.door import Door, Here, Kind, unreachable, wake
+from flock.client.door import ABSENT, Door, Here, Kind, unreachable, wake
 from flock.contract.op import Op
-from flock.errors import FlockError
+from flock.errors import DaemonUnreachable, FlockError
 from flock.paths import Home, find_home, system_socket
 
 if TYPE_CHECKING:
@@ -158,7 +158,8 @@ class Reach:
     ) -> Stream:
         """Send one HTTP request and return its answer as it comes, whatever its status.
 
-        `timeout` bounds each silence, in seconds. Raises DaemonUnreachable and NotAllowed.
+        `timeout` bounds each silence, in seconds. Raises NotAllowed and DaemonUnreachable; its `details["sent"]` is
+        False where nothing of the request has left this machine.
         """
         return self._sent(method, path, body, headers, timeout, streams=True)
 
@@ -212,7 +213,10 @@ class Reach:
                 if kept and method == "GET" and isinstance(error, ConnectionError) and not line.closed:
                     line.drop()
                     continue
-                raise line.failed(error) from None
+                raise _unsent(line, line.failed(error)) from None
+            except FlockError as error:
+                line.close()
+                raise _unsent(line, error) from None
             except BaseException:
                 line.close()
                 raise
@@ -226,7 +230,7 @@ class Reach:
             while not self._ended and not self._has_room(streams):
                 self._turn.wait()
             if self._ended:
-                raise unreachable("the connection was closed", "broken", "")
+                raise _unsent(line, unreachable("the connection was closed", "broken", ""))
             self._busy.add(line)
             while self._idle and line.connection is None:
                 connection = self._idle.pop()
@@ -261,6 +265,7 @@ class _Line:
         self.streams = streams
         self.connection: HTTPConnection | None = None
         self.closed = False
+        self.sent = False  # whether anything of a request may have left
         self._reach = reach
         self._timeout = timeout
         self._socket: Any = None
@@ -278,6 +283,7 @@ class _Line:
             raise ConnectionAbortedError("closed")
         # the reading below may empty `connection.sock`, and closing from another thread needs it
         self._socket.settimeout(self._timeout)
+        self.sent = True
         connection.request(method, path, body=body, headers=dict(headers))
         return connection.getresponse()
 
@@ -328,6 +334,13 @@ class _Line:
         if self.connection is not None:
             self._reach.door.end(self.connection)
         self._reach.left(self, None)
+
+
+def _unsent(line: _Line, error: FlockError) -> FlockError:
+    """Return the error, which says that nothing was sent where that is so and does not follow from its state."""
+    if not line.sent and isinstance(error, DaemonUnreachable) and error.details.get("state") not in ABSENT:
+        error.details["sent"] = False
+    return error
 
 
 def _is_quiet(connection: "HTTPConnection") -> bool:

@@ -14,12 +14,14 @@ from flock.contract.queue import Waiter
 from flock.core.record import Record
 from flock.core.yielding import WHY, Yielding
 from flock.engines.turns import Ticket
-from flock.errors import Draining
+from flock.errors import Draining, EngineBusy
 from flock.text import count, duration
 from flock.upstream import Capacity, Placement, Upstream, Waiting
 
 # A wait that is shorter than this is no wait that anybody has to be told of.
 _TOLD_SECONDS = 0.05
+# When one of low priority that found the queue full is to come back: nobody can tell how long the others will work.
+_AGAIN_SECONDS = 30
 
 
 class Places(Protocol):
@@ -150,9 +152,16 @@ class Flights:
                 gate.set_exception(_going_down())
 
     async def _let_others_go(self, record: Record, placement: Placement) -> None:
-        """Wait until a request of low priority may go on; it is counted in. Raises Draining."""
+        """Wait until a request of low priority may go on; it is counted in. Raises Draining, EngineBusy."""
         if self._closed:
             raise _going_down()
+        # they hold connections and bodies as those do that wait for an engine, and are bounded as those are
+        if (before := self._yielding.waits(placement.name)) >= self._places.capacity(placement.name).queue:
+            raise EngineBusy(
+                f"{count(before, 'request')} of low priority wait for {placement.model} already",
+                hint="flock queue",
+                details={"retry_after": _AGAIN_SECONDS, "waiting": before},
+            )
         waiting, began = self._waiting(record), self._clock.monotonic()
         ticket = Ticket.of(placement.name, waiting)
         gate = self._gates[ticket] = asyncio.get_running_loop().create_future()

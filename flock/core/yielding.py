@@ -83,6 +83,10 @@ class Yielding:
         """Let one stand in line for a place (`ticket.model`); `go` says when it may go on."""
         self._lines.setdefault(ticket.model, Turns()).add(ticket)
 
+    def waits(self, place: str) -> int:
+        """Return how many stand in line for a place."""
+        return len(self._lines.get(place, ()))
+
     def give_up(self, ticket: Ticket) -> bool:
         """Hear that one no longer waits; return whether it stood in line."""
         line = self._lines.get(ticket.model)

@@ -110,13 +110,15 @@ class Registry(Roster):
         """Return what a placement can take. Of adopted engines nobody tells it: those that gather requests into one
         batch take what comes, of others one at a time is sure.
         """
-        if (watched := self._attached.by_name.get(name)) is not None:
-            return Capacity(_GATHERED if watched.profile.kind in _GATHERING else 1)
         schedule = self._residence.schedule
+        queue = schedule.rules.queue_limit
+        if (watched := self._attached.by_name.get(name)) is not None:
+            return Capacity(_GATHERED if watched.profile.kind in _GATHERING else 1, queue=queue)
         resident = schedule.residents.get(name)
         if resident is None:
-            return Capacity(own=self._find_own(name) is not None)
-        return Capacity(resident.slots, own=True, fits=not schedule.shortfall(name, self.around.clock.monotonic()))
+            return Capacity(own=self._find_own(name) is not None, queue=queue)
+        fits = not schedule.shortfall(name, self.around.clock.monotonic())
+        return Capacity(resident.slots, own=True, fits=fits, queue=queue)
 
     def leave(self, upstream_name: str, seconds: float = 0.0, *, abandoned: bool = False) -> None:
         """Count a request out that took so long; `abandoned`: before its answer was complete."""

@@ -222,7 +222,7 @@ class _Run:
             if outcome.kind == "dear":
                 needed = max(outcome.needed, 1)
             elif outcome.kind == "refused" and now - since < REFUSED_SECONDS:
-                self._rest(rest if outcome.seconds is None else outcome.seconds, "refused for now: the batch rests")
+                self._rest(outcome.seconds or rest, "refused for now: the batch rests")
                 rest = min(2 * rest, REST_MOST)
             elif outcome.kind == "absent" and now - since < AWAY_SECONDS:
                 self._rest(LOOK_SECONDS, "flock does not answer: the batch waits for it")

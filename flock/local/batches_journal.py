@@ -15,6 +15,7 @@ A last line that is not whole was written when the power went, or the process; i
 taken away on the next run.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -302,9 +303,16 @@ def _opened(path: Path) -> int:
 
 
 def _sync_folder(path: Path) -> None:
-    """Bring new files' names to the disk: else the journal may be gone after a power cut, with all that was begun."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    """Bring new files' names to the disk: else the journal may be gone after a power cut, with all that was begun.
+
+    Raises StorageFailed.
+    """
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # fsync(2): a file system that has no such thing for directories
+            raise StorageFailed(f"cannot write {path}: {error.strerror}", hint=f"df -h {path}") from None

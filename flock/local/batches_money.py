@@ -66,12 +66,13 @@ class Purse:
         """Hold dollars for a request and return how much, None where there are not enough.
 
         With nothing known of it (`needed` 0) that is an equal part of what is left for each of `seats` requests that
-        may still begin; else exactly what it needs.
+        may still begin; else exactly what it needs. With nothing left that is 0: what costs nothing may still be asked.
         """
         if self.limit is None:
             return 0
-        share = needed or self.left // max(1, seats)
-        if share <= 0 or share > self.left:
+        left = max(0, self.left)
+        share = needed or left // max(1, seats)
+        if share > left:
             return None
         self._held[number] = share
         return share

@@ -81,7 +81,8 @@ def send(way: Way, request: Request, model: str, most: int | None, held: int) ->
         answer = way.send("POST", request.url, body, headers, ANSWER_SECONDS)
         raw = answer.read()
     except DaemonUnreachable as error:
-        if error.details.get("state") in ABSENT:
+        # a host that is switched off, an ssh that does not come through: nobody has heard of it either
+        if error.details.get("state") in ABSENT or error.details.get("sent") is False:
             return Outcome("absent", error=error)
         words = f"{error.sentence}; it may have been carried out, and is not sent again"
         return Outcome("unknown", error_line(request, UNKNOWN_CODE, words), Ended(nano=held), error=error)

@@ -89,7 +89,7 @@ def test_every_error_of_the_daemon_keeps_its_class_words_and_exit_code(
         (["model", "ls", "--jsno"], "'flock model ls' has no option '--jsno'; did you mean --json?", None),
         (["usage", "--limit=x"], "invalid value for '--limit': 'x' is not a whole number", "flock usage --help"),
         (
-            ["token", "create", "a", "--models"],
+            ["token", "create", "--json", "a", "--models"],
             "--models of 'flock token create' needs a value",
             "flock token create --help",
         ),

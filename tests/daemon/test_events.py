@@ -8,13 +8,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
 
 from flock import __version__
 from flock.client.blocking import Client
+from flock.client.door import Here
+from flock.client.reach import Reach
 from flock.contract import codec
 from flock.contract.events import Event, FollowEvents
 from flock.errors import InvalidRequest
@@ -33,6 +35,11 @@ def chat(flock: Flock, **more: Any) -> str:
     )
     assert status == 200, body
     return headers["x-flock-request-id"]
+
+
+def reaching(flock: Flock) -> closing[Reach]:
+    """Return the way to a flock, closed behind the block."""
+    return closing(Reach(Here((flock.home / "run" / "flock.sock",))))
 
 
 class Feed:
@@ -135,13 +142,13 @@ def test_a_reader_goes_on_where_it_was(flock: Flock) -> None:
 
 
 def test_filters_and_kinds_that_do_not_exist(flock: Flock) -> None:
-    client = Client(flock.home / "run" / "flock.sock")
-    found, _ = client.call(FollowEvents(kind="engine.state,model.state", since=0, once=True))
-    assert {event.kind for event in found} == {"engine.state", "model.state"}
-    assert {event.subject for event in found} == {"embedded:flock-smoke", "flock-smoke"}
-    for once in (True, False):
-        with pytest.raises(InvalidRequest, match="no events of the kind 'nonsense'"):
-            list(client.stream(FollowEvents(kind="nonsense", once=once)))
+    with reaching(flock) as reach:
+        found, _ = reach.call(FollowEvents(kind="engine.state,model.state", since=0, once=True))
+        assert {event.kind for event in found} == {"engine.state", "model.state"}
+        assert {event.subject for event in found} == {"embedded:flock-smoke", "flock-smoke"}
+        for once in (True, False):
+            with pytest.raises(InvalidRequest, match="no events of the kind 'nonsense'"):
+                list(reach.follow(FollowEvents(kind="nonsense", once=once)))
 
 
 def test_a_feed_is_for_admins(flock: Flock, public: Door, user_key: str) -> None:
@@ -256,8 +263,9 @@ def test_a_request_can_be_ended(flock: Flock) -> None:
 
 
 def test_an_event_is_what_the_contract_says(flock: Flock) -> None:
-    for data in Client(flock.home / "run" / "flock.sock").stream(FollowEvents(since=0)):
-        event = codec.loads(Event, data)
-        assert codec.dumps(event) == data
-        if event.kind == "engine.state":
-            return
+    with reaching(flock) as reach:
+        for data in reach.follow(FollowEvents(since=0)):
+            event = codec.loads(Event, data)
+            assert codec.dumps(event) == data
+            if event.kind == "engine.state":
+                return

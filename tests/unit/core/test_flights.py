@@ -10,7 +10,7 @@ from flock.contract.op import Scope
 from flock.core.flights import Flights
 from flock.core.record import Record
 from flock.core.yielding import WHY
-from flock.errors import Draining
+from flock.errors import Draining, EngineBusy
 from flock.policy.keys import Key
 from flock.profile import Profile
 from flock.upstream import Capacity, Placement, Upstream, Waiting
@@ -57,7 +57,7 @@ class Busy:
 
     def capacity(self, name: str) -> Capacity:
         assert name == PLACE.name
-        return Capacity(1, own=True)
+        return Capacity(1, own=True, queue=2)
 
     def report_dead(self, upstream_name: str, why: str) -> None:
         """Nobody asks."""
@@ -130,6 +130,24 @@ async def test_one_that_leaves_while_it_waits_frees_what_it_never_had() -> None:
     flights.leave(first, UPSTREAM.name, 1.0)
     assert await stays is UPSTREAM
     assert flights.counts[UPSTREAM.name] == 1
+
+
+async def test_the_line_of_low_priority_is_as_long_as_that_of_an_engine() -> None:
+    clock = Clock()
+    flights = Flights(Busy(clock, 0.0), clock)
+    first = low(clock, flights)
+    await flights.seat(first, PLACE)
+    waiting = [await seated(flights, low(clock, flights)) for _ in range(2)]
+    with pytest.raises(EngineBusy, match="2 requests of low priority wait for m already") as found:
+        await flights.seat(low(clock, flights), PLACE)
+    assert found.value.details == {"retry_after": 30, "waiting": 2}
+    # nobody's place was taken by the one that was sent away, and a person waits behind none of them
+    flights.leave(first, UPSTREAM.name, 1.0)
+    assert await waiting[0] is UPSTREAM
+    person = Record("chat", clock.now(), clock.monotonic())
+    assert await flights.seat(person, PLACE) is UPSTREAM
+    assert flights.counts[UPSTREAM.name] == 2
+    waiting[1].cancel()
 
 
 async def test_who_lets_others_go_first_is_sent_away_when_the_daemon_goes_down() -> None:

@@ -181,6 +181,15 @@ def test_what_is_spent_and_held_never_exceeds_the_limit(limit: int, acts: list[t
     assert Purse(None).hold(1, 1) == 0
 
 
+def test_with_nothing_left_to_spend_what_costs_nothing_may_be_asked() -> None:
+    for purse in (Purse(0), Purse(5)):
+        purse.spent = 5
+        assert purse.hold(1, 4) == 0
+        purse.settle(1, 0)
+        assert purse.hold(1, 4, needed=1) is None
+        assert (purse.spent, purse.others) == (5, False)
+
+
 @pytest.mark.parametrize(
     ("words", "nano"), [("5", 5 * 10**9), ("$0.25", 250_000_000), ("0", 0), ("1e-3", 1_000_000), ("", None)]
 )
@@ -267,11 +276,11 @@ def test_a_body_stays_byte_for_byte_where_it_is_one_line() -> None:
 class Broken:
     """A way on which sending fails."""
 
-    def __init__(self, state: str) -> None:
-        self.state = state
+    def __init__(self, state: str, **more: Any) -> None:
+        self.details = {"state": state, **more}
 
     def send(self, *_: Any) -> Any:
-        raise DaemonUnreachable("gone", hint="flock up", details={"state": self.state})
+        raise DaemonUnreachable("gone", hint="flock up", details=self.details)
 
 
 @pytest.mark.parametrize(
@@ -283,6 +292,8 @@ def test_a_connection_that_breaks_leaves_a_doubt_and_one_that_never_was_does_not
     if kind == "unknown":
         assert json.loads(outcome.line)["error"]["code"] == "unknown_outcome"
         assert outcome.ended.nano == 5
+    # over ssh and HTTP nobody can tell a machine that is off from one that is gone, but that nothing was sent is known
+    assert send(Broken(state, sent=False), request(), "", None, 5).kind == "absent"
 
 
 class Kept:
