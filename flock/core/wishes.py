@@ -40,7 +40,10 @@ NONE = Wishes()
 def wishes(ask: Ask) -> tuple[Ask, Wishes]:
     """Return the request without its wishes, and these; a header counts less. Raises InvalidRequest."""
     headers = ask.headers
-    sort, low, most = headers.get(HEADER, ""), _is_low(headers.get(PRIORITY, "")), _most(headers.get(MAX_COST, ""))
+    sort = headers.get(HEADER, "")
+    # with every request, and hardly any says one
+    low = PRIORITY in headers and _is_low(headers[PRIORITY])
+    most = _most(headers[MAX_COST]) if MAX_COST in headers else None
     if sort:
         _check("X-Flock-Sort", sort)
     if FIELD not in ask.body or ask.uploads:

@@ -8,14 +8,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flock import __version__
+from flock.client.address import Http
 from flock.client.blocking import Client
+from flock.client.door import Here
 from flock.client.presence import is_alive, lock_pid, look
+from flock.client.reach import Reach
+from flock.client.web import WebDoor
 from flock.contract.models import ListModels, RemoveModel
 from flock.errors import DaemonUnreachable, InternalError, ModelNotFound
 from flock.paths import Home
@@ -107,6 +112,27 @@ def test_somebody_who_hangs_up(home: Home) -> None:
 def test_half_an_answer(home: Home) -> None:
     with raw_server(home.socket, lambda s: s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n[{")):
         assert state_of(Client(home.socket)) == "broken"
+
+
+def test_what_was_never_sent_is_told_from_what_may_have_been_heard(home: Home) -> None:
+    def details(door: "WebDoor | Here") -> dict[str, Any]:
+        with closing(Reach(door)) as reach, pytest.raises(DaemonUnreachable) as found:
+            reach.send("POST", "/v1/chat/completions", b"{}")
+        return found.value.details
+
+    with socket.socket() as nobody:  # a port that is taken, and where nobody listens
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        assert details(WebDoor(Http(False, "127.0.0.1", port, ""), "", "")) == {"state": "broken", "sent": False}
+    with raw_server(home.socket, lambda s: None):
+        assert details(Here((home.socket,))) == {"state": "broken"}
+    home.socket.unlink()
+    assert details(Here((home.socket,))) == {"state": "absent"}
+    ended = Reach(Here((home.socket,)))
+    ended.close()
+    with pytest.raises(DaemonUnreachable) as found:
+        ended.send("POST", "/v1/chat/completions", b"{}")
+    assert found.value.details == {"state": "broken", "sent": False}
 
 
 def test_something_that_speaks_no_http(home: Home) -> None:
