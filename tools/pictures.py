@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,22 +28,14 @@ from tests.running import free_port  # noqa: E402
 PICTURES = ROOT / "docs" / "pictures"
 # columns and lines of each picture: what a laptop's terminal has
 SIZE = (112, 34)
-# page, and what is pressed before its picture is taken
-PAGES = {
-    "home": (),
-    "monitor": (),
-    "models": (),
-    "engines": (),
-    "tokens": (),
-    "usage": (),
-    "audit": (),
-    "connect": (),
-    "settings": (),
-    "doctor": (),
-}
+PAGES = (*("home", "monitor", "models", "engines", "tokens", "usage", "audit", "connect", "settings", "doctor"),)
+# Requests that have ended before the first picture is taken: enough for figures and curves to say something
+ENDED = 40
+# What a page asks for has come by then
+SETTLED_SECONDS = 3.0
 PEOPLE = ("ada", "grace", "linus")
 # as long as people's answers are; the tiny models never end by themselves
-TOKENS = 1500
+TOKENS = 3000
 WAIT_SECONDS = 60.0
 
 
@@ -89,7 +81,7 @@ def traffic(port: int, keys: list[str]) -> Iterator[None]:
             ask(port, key, "tiny-chat" if (at + turn) % 3 else "tiny-script", TOKENS // (1 + turn % 3), stop)
             turn += 1
 
-    threads = [threading.Thread(target=person, args=(at, key), daemon=True) for at, key in enumerate(keys * 2)]
+    threads = [threading.Thread(target=person, args=(at, key), daemon=True) for at, key in enumerate(keys)]
     for thread in threads:
         thread.start()
     try:
@@ -100,24 +92,24 @@ def traffic(port: int, keys: list[str]) -> Iterator[None]:
             thread.join(WAIT_SECONDS)
 
 
-async def take(
-    environ: dict[str, str], page: str, theme: str, keys: tuple[str, ...], ready: Callable[[Any], bool]
-) -> str:
-    """Open a page in front of the daemon, wait until it is filled, and return its picture as SVG."""
-    os.environ["FLOCK_HOME"] = environ["FLOCK_HOME"]
+async def take(home: Path, pages: list[str]) -> dict[str, str]:
+    """Open the screen in front of the daemon, go through the pages, and return their pictures as SVG by name."""
+    os.environ["FLOCK_HOME"] = str(home)
     from flock.cli import call
     from flock.tui.app import FlockApp
 
-    app = FlockApp(lambda: (call.reach(), call.perform), page, theme)
+    found: dict[str, str] = {}
+    app = FlockApp(lambda: (call.reach(), call.perform))
     async with app.run_test(size=SIZE) as pilot:
-        for _ in range(200):
-            await pilot.pause(0.05)
-            if app.begun and app.state.connection == "live" and ready(app):
-                break
-        for key in keys:
-            await pilot.press(key)
-        await pilot.pause(2.5)  # what is asked for now and then has come, and curves have begun
-        return clean(app.export_screenshot(title="flock"))
+        while not app.begun or len(app.state.ended) < ENDED:
+            await pilot.pause(0.1)
+        for page in pages:
+            app.open(page)
+            for theme in ("light", "dark") if page == "home" else ("dark",):
+                app.theme = theme
+                await pilot.pause(SETTLED_SECONDS)
+                found[page if theme == "dark" else f"{page}-{theme}"] = clean(app.export_screenshot(title="flock"))
+    return found
 
 
 def clean(svg: str) -> str:
@@ -155,16 +147,12 @@ def main() -> int:
             limits = ("--rpm", "120", "--quota", "2000000")
             keys = [flock.run("token", "create", person, *limits)["token"] for person in PEOPLE]
             with traffic(flock.port(), keys):
-                for page in chosen:
-                    for theme in ("dark", "light") if page == "home" else ("dark",):
-                        svg = asyncio.run(
-                            take(flock.environ, page, theme, PAGES[page], lambda app: len(app.state.ended) > 8)
-                        )
-                        name = page if theme == "dark" else f"{page}-{theme}"
-                        (PICTURES / f"{name}.svg").write_text(svg, "utf-8")
-                        if page == "home":
-                            (PICTURES / f"{name}.png").write_bytes(png(svg))
-                        print(f"pictures: docs/pictures/{name}.svg", file=sys.stderr)
+                taken = asyncio.run(take(flock.home, chosen))
+            for name, svg in taken.items():
+                (PICTURES / f"{name}.svg").write_text(svg, "utf-8")
+                if name == "home":
+                    (PICTURES / "home.png").write_bytes(png(svg))
+                print(f"pictures: docs/pictures/{name}.svg", file=sys.stderr)
         finally:
             subprocess.run([sys.executable, "-m", "flock", "down"], env=flock.environ, cwd=ROOT, check=False)
     return 0

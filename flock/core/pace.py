@@ -10,6 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from flock.core.record import Record
+from flock.core.stages import PACE_SECONDS
 from flock.routing.choose import alike
 from flock.upstream import Placement
 
@@ -33,7 +34,9 @@ class Pace:
         """Count a request, and take the speed of a streamed answer that ended well."""
         self._count(record.model, int(record.ended))
         usage, seconds = record.usage, record.ended - record.first
-        if record.outcome != "ok" or not record.stream or usage is None or usage.output < _TOKENS_MIN or seconds <= 0:
+        if record.outcome != "ok" or not record.stream or usage is None or usage.output < _TOKENS_MIN:
+            return
+        if seconds < PACE_SECONDS:
             return
         place, speed = (record.upstream, record.model), usage.output / seconds
         before = self._speeds.get(place)

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from flock.core.record import Record
 
 KIND = "request.stage"
+# What came faster came in one piece, which tells nothing of how fast it was made: a tiny model's whole answer, or one
+# that waited for this process.
+PACE_SECONDS = 0.01
 Hear = Callable[[str, str, dict[str, Any]], None]
 
 
@@ -55,7 +58,7 @@ def done(record: "Record") -> None:
 def speed(record: "Record", now: float) -> float | None:
     """Return the tokens per second of a stream since its first, None while there are too few to tell."""
     tokens, seconds = record.output_tokens, now - record.first
-    if not record.first or not record.stream or tokens < 2 or seconds <= 0:
+    if not record.first or not record.stream or tokens < 2 or seconds < PACE_SECONDS:
         return None
     return round((tokens - 1) / seconds, 1)
 

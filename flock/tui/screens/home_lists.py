@@ -89,8 +89,10 @@ def running(first: Sequence[Live], elapsed_ms: dict[str, float], count: int, wid
     if not first:
         return Content("\n").join([look.dim("nothing runs"), look.command("flock run 'Hello'")])
     rows: list[Content] = []
+    wide = min(12, max(len(live.user) for live in first))
     for live in first:
-        left = Content.assemble(look.fit(look.dot(live.stage), 13), look.fit(live.user, 9), " ", look.plain(live.model))
+        who = look.fit(live.user, wide)
+        left = Content.assemble(look.fit(look.dot(live.stage), 13), who, "  ", look.plain(live.model))
         figures = look.dim(f"{look.number(live.output_tokens):>6} tok {look.took(elapsed_ms[live.id])}")
         rows.append(look.apart(left, figures, width))
     return Content("\n").join(_cut(rows, height, width, count))
