@@ -208,9 +208,13 @@ def command_line(op: Op[Any], yes: bool = False) -> str:
     return shlex.join(["flock", *argv[:verb], *(["--yes"] if yes else []), *argv[verb:]])
 
 
+# Commands whose verb alone asks nothing that is understood
+_ASKED = {("down",): ("flock", "stop")}
+
+
 def question(op: Op[Any]) -> str:
     """Return what is asked before an operation that removes: "Remove model qwen3-8b" for `model remove qwen3-8b`."""
-    *noun, verb = op.spec.verb
+    *noun, verb = _ASKED.get(op.spec.verb, op.spec.verb)
     return " ".join([verb.capitalize(), *noun, *(word for word in to_argv(op)[len(op.spec.verb) :] if word != "--")])
 
 

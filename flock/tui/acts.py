@@ -8,7 +8,7 @@ toast, the job that is followed. Refuses to know a page. One for each applicatio
 import dataclasses
 import os
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flock.contract.connect import ConnectClient, Invitation
 from flock.contract.jobs import Job
@@ -20,6 +20,7 @@ from flock.tui.link import Link
 
 if TYPE_CHECKING:
     from flock.tui.app import FlockApp
+    from flock.tui.widgets.form import Form
 
 # What asks beside all that removes: it ends something that nobody gets back
 ASKS = ("engine.detach", "token.revoke", "token.expire", "daemon.stop", "connect.client", "connect.undo")
@@ -45,6 +46,31 @@ class Acts:
         Asks first where its risk says so, or where `about` has more to say in the question than the operation does;
         never when `sure`. Errors become a toast with the sentence and the hint.
         """
+        try:
+            return await self._ask_and_carry(op, done, sure, about)
+        except FlockError as error:
+            self.tell(error)
+            return None
+
+    async def fill(self, form: "Form", done: str = "") -> Any:
+        """Let a form be filled in, carry out what it gives, and return the answer, None when it was closed or refused.
+
+        While the operation fails, the form comes back as it was filled in, with the sentence and the hint in it.
+        """
+        return (await self._fill(form, done))[1]
+
+    async def _fill(self, form: "Form", done: str = "") -> tuple[Op[Any] | None, Any]:
+        while (op := cast("Op[Any] | None", await self._app.push_screen_wait(form))) is not None:
+            if _needs_terminal(op):
+                self._aside(op)
+                break
+            try:
+                return op, await self._ask_and_carry(op, done)
+            except FlockError as error:
+                form = form.again(error)
+        return None, None
+
+    async def _ask_and_carry(self, op: Op[Any], done: str = "", sure: bool = False, about: str = "") -> Any:
         self.hint(op)
         if not sure and (about or self.asks(op)):
             from flock.tui.widgets.confirm import Confirm
@@ -52,11 +78,7 @@ class Acts:
             if not await self._app.push_screen_wait(Confirm(op, about)):
                 self.hint(op, "not done")
                 return None
-        try:
-            value = await self.carry(op)
-        except FlockError as error:
-            self.tell(error)
-            return None
+        value = await self.carry(op)
         if done and not (isinstance(value, Job) and value.state == "running"):
             self._app.notify(done, timeout=4, markup=False)
         return value
@@ -92,17 +114,23 @@ class Acts:
         from flock.tui.widgets.form import Form, fields_of
 
         if fields_of(kind):
-            self._app.push_screen(Form(kind, given or {}), self._filled)
+            self._app.run_worker(self._fill_and_show(Form(kind, given or {})))
         else:
             self._app.run_worker(self.show(kind(**(given or {}))))
 
+    async def _fill_and_show(self, form: "Form") -> None:
+        op, value = await self._fill(form)
+        if op is not None:
+            self._show(op, value)
+
     async def show(self, op: Op[Any]) -> None:
         """Carry out an operation and show its answer as the command line would."""
-        # `flock connect --run` lets the tool take the place of this process
-        if op.spec.name in ASIDE or getattr(op, "follow", False) or getattr(op, "run", False):
+        if _needs_terminal(op):
             self._aside(op)
-            return
-        value = await self.do(op)
+        else:
+            self._show(op, await self.do(op))
+
+    def _show(self, op: Op[Any], value: Any) -> None:
         if value is None or (isinstance(value, Job) and value.state == "running"):
             return
         if isinstance(value, TokenCreated | Invitation):
@@ -123,7 +151,14 @@ class Acts:
         """Return the command line of an operation, with the host where it is another machine's, and no key in it."""
         if isinstance(op, ConnectClient) and op.token:
             op = dataclasses.replace(op, token="-")
-        line, host = command_line(op, yes), self._link.host
+        return self._afar(command_line(op, yes))
+
+    def command(self, kind: type[Op[Any]]) -> str:
+        """Return the command of a kind of operation, without what it needs."""
+        return self._afar(" ".join(["flock", *kind.spec.verb]))
+
+    def _afar(self, line: str) -> str:
+        host = self._link.host
         return line.replace("flock", f"flock --host {shlex.quote(host)}", 1) if host else line
 
     def copy(self) -> None:
@@ -167,10 +202,6 @@ class Acts:
         words = (job.error or f"{job.target}: {job.state}") + (f"\n→ {job.hint}" if job.hint else "")
         self._app.notify(words, severity="error", timeout=_ERROR_SECONDS, markup=False)
 
-    def _filled(self, op: Op[Any] | None) -> None:
-        if op is not None:
-            self._app.run_worker(self.show(op))
-
     def _aside(self, op: Op[Any]) -> None:
         """Give the terminal to a command until it ends and a key is pressed."""
         from textual.app import SuspendNotSupported
@@ -184,6 +215,11 @@ class Acts:
             words = f"this needs a terminal of its own; the command is copied\n→ {self.line}"
             self._app.notify(words, severity="warning", timeout=_ERROR_SECONDS, markup=False)
         self._app.polls.refresh()
+
+
+def _needs_terminal(op: Op[Any]) -> bool:
+    # `flock connect --run` lets the tool take the place of this process
+    return op.spec.name in ASIDE or bool(getattr(op, "follow", False) or getattr(op, "run", False))
 
 
 def _stay(_signal: int, _frame: object) -> None:

@@ -4,13 +4,14 @@ import shlex
 import typing
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input, Static
 
 from flock.cli import tree
 from flock.contract.jobs import Job
 from flock.contract.lifecycle import Down, ShowCompletion
-from flock.contract.models import AddModel, RemoveModel
+from flock.contract.models import AddModel, LoadModel, RemoveModel
 from flock.contract.op import Op, Risk, ensure_declared, hints
 from flock.contract.tokens import RevokeToken
 from flock.contract.vendors import AddVendor, RemoveVendor
@@ -218,6 +219,8 @@ async def test_another_machines_line_names_it_in_the_question_and_the_form() -> 
         await pilot.press("escape")
         form = await _form(pilot, app, Down)
         assert _line(form) == "flock --host ssh://ada@studio.lan down"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, Confirm) and "Stop flock?" in text_of(app))
 
 
 async def test_an_error_is_told_with_its_hint_and_the_line_says_that_it_failed() -> None:
@@ -228,6 +231,42 @@ async def test_an_error_is_told_with_its_hint_and_the_line_says_that_it_failed()
         assert not await app.acts.do(RemoveVendor(name="opnai"), sure=True)
         await until(pilot, lambda: "there is no vendor 'opnai'" in text_of(app) and "→ flock vendor ls" in text_of(app))
         assert "failed" in text_of(app)
+
+
+async def test_a_refused_form_comes_back_as_it_was_filled_in() -> None:
+    refused = NotFound("there is no model 'qwen8'", hint="flock model ls")
+    canned = Canned(model__load=refused)
+    app = canned.app("monitor")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await _live(pilot, app)
+        form = await _form(pilot, app, LoadModel)
+        form.query_one("#field-id", Input).value = "qwen8"
+        form.query_one("#field-priority", Input).value = "3"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "there is no model 'qwen8'" in text_of(app), "why, in the form")
+        again = app.screen
+        assert isinstance(again, Form)
+        assert again is not form
+        assert "→ flock model ls" in text_of(app)
+        assert [field.value for field in again.query(Input)][:2] == ["qwen8", "3"]
+        canned.answers.pop("model.load")
+        again.query_one("#field-id", Input).value = "qwen3-8b"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: not isinstance(app.screen, Form) and len(canned.done) == 2)
+        assert canned.done[-1] == LoadModel(id="qwen3-8b", priority=3)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 12)])
+async def test_the_buttons_of_a_form_stay_in_sight_whatever_is_typed(size: tuple[int, int]) -> None:
+    app = Canned().app("monitor")
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.begun and app.page is not None)
+        form = await _form(pilot, app, AddModel)
+        form.query_one("#field-source", Input).value = "file:/" + "long/" * 200 + "model.gguf"
+        await until(pilot, lambda: "Do it (ctrl+s)" in text_of(app) and "flock model add  " in text_of(app))
+        form.query_one("#field-source", Input).value = ""
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "source: is needed" in text_of(app) and "Do it (ctrl+s)" in text_of(app))
 
 
 async def test_nothing_said_is_markup() -> None:

@@ -4,7 +4,7 @@ Owns this page's places and keys. Refuses to keep a secret: a new key goes from 
 nowhere else. Called by `table.py`.
 """
 
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -214,12 +214,9 @@ class TokensPage(Page):
         self._narrow.open()
 
     async def _edit(self, token: Token) -> None:
-        op = cast("Op[Any] | None", await self.flock.push_screen_wait(EditForm(token)))
-        edited = await self.do(op, done=f"{token.name} is changed") if op is not None else None
+        edited = await self.flock.acts.fill(EditForm(token), f"{token.name} is changed")
         for words in edited.warnings if edited is not None else ():
             self.notify(words, severity="warning", markup=False)
 
     async def _fill(self, kind: type[Op[Any]], token: Token, became: str) -> None:
-        op = cast("Op[Any] | None", await self.flock.push_screen_wait(Form(kind, {"id": token.id})))
-        if op is not None:
-            await self.do(op, done=f"{token.name} is {became}")
+        await self.flock.acts.fill(Form(kind, {"id": token.id}), f"{token.name} is {became}")

@@ -23,10 +23,15 @@ class EditForm(Form):
     """Lets a key be changed; gives an EditToken of the changes back, None when it was closed."""
 
     def __init__(self, token: Token) -> None:
+        self._token = token
         self._now = given(token)
         super().__init__(EditToken, {"id": token.id, **self._now})
         by_name = {field.name: field for field in self._fields}
         self._fields = [by_name[name] for name in _ORDER]
+
+    def fresh(self) -> "EditForm":
+        """Return the form of the same key."""
+        return EditForm(self._token)
 
     def built(self) -> Op[Any]:
         """Return the changes. Raises ValueError where nothing is changed, and for what cannot be read."""

@@ -14,9 +14,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
 from textual.widgets import Button, Checkbox, Input, Static
 
 from flock.contract.op import OPERATIONS, Op, hints, lister, option_name
+from flock.errors import FlockError
 from flock.show.nouns import views
 from flock.tui import look
 from flock.tui.meant import typed
@@ -24,8 +26,10 @@ from flock.tui.widgets.modal import Modal
 
 Field = dataclasses.Field[Any]
 
-# Lines of the box beside the fields: its frame, title, summary, what is wrong, the command, the buttons
-_AROUND = 11
+# On fewer lines than this the summary gives its place to the fields, of which this many lines are always seen
+_LOW, _LEAST = 18, 3
+# On fewer columns the names of the fields take less room
+_NARROW = 60
 
 
 class Unfit(ValueError):
@@ -48,6 +52,10 @@ class Tick(Checkbox):
         self._mark()
         super().watch_value()
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return how many lines its words take; Textual's has one, and cuts off what is longer."""
+        return Static.get_content_height(self, container, viewport, width)
+
     def _mark(self) -> None:
         self.BUTTON_INNER = "X" if self.value else " "
         self.refresh(layout=True)
@@ -69,7 +77,13 @@ class Form(Modal[Op[Any]]):
 
     DEFAULT_CSS = """
     Form > .box { max-width: 96; max-height: 100%; }
-    Form VerticalScroll { height: auto; }
+    Form VerticalScroll { height: auto; max-height: 13; }
+    Form .line { max-height: 3; }
+    Form.-low .about { display: none; }
+    Form.-low .line { max-height: 1; margin: 0; }
+    Form.-low #buttons { margin: 0; }
+    Form.-low .wrong { max-height: 2; }
+    Form.-narrow .label { width: 11; }
     Form .about { color: $text-muted; height: auto; margin: 0 0 1 0; }
     Form .row { height: auto; }
     Form .label { width: 20; height: 1; padding: 0 1 0 0; text-align: right; color: $foreground; }
@@ -77,7 +91,10 @@ class Form(Modal[Op[Any]]):
     Form Input, Form Input:focus { height: 1; border: none; padding: 0 1; background: $panel; }
     Form Input:focus { background: $primary 25%; }
     Form Input.-invalid { background: $error 25%; }
-    Form Checkbox, Form Checkbox:focus { height: 1; border: none; padding: 0 1; background: transparent; }
+    Form Checkbox, Form Checkbox:focus {
+        height: auto; width: 1fr; text-wrap: wrap; text-overflow: fold;
+        border: none; padding: 0 1; background: transparent;
+    }
     Form .help { color: $text-muted; height: auto; padding: 0 1; }
     Form .wrong { color: $text-error; height: auto; padding: 0 1; }
     Form #buttons { height: 1; align-horizontal: right; margin: 1 0 0 0; }
@@ -89,8 +106,21 @@ class Form(Modal[Op[Any]]):
         self._kind = kind
         self._given = given
         self._fields = fields_of(kind)
+        self._refused: FlockError | None = None
+        # what was typed when it was given back, by field
+        self._typed: dict[str, str | bool] = {}
         self._line = Static(classes="line")
         self._wrong = Static(classes="wrong")
+
+    def again(self, error: FlockError) -> "Form":
+        """Return a form with what was typed into this one, and in it why that was refused."""
+        form = self.fresh()
+        form._typed, form._refused = self._typed, error
+        return form
+
+    def fresh(self) -> "Form":
+        """Return the form as it was before anything was typed."""
+        return Form(self._kind, self._given)
 
     def compose(self) -> ComposeResult:
         """Put the fields below each other, the command line below them."""
@@ -108,7 +138,16 @@ class Form(Modal[Op[Any]]):
 
     def on_resize(self) -> None:
         """Leave room for the command and the buttons, whatever the terminal's height."""
-        self.query_one(VerticalScroll).styles.max_height = max(3, self.flock.size.height - _AROUND)
+        self.set_class(self.flock.size.height < _LOW, "-low")
+        self.set_class(self.flock.size.width < _NARROW, "-narrow")
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        scroll, box = self.query_one(VerticalScroll), self.query_one(".box")
+        around = sum(
+            c.outer_size.height + c.styles.margin.height for c in box.children if c is not scroll and c.display
+        )
+        scroll.styles.max_height = max(_LEAST, self.flock.size.height - around - box.gutter.height)
 
     def on_mount(self) -> None:
         """Begin at the first field that is not filled."""
@@ -120,15 +159,18 @@ class Form(Modal[Op[Any]]):
     def _row(self, item: Field) -> ComposeResult:
         hint = hints(self._kind)[item.name]
         value = self._given.get(item.name, None if item.default is dataclasses.MISSING else item.default)
+        typed = self._typed.get(item.name)
         label = item.name.replace("_", " ") if item.metadata["kind"] != "flag" else option_name(item)
         with Horizontal(classes="row"):
             yield Static(Content(label), classes="label")
             with Vertical(classes="field"):
                 if hint is bool:
-                    yield Tick(Content(item.metadata["help"]), bool(value), id=f"field-{item.name}")
+                    on = bool(value) if typed is None else bool(typed)
+                    yield Tick(Content(item.metadata["help"]), on, id=f"field-{item.name}")
                 else:
                     secret = item.metadata["kind"] == "secret"
-                    yield Input(_spelled(value), password=secret, id=f"field-{item.name}", compact=True)
+                    words = _spelled(value) if typed is None else str(typed)
+                    yield Input(words, password=secret, id=f"field-{item.name}", compact=True)
                     chooses = item.metadata.get("choices") or lister(item.metadata["help"])
                     more = "  (ctrl+o: choose)" if chooses else ""
                     yield Static(look.plain(item.metadata["help"] + more), classes="help")
@@ -159,11 +201,15 @@ class Form(Modal[Op[Any]]):
         try:
             line = self.flock.acts.spelled(self.built())
         except ValueError:
-            line = " ".join(["flock", *self._kind.spec.verb, "…"])
+            line = f"{self.flock.acts.command(self._kind)} …"
         self._line.update(look.command(line))
-        self._wrong.update("")
+        if self._refused is not None and self._words() == self._typed:
+            self._wrong.update(look.trouble(self._refused.sentence, self._refused.hint))
+        else:
+            self._wrong.update("")
         for field in self.query(Input):
             field.remove_class("-invalid")
+        self.call_after_refresh(self._fit)
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
@@ -186,8 +232,14 @@ class Form(Modal[Op[Any]]):
                 field.add_class("-invalid")
                 field.focus()
             self._wrong.update(look.trouble(str(error)))
+            self.call_after_refresh(self._fit)
             return
+        self._typed = self._words()
         self.dismiss(op)
+
+    def _words(self) -> dict[str, str | bool]:
+        fields = {item.name: self.query_one(f"#field-{item.name}") for item in self._fields}
+        return {name: field.value for name, field in fields.items() if isinstance(field, (Input, Checkbox))}
 
     @work
     async def action_choose(self) -> None:
