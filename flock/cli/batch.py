@@ -45,7 +45,7 @@ def run(op: RunBatch, given: Given, perform: Perform) -> int:
         if value.why:
             out.say(out.command(value.why), "warn")
         again = over_there(command_line(dataclasses.replace(op, resume=True)))
-        out.say(out.command(f"to go on: {again}"), "dim")
+        out.say(f"to go on: {out.command(again)}", "dim")
     return code_of(value)
 
 

@@ -67,7 +67,7 @@ def _read(descriptor: int, *, told: bool) -> bytes:
     while len(found) <= STDIN_BYTES:
         if not told and not select.select([descriptor], [], [], TOLD_SECONDS)[0]:
             told = True
-            out.say("waiting for the end of standard input; to ask without it: flock run … < /dev/null", "dim")
+            out.say(f"waiting for standard input to end; without it: {out.command('flock run … < /dev/null')}", "dim")
         try:
             part = os.read(descriptor, 1 << 16)
         except BlockingIOError:  # whoever made the pipe wanted it so

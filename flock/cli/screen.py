@@ -1,10 +1,12 @@
 """A screen of its own on the terminal, and the terminal's clipboard.
 
-Owns the control sequences. Refuses to know what is drawn and when. Called by `watch.py` and `token.py`.
+Owns the control sequences, and that the terminal is as it was, whatever ends or stops the program. Refuses to know what
+is drawn and when. Called by `watch.py` and `token.py`.
 """
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
@@ -15,12 +17,14 @@ if TYPE_CHECKING:
     from flock.show.view import View
 
 
+# The sequences are xterm's (ctlseqs, "DEC Private Mode Set"): 1049 another screen, 25 the cursor, 7 lines that wrap.
+_OPEN = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J"
+_CLOSE = "\x1b[?7h\x1b[?25h\x1b[?1049l"
+
+
 @contextlib.contextmanager
 def drawing() -> "Generator[Callable[[View], None]]":
-    """Yield a function that draws a view on a screen of its own; what stood on the terminal comes back afterwards.
-
-    The sequences are xterm's (ctlseqs, "DEC Private Mode Set"): 1049 another screen, 25 the cursor, 7 lines that wrap.
-    """
+    """Yield a function that draws a view on a screen of its own; what stood on the terminal comes back afterwards."""
 
     def draw(view: "View") -> None:
         size = os.get_terminal_size(sys.stdout.fileno())
@@ -32,11 +36,50 @@ def drawing() -> "Generator[Callable[[View], None]]":
         page = "".join(f"{line}\x1b[K\r\n" for line in lines[:-1])
         out.onto_terminal(f"\x1b[H{page}{lines[-1]}\x1b[K\x1b[J", sys.stdout)
 
-    out.onto_terminal("\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J", sys.stdout)
+    out.onto_terminal(_OPEN, sys.stdout)
     try:
         yield draw
     finally:
-        out.onto_terminal("\x1b[?7h\x1b[?25h\x1b[?1049l", sys.stdout)
+        with contextlib.suppress(OSError):  # a terminal that has gone
+            out.onto_terminal(_CLOSE, sys.stdout)
+
+
+@contextlib.contextmanager
+def keys() -> Generator[int]:
+    """Yield a descriptor from which keys can be read as they are pressed, unseen.
+
+    Ctrl-Z gives the terminal back until the program goes on, which is told as a change of its size; `kill` and a
+    terminal that goes away end the program by SystemExit, so that all is put back.
+    """
+    import termios
+    import tty
+
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+
+    def stop(number: int, _frame: object) -> None:
+        out.onto_terminal(_CLOSE, sys.stdout)
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)  # returns when it goes on
+        signal.signal(number, stop)
+        tty.setcbreak(descriptor)
+        out.onto_terminal(_OPEN, sys.stdout)
+        signal.raise_signal(signal.SIGWINCH)
+
+    def end(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)  # as a shell reports a program that a signal ended
+
+    handlers = {signal.SIGTSTP: stop, signal.SIGTERM: end, signal.SIGHUP: end}
+    kept = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    tty.setcbreak(descriptor)
+    try:
+        yield descriptor
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
 def copy(words: str) -> bool:

@@ -73,7 +73,7 @@ def live(op: Op[Any], given: Given, perform: Perform, answer: Answer, rhythm: Rh
     with (
         contextlib.suppress(KeyboardInterrupt),
         _woken(rhythm.bell) as woken,
-        _keys() as keys,
+        screen.keys() as keys,
         screen.drawing() as draw,
     ):
         trouble = ""
@@ -161,21 +161,6 @@ def _wait(keys: int, woken: int, drawn: float, seconds: float) -> bool:
             os.read(woken, 4096)
             until = min(until, drawn + LEAST_SECONDS)
     return True
-
-
-@contextlib.contextmanager
-def _keys() -> Generator[int]:
-    """Yield a descriptor from which keys can be read as they are pressed, unseen."""
-    import termios
-    import tty
-
-    keys = sys.stdin.fileno()
-    before = termios.tcgetattr(keys)
-    tty.setcbreak(keys)
-    try:
-        yield keys
-    finally:
-        termios.tcsetattr(keys, termios.TCSADRAIN, before)
 
 
 @contextlib.contextmanager

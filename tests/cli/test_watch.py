@@ -194,6 +194,30 @@ def test_the_screen_is_its_own_and_comes_back(key: str, opened: Opener) -> None:
     assert "Traceback" not in shown.shown
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_screen_that_is_killed_puts_the_terminal_back(number: int, code: int, opened: Opener) -> None:
+    opened(by_name)
+    shown = screen("model", "ls", "--watch", FAST)
+    shown.until("qwen/qwen3:8b")
+    shown.process.send_signal(number)
+    assert shown.end() == code, shown.shown
+    assert shown.shown.endswith("\x1b[?7h\x1b[?25h\x1b[?1049l")
+
+
+def test_ctrl_z_gives_the_terminal_back_until_it_goes_on(opened: Opener) -> None:
+    opened(by_name)
+    shown = screen("model", "ls", "--watch", "600")
+    shown.until("qwen/qwen3:8b")
+    # nobody could let it go on, so the system does not stop it, and it goes on at once (POSIX, 11.1.4)
+    shown.process.send_signal(signal.SIGTSTP)
+    shown.until("\x1b[?1049l")
+    shown.shown = shown.shown.partition("\x1b[?1049l")[2]
+    shown.until("qwen/qwen3:8b")
+    assert shown.shown.startswith("\x1b[?1049h")
+    shown.type("q")
+    assert shown.end() == 0
+
+
 def test_a_screen_waits_for_a_daemon_and_goes_on() -> None:
     with door(lambda _: models("before")):
         shown = screen("model", "ls", "--watch", FAST)
