@@ -78,7 +78,8 @@ def serve(real: str, rate: int):  # type: ignore[no-untyped-def]
                 await flood(writer, rate)
                 return
             far_reader, far_writer = await asyncio.open_unix_connection(real)
-            far_writer.write(head)
+            # one request each: on a connection that is kept, the feed would be asked for past this door
+            far_writer.write(head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
             await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
 
     return handle

@@ -162,5 +162,5 @@ class Events:
 
 def _event(data: bytes) -> Event:
     # not by the codec: ten thousand a second come from a busy gateway, and it takes three times as long
-    plain: dict[str, Any] = json.loads(data)
+    plain: dict[str, Any] = json.loads(str(data, "utf-8"))
     return Event(plain["id"], plain["at"], plain["kind"], plain["subject"], plain.get("data") or {})
