@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 # Between two looks at whether something is new: as often as the eye follows, and less where each repaint is sent far
 _TICK_SECONDS, _SLOW_TICK_SECONDS = 0.1, 0.25
+# While so many events come between two looks, nothing is drawn for so many times as long as drawing took: a third of the
+# time at most, however slow the machine, since a key waits for what is being drawn
+_POURING, _REST = 200, 2.0
 # Times of running requests move also without an event
 _BEAT_SECONDS = 1.0
 
@@ -92,6 +95,7 @@ class FlockApp(App[int]):
         self._theme_name = theme or "dark"
         self._drawn: tuple[int, ...] = ()
         self._page_drawn: tuple[int, ...] = ()
+        self._rested = 0.0
         self._keys = InOrder(self, super().on_event, self._opened)
 
     def get_system_commands(self, screen: Any) -> Any:
@@ -199,7 +203,15 @@ class FlockApp(App[int]):
     # -- the clock
 
     def _tick(self) -> None:
-        self.feed.drain()
+        pours = self.feed.drain() >= _POURING
+        began = time.perf_counter()
+        if pours and began < self._rested:
+            return
+        self._draw_new()
+        ended = time.perf_counter()
+        self._rested = ended + _REST * (ended - began)
+
+    def _draw_new(self) -> None:
         state, page = self.state, self.page
         seen = state.seen("requests", "engines", "models", "answers", "link")
         if seen != self._drawn:

@@ -47,14 +47,12 @@ class Feed:
         """Try at once."""
         self._again.set()
 
-    def drain(self) -> None:
-        """Take in the events that have come."""
-        if self._events is None:
-            return
-        for event in self._events.take():
+    def drain(self) -> int:
+        """Take in the events that have come and return how many."""
+        events = self._events.take() if self._events is not None else []
+        for event in events:
             self._state.apply(event)
-        if missed := self._events.missed:
-            self._state.missed, self._events.missed = self._state.missed + missed, 0
+        return len(events)
 
     async def _stay(self) -> None:
         """Be connected until that ends, or until another daemon answers. Raises why it could not be, or is no more."""

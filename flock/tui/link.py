@@ -20,8 +20,9 @@ Out = TypeVar("Out")
 
 # Over ssh each is a process; one more carries the feed and one a stream (client/reach.py).
 _CALLS_AT_ONCE = 4
-# Events that wait to be drawn; a screen that is this far behind says how many it has missed.
-_PENDING = 50_000
+# Events that wait to be taken, 2 kB each and 10 ms of work in all. While there are so many nothing is read: the daemon
+# tells a reader that is further behind what it has missed (core/bus.py).
+_PENDING = 2_000
 
 
 class Lines(Protocol):
@@ -117,13 +118,14 @@ class Link:
 
 class Events:
     """The feed, read by a thread of its own. `ended` is set when it is over, with the `failure`, None at a daemon's
-    ordinary end; `missed` counts events that nobody took in time.
+    ordinary end.
     """
 
     def __init__(self, reach: Reach, op: FollowEvents) -> None:
         self._pending: deque[Event] = deque()
         self._feed = reach.follow(op)
-        self.missed = 0
+        self._room = threading.Event()
+        self._closed = False
         self.failure: FlockError | None = None
         self.ended = threading.Event()
         threading.Thread(target=self._read, name="feed", daemon=True).start()
@@ -131,10 +133,14 @@ class Events:
     def take(self) -> list[Event]:
         """Return what has come since the last time."""
         pending = self._pending
-        return [pending.popleft() for _ in range(len(pending))]
+        taken = [pending.popleft() for _ in range(len(pending))]
+        self._room.set()
+        return taken
 
     def close(self) -> None:
         """Read no more."""
+        self._closed = True
+        self._room.set()
         close = getattr(self._feed, "close", None)
         try:
             if close is not None:
@@ -148,10 +154,11 @@ class Events:
     def _read(self) -> None:
         try:
             for data in self._feed:
-                if len(self._pending) >= _PENDING:
-                    self._pending.popleft()
-                    self.missed += 1
                 self._pending.append(_event(data))
+                while len(self._pending) >= _PENDING and not self._closed:
+                    self._room.clear()
+                    if len(self._pending) >= _PENDING and not self._closed:
+                        self._room.wait()
         except FlockError as error:
             self.failure = error
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -114,8 +114,7 @@ async def test_what_needs_no_daemon_is_asked_without_one() -> None:
     app = canned.app("doctor")
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: isinstance(app.state.answer(_doctor()), Diagnosis))
-        assert "8080 is taken by nginx (17)" in text_of(app)
-        await until(pilot, lambda: "○ absent" in text_of(app))
+        await until(pilot, lambda: "8080 is taken by nginx (17)" in text_of(app) and "○ absent" in text_of(app))
         assert "engine.ls" not in [op.spec.name for op in canned.asked]
 
 
