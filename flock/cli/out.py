@@ -81,17 +81,7 @@ def has_colour(stream: TextIO) -> bool:
 
 def data(body: bytes) -> None:
     """Write one line of bytes to stdout exactly as they are. Raises StorageFailed when they cannot be written."""
-    try:
-        sys.stdout.flush()
-        left = memoryview(body + b"\n")
-        # with PYTHONUNBUFFERED the buffer is the bare file, which may take a part and say so
-        while left:
-            left = left[sys.stdout.buffer.write(left) :]
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise unwritten(error) from None
+    _write(body + b"\n")
 
 
 def raw(words: str) -> None:
@@ -106,8 +96,14 @@ def piece(words: str) -> None:
     """
     if is_terminal(sys.stdout):
         words = clean(words.replace("\r", ""))
+    _write(words.encode("utf-8", "replace"))
+
+
+def _write(said: bytes) -> None:
     try:
-        left = memoryview(words.encode("utf-8", "replace"))
+        sys.stdout.flush()
+        left = memoryview(said)
+        # with PYTHONUNBUFFERED the buffer is the bare file, which may take a part and say so
         while left:
             left = left[sys.stdout.buffer.write(left) :]
         sys.stdout.flush()

@@ -117,6 +117,21 @@ def request(
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
 
+def temperature(words: str) -> float | None:
+    """Return a temperature as it is typed, None for "", which leaves it to the model. Raises ValueError with a clause
+    for what is no number from 0 to 2, as OpenAI's dialect has it.
+    """
+    if not words:
+        return None
+    try:
+        found = float(words)
+    except ValueError:
+        found = -1.0
+    if not 0.0 <= found <= 2.0:
+        raise ValueError(f"{words!r} is no number from 0 to 2")
+    return found
+
+
 def pieces(lines: Iterable[bytes], waits: Callable[[str], None] | None = None) -> Iterator[Piece]:
     """Yield the pieces of a stream of server-sent events; the last one is the end.
 

@@ -14,66 +14,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flock.client.blocking import TIMEOUT_SECONDS
 from flock.client.calls import decode, encode
-from flock.client.door import ABSENT, Door, Here, Kind, unreachable, wake
+from flock.client.door import Door, Here, Kind, unreachable
+from flock.client.stream import Line, Stream, unsent
 from flock.contract.op import Op
-from flock.errors import DaemonUnreachable, FlockError
+from flock.errors import FlockError
 from flock.paths import Home, find_home, system_socket
 
 if TYPE_CHECKING:
-    from http.client import HTTPConnection, HTTPResponse
+    from http.client import HTTPConnection
 
 Out = TypeVar("Out")
 
 # Bounds a daemon that hangs: its feed says something every ten seconds at least (daemon/events.py).
 FEED_SECONDS = 35.0
-# Read from a stream at a time, at most; what is there comes at once, however little
-_BLOCK_BYTES = 65_536
 # Bounds an answer that never begins or stops in its midst: a model may have to be loaded first, and the daemon itself
 # gives up on an engine that is silent for longer than `timeouts.idle` (five minutes) or a load than ten.
 STREAM_SECONDS = 660.0
-
-
-class Stream:
-    """An answer as it comes: `status`, `headers` (names in lower case) and its lines, each with its line end."""
-
-    def __init__(self, line: "_Line", answer: "HTTPResponse") -> None:
-        self._line = line
-        self._answer = answer
-        self._rest = b""  # what has come and was not given out yet
-        self.status = answer.status
-        self.headers: Mapping[str, str] = {name.lower(): value for name, value in answer.getheaders()}
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield the lines until the answer ends or is closed. Raises DaemonUnreachable when it breaks off."""
-        # what is there, and not line by line: http.client takes 15 µs for a line, and a busy feed has 30,000 a second
-        while not self._line.closed and (block := self._line.guarded(self._next)):
-            *lines, self._rest = (self._rest + block).split(b"\n")
-            for line in lines:
-                if self._line.closed:
-                    return
-                yield line + b"\n"
-        if self._rest and not self._line.closed:
-            rest, self._rest = self._rest, b""
-            yield rest
-        self.close()
-
-    def _next(self) -> bytes:
-        block = self._answer.read1(_BLOCK_BYTES)
-        if not block and not self._answer.isclosed():
-            if self._answer.length:
-                raise http.client.IncompleteRead(b"")
-            self._answer.read()  # of a known length all is there: what the connection needs to be kept
-        return block
-
-    def read(self) -> bytes:
-        """Return the rest of the answer. Raises DaemonUnreachable when it breaks off."""
-        rest = self._rest + self._line.guarded(self._answer.read)
-        self.close()
-        return rest
-
-    def close(self) -> None:
-        """End it; one that was read whole leaves its connection to others. Whoever reads it meanwhile is woken."""
-        self._line.leave(self._answer)
 
 
 class Feed(Iterator[bytes]):
@@ -132,7 +88,7 @@ class Reach:
         self.warning: str = getattr(door, "warning", "")
         self._turn = threading.Condition()
         self._idle: list[HTTPConnection] = []
-        self._busy: set[_Line] = set()
+        self._busy: set[Line] = set()
         self._ended = False
 
     def call(self, op: Op[Out], key: str = "") -> tuple[Out, bytes]:
@@ -226,24 +182,24 @@ class Reach:
                 if kept and method == "GET" and isinstance(error, ConnectionError) and not line.closed:
                     line.drop()
                     continue
-                raise _unsent(line, line.failed(error)) from None
+                raise unsent(line, line.failed(error)) from None
             except FlockError as error:
                 line.close()
-                raise _unsent(line, error) from None
+                raise unsent(line, error) from None
             except BaseException:
                 line.close()
                 raise
             self.version = answer.getheader("X-Flock-Version", self.version)
             return Stream(line, answer)
 
-    def _line(self, timeout: float, *, streams: bool) -> "_Line":
+    def _line(self, timeout: float, *, streams: bool) -> Line:
         """Return a connection's place, with a kept connection where there is one; wait for one to be left."""
-        line = _Line(self, timeout, streams=streams)
+        line = Line(self, timeout, streams=streams)
         with self._turn:
             while not self._ended and not self._has_room(streams):
                 self._turn.wait()
             if self._ended:
-                raise _unsent(line, unreachable("the connection was closed", "broken", ""))
+                raise unsent(line, unreachable("the connection was closed", "broken", ""))
             self._busy.add(line)
             while self._idle and line.connection is None:
                 connection = self._idle.pop()
@@ -259,7 +215,7 @@ class Reach:
             return True
         return len(self._busy) < most and not (streams and sum(one.streams for one in self._busy) >= most - 1)
 
-    def left(self, line: "_Line", connection: "HTTPConnection | None") -> None:
+    def left(self, line: Line, connection: "HTTPConnection | None") -> None:
         """Take back a connection's place, with the connection where another may use it."""
         with self._turn:
             self._busy.discard(line)
@@ -269,91 +225,6 @@ class Reach:
             self._turn.notify_all()
         if connection is not None and not keep:
             self.door.end(connection)
-
-
-class _Line:
-    """One connection while it carries something."""
-
-    def __init__(self, reach: Reach, timeout: float, *, streams: bool) -> None:
-        self.streams = streams
-        self.connection: HTTPConnection | None = None
-        self.closed = False
-        self.sent = False  # whether anything of a request may have left
-        self._reach = reach
-        self._timeout = timeout
-        self._socket: Any = None
-        self._lock = threading.Lock()
-
-    def asked(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str | bytes]) -> "HTTPResponse":
-        """Send a request and return its answer's head. Raises OSError and HTTPException."""
-        door = self._reach.door
-        connection = self.connection or door.connect(self._timeout)
-        with self._lock:
-            self.connection, self._socket = connection, connection.sock
-            closed = self.closed
-        if closed:
-            door.end(connection)
-            raise ConnectionAbortedError("closed")
-        # the reading below may empty `connection.sock`, and closing from another thread needs it
-        self._socket.settimeout(self._timeout)
-        self.sent = True
-        connection.request(method, path, body=body, headers=dict(headers))
-        return connection.getresponse()
-
-    def guarded(self, read: Any) -> bytes:
-        """Read; one that was closed meanwhile is at its end. Raises DaemonUnreachable."""
-        try:
-            return read()
-        except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
-            # the last two are http.client's and ssl's own when the file is closed under them
-            if self.closed:
-                return b""
-            if not isinstance(error, (OSError, http.client.HTTPException)):
-                error = ConnectionResetError(str(error))
-            raise self.failed(error) from None
-
-    def failed(self, error: Exception) -> FlockError:
-        """Close it and return what to tell of its failure."""
-        if self.closed:
-            return unreachable("the connection was closed", "broken", "")
-        failure = self._reach.door.failure(error, self.connection, self._timeout)
-        self.close()
-        return failure
-
-    def drop(self) -> None:
-        """Forget a kept connection that has ended, so that another is opened."""
-        connection, self.connection = self.connection, None
-        if connection is not None:
-            self._reach.door.end(connection)
-
-    def leave(self, answer: "HTTPResponse") -> None:
-        """Give the connection back if the answer was read whole, else close it."""
-        connection = self.connection
-        if connection is None or connection.sock is None or not answer.isclosed():
-            self.close()
-            return
-        with self._lock:
-            already, self.closed = self.closed, True
-        if not already:
-            self._reach.left(self, connection)
-
-    def close(self) -> None:
-        """End it, whoever reads it; only the first time does anything."""
-        with self._lock:
-            already, self.closed = self.closed, True
-        if already:
-            return
-        wake(self._socket)
-        if self.connection is not None:
-            self._reach.door.end(self.connection)
-        self._reach.left(self, None)
-
-
-def _unsent(line: _Line, error: FlockError) -> FlockError:
-    """Return the error, which says that nothing was sent where that is so and does not follow from its state."""
-    if not line.sent and isinstance(error, DaemonUnreachable) and error.details.get("state") not in ABSENT:
-        error.details["sent"] = False
-    return error
 
 
 def _is_quiet(connection: "HTTPConnection") -> bool:

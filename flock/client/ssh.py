@@ -1,9 +1,9 @@
 """The door of another machine: its private socket, by the system's ssh and `flock dial-stdio` over there.
 
 Owns every ssh process this command has: three at most, each waited for, none left behind. ssh's standard input and
-output are one end of a socket pair, so that HTTP is spoken over a socket as everywhere. Refuses to know ssh's
-configuration, keys and passwords: those are ssh's own, and it asks at its terminal. The only module of the client that
-starts processes; it is loaded where an address begins with ssh://.
+output are one end of a socket pair, so that HTTP is spoken over a socket as everywhere. Refuses to know what the shell
+over there is told (`ssh_there.py`), and ssh's configuration, keys and passwords: those are ssh's own, and it asks at
+its terminal. The only module of the client that starts processes; it is loaded where an address begins with ssh://.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ import threading
 from collections.abc import Generator, Mapping, Sequence
 from typing import IO
 
+from flock.client import ssh_there
 from flock.client.address import Ssh
 from flock.client.door import Kind, UnixConnection, unreachable, wake
 from flock.errors import DaemonUnreachable, FlockError, InternalError, from_plain
@@ -35,24 +36,6 @@ _BYE_SECONDS = 2.0
 # What a shell's start-up files may print before flock speaks
 _NOISE_BYTES = 1 << 16
 
-# Told by the shell over there right before flock takes over. Printable, since a terminal may meet it.
-_READY = "flock-dial-stdio-follows"
-# What a shell, ours included, ends with when there is no such command
-_MISSING = 127
-
-# Finds flock over there and becomes it. Of the names `flockctl` is ours alone; a `flock` is asked what it is, since
-# util-linux has one. It is read by whatever shell the user has over there, so it keeps to what sh, fish and csh all
-# read alike within single quotes: no quote, no backslash, no exclamation mark, no line end.
-_FIND = (
-    "say=$1; bin=$2; plain=$3; _FLOCK_CALLED=$4; shift 4; export _FLOCK_CALLED; "
-    'case $bin in "~/"*) bin=$HOME/${bin#??};; esac; '
-    'if [ -z "$bin" ]; then for one in "$(command -v flockctl)" "$(command -v flock)" "$HOME/.local/bin/flockctl" '
-    '"$HOME/.local/bin/flock" /usr/local/bin/flockctl /opt/homebrew/bin/flockctl; do [ -x "$one" ] || continue; '
-    'case $one in *ctl) ;; *) case $("$one" --version </dev/null 2>/dev/null) in "flock "[0-9]*) ;; *) continue;; '
-    "esac;; esac; bin=$one; break; done; fi; "
-    f'[ -x "$bin" ] || exit {_MISSING}; '
-    '[ -z "$plain" ] || export NO_COLOR=1; [ -z "$say" ] || echo "$say"; exec "$bin" "$@"'
-)
 # ssh must not die of a Ctrl-C before this process is done with it, and what is ignored stays so across exec. A process
 # group of its own would keep it from asking at the terminal.
 _SPARED = 'trap "" INT QUIT; exec "$@"'
@@ -128,7 +111,7 @@ class SshDoor:
         near, far = socket.socketpair()
         with far:
             try:
-                child = self._start(["dial-stdio"], _READY, far)
+                child = self._start(["dial-stdio"], ssh_there.READY, far)
             except BaseException:
                 near.close()
                 raise
@@ -209,7 +192,7 @@ class SshDoor:
             code = _waited(process)
         if code == 255:
             raise unreachable(f"ssh could not reach {self.name}", "broken", self._try())
-        if code == _MISSING:
+        if code == ssh_there.MISSING:
             raise self._not_there("")
         return code, b"", b""
 
@@ -225,7 +208,7 @@ class SshDoor:
             child = _Child(process, said)
             with self._kept(child):
                 printed, _ = process.communicate()
-                if process.returncode in (255, _MISSING):
+                if process.returncode in (255, ssh_there.MISSING):
                     raise self._explained(process.returncode, child.words())
                 said.seek(0)
                 return process.returncode, printed, said.read()
@@ -273,19 +256,9 @@ class SshDoor:
         if self.address.port:
             options += ["-p", str(self.address.port)]
         plain = self._environ.get("NO_COLOR") or self._environ.get("FLOCK_NO_COLOR")
-        there = [
-            "sh",
-            "-c",
-            _FIND,
-            "flock",
-            say,
-            self._remote_bin,
-            "1" if plain else "",
-            f"flock --host {self.host}",
-            *words,
-        ]
+        there = ssh_there.line(words, say, self._remote_bin, f"flock --host {self.host}", plain=bool(plain))
         options.append("-t" if terminal else "-T")
-        return [program, *options, "--", self.address.target, " ".join(map(_quoted, there))]
+        return [program, *options, "--", self.address.target, there]
 
     @staticmethod
     def _spared(argv: list[str]) -> list[str]:
@@ -321,7 +294,7 @@ class SshDoor:
                 with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
                     return self._of_dial(from_plain(json.loads(line)["error"]))
         words = one_line("; ".join(dict.fromkeys(line.rstrip(".") for line in lines[-4:] if line)), 300)
-        if code == _MISSING and not begun:
+        if code == ssh_there.MISSING and not begun:
             return self._not_there(words)
         if begun:
             why = f": {words}" if words else ""
@@ -365,7 +338,7 @@ class SshDoor:
 def _until_ready(near: socket.socket) -> str | None:
     """Read up to the line that says that flock follows and return None, or what came instead. Raises TimeoutError."""
     heard = b""
-    mark = _READY.encode() + b"\n"
+    mark = ssh_there.READY.encode() + b"\n"
     while not heard.endswith(mark):
         try:
             piece = near.recv(4096)
@@ -391,8 +364,3 @@ def _waited(process: "subprocess.Popen[bytes]") -> int:
         if interrupted and code not in (0, 130):
             raise KeyboardInterrupt
         return code if code >= 0 else 128 - code
-
-
-def _quoted(word: str) -> str:
-    """Return a word that sh, fish and csh all read as itself; to fish a backslash in single quotes means more."""
-    return "\\\\".join("'" + part.replace("'", "'\"'\"'") + "'" for part in word.split("\\"))

@@ -48,7 +48,10 @@ def answered(op: RunPrompt, reach: Reach, stdin: bytes, hear: Hear, waits: Waits
 
 def asked(op: RunPrompt, stdin: bytes) -> bytes:
     """Return the request's body. Raises UsageError for a number that is none and for nothing to ask."""
-    temperature = _temperature(op.temperature)
+    try:
+        temperature = chat.temperature(op.temperature)
+    except ValueError as error:
+        raise UsageError(f"--temperature {error}", hint="flock run --temperature 0.7 …") from None
     if op.max_tokens < 0:
         raise UsageError(f"--max-tokens {op.max_tokens} is less than nothing", hint="flock run --max-tokens 200 …")
     words = "" if op.prompt == ("-",) else " ".join(op.prompt)
@@ -62,18 +65,6 @@ def asked(op: RunPrompt, stdin: bytes) -> bytes:
         max_tokens=op.max_tokens,
         temperature=temperature,
     )
-
-
-def _temperature(words: str) -> float | None:
-    if not words:
-        return None
-    try:
-        found = float(words)
-    except ValueError:
-        found = -1.0
-    if not 0.0 <= found <= 2.0:
-        raise UsageError(f"--temperature {words!r} is no number from 0 to 2", hint="flock run --temperature 0.7 …")
-    return found
 
 
 def _gathered(op: RunPrompt, stream: chat.Answering, hear: Hear, waits: Waits | None, started: float) -> PromptAnswer:

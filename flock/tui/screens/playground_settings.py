@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Input, Static, TextArea
 
+from flock.client import chat
 from flock.tui import look
 from flock.tui.screens.playground_talk import Settings, command, tools_of
 from flock.tui.widgets.modal import Modal
@@ -187,15 +188,10 @@ def _row(label: str, field: Input | TextArea | Switch, help: str) -> ComposeResu
 
 
 def _temperature(words: str) -> float | None:
-    if not words:
-        return None
     try:
-        found = float(words)
-    except ValueError:
-        found = -1.0
-    if not 0.0 <= found <= 2.0:
-        raise ValueError(f"temperature: {words!r} is no number from 0 to 2")
-    return found
+        return chat.temperature(words)
+    except ValueError as error:
+        raise ValueError(f"temperature: {error}") from None
 
 
 def _tokens(words: str) -> int:

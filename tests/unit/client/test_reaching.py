@@ -114,6 +114,31 @@ def test_half_an_answer(home: Home) -> None:
         assert state_of(Client(home.socket)) == "broken"
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\na\nb\n\r\n"
+KNOWN = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na\nb"
+
+
+@pytest.mark.parametrize("said", [CHUNKED, CHUNKED[:-2], CHUNKED[:-4], CHUNKED + b"1", CHUNKED + b"5\r\nc", KNOWN])
+def test_lines_that_break_off_are_no_shorter_answer(home: Home, said: bytes) -> None:
+    with raw_server(home.socket, lambda s: s.sendall(said)), closing(Reach(Here((home.socket,)))) as reach:
+        stream = reach.send("GET", "/")
+        with pytest.raises(DaemonUnreachable) as found:
+            list(stream)
+    assert found.value.details == {"state": "broken"}
+
+
+@pytest.mark.parametrize("end", [CHUNKED + b"0\r\n\r\n", KNOWN + b"\n"])
+def test_lines_to_their_end_leave_the_connection_to_the_next(home: Home, end: bytes) -> None:
+    def twice(there: socket.socket) -> None:
+        there.sendall(end)
+        there.recv(65536)
+        there.sendall(end)
+
+    with raw_server(home.socket, twice), closing(Reach(Here((home.socket,)))) as reach:
+        for _ in range(2):
+            assert list(reach.send("GET", "/")) == [b"a\n", b"b\n"]
+
+
 def test_what_was_never_sent_is_told_from_what_may_have_been_heard(home: Home) -> None:
     def details(door: "WebDoor | Here") -> dict[str, Any]:
         with closing(Reach(door)) as reach, pytest.raises(DaemonUnreachable) as found:
