@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an operation gave: the value, and the JSON text that `--json` prints exactly."""
+    """What an operation gave: the value, the JSON text that `--json` prints exactly, and the number of the newest event
+    that a daemon's answer knows of, 0 for none.
+    """
 
     value: Any
     body: bytes
+    event: int = 0
 
 
 # Operations of this machine that look at the flock that is meant
@@ -125,7 +128,7 @@ def _remote(op: Op[Any]) -> Answer:
     way = reach()
     key, source = _own_key(way) if op.spec.name == "me.show" else ("", "")
     try:
-        value, body = way.call(op, key)
+        value, body, event = way.told(op, key)
     except InvalidKey as error:
         if not source:
             raise
@@ -140,7 +143,7 @@ def _remote(op: Op[Any]) -> Answer:
             else f"note: the daemon is flock {way.version} and this command is {__version__}; `flock up` restarts it"
         )
         out.say(words)
-    return Answer(value, body)
+    return Answer(value, body, event)
 
 
 def _own_key(way: "Reach") -> tuple[str, str]:

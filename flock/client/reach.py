@@ -98,13 +98,22 @@ class Reach:
         Raises the FlockError that the daemon raised; DaemonUnreachable, whose `details["state"]` is absent, stale,
         silent or broken; NotAllowed when the door is somebody else's.
         """
+        value, body, _ = self.told(op, key)
+        return value, body
+
+    def told(self, op: Op[Out], key: str = "") -> tuple[Out, bytes, int]:
+        """Do as `call`, and return also the number of the newest event that the answer knows of, 0 where the daemon
+        does not say.
+        """
         call = encode(op)
         waits = getattr(op, "wait_seconds", 0.0) + getattr(op, "grace_seconds", 0.0)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         stream = self._sent(call.method, call.path, call.body, headers, TIMEOUT_SECONDS + waits, streams=False)
         body = stream.read()
         # a key of the caller's own is none that the door knows anything of
-        return decode(op, stream.status, body) if key else self.read(op, stream.status, body), body
+        value = decode(op, stream.status, body) if key else self.read(op, stream.status, body)
+        event = stream.headers.get("x-flock-event", "")
+        return value, body, int(event) if event.isdecimal() else 0
 
     def read(self, op: Op[Out], status: int, body: bytes) -> Out:
         """Return the answer to an operation from what came. Raises the FlockError that the daemon raised."""

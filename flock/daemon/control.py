@@ -118,7 +118,11 @@ def handler(context: Context, kind: type[Op[Any]], authenticate: Authenticate) -
             op = await read_op(kind, request)
             if isinstance(op, FollowEvents) and not op.once:
                 return await feed(context, op, actor, request)
-            return answer(200, codec.dumps(await perform(context, op, actor)))
+            # an answer knows of every event that was told before it was begun: so much a reader may hold it to
+            known = context.bus.last
+            response = answer(200, codec.dumps(await perform(context, op, actor)))
+            response.headers["X-Flock-Event"] = str(known)
+            return response
         except FlockError as error:
             return refusal(error)
         except Exception:

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 # Between two looks at whether something is new: as often as the eye follows, and less where each repaint is sent far
 _TICK_SECONDS, _SLOW_TICK_SECONDS = 0.1, 0.25
-# While so many events come between two looks, nothing is drawn for so many times as long as drawing took: a third of the
-# time at most, however slow the machine, since a key waits for what is being drawn
+# While so many events come between two looks, nothing is drawn for so many times as long as drawing took: a third of
+# the time at most, however slow the machine, since a key waits for what is being drawn
 _POURING, _REST = 200, 2.0
 # Times of running requests move also without an event
 _BEAT_SECONDS = 1.0

@@ -72,6 +72,11 @@ class Done(Protocol):
         """Return the answer."""
         ...
 
+    @property
+    def event(self) -> int:
+        """Return the number of the newest event that the answer knows of, 0 where that is not known."""
+        ...
+
 
 Perform = Callable[[Op[Any], bool], Done]
 # What finds a flock: the way to it, and what carries out operations. Raises FlockErrors
@@ -93,7 +98,11 @@ class Link:
 
     async def call(self, op: Op[Out]) -> Out:
         """Carry out an operation, asking nothing, and return its answer. Raises the operation's FlockErrors."""
-        return await self.work(lambda: self._perform(op, True).value)
+        return (await self.told(op)).value
+
+    async def told(self, op: Op[Any]) -> Done:
+        """Do as `call`, and return also which events the answer knows of."""
+        return await self.work(lambda: self._perform(op, True))
 
     async def work(self, do: Callable[[], Out]) -> Out:
         """Do what blocks in a thread and return what it gives. Raises its FlockErrors; anything else as one."""

@@ -84,9 +84,9 @@ class Polls:
         op, asked = poll.op, self._state.mark
         self._state.ask(op)
         try:
-            value = await self._link.call(op)
+            done = await self._link.told(op)
             if any(poll.op == op for poll in self._wanted):  # else nobody would ever forget it
-                self._state.take(op, value, asked)
+                self._state.take(op, done.value, asked.with_event(done.event))
         except FlockError as error:
             # that the daemon is not there the feed notices too, and says so
             away = isinstance(error, DaemonUnreachable)

@@ -1,7 +1,8 @@
 """What the full screen knows: events and answers in, one picture out. Pure: no clock, no loop, no Textual.
 
-Owns the rule that a late answer never undoes a newer event: every answer is as old as the newest event that was known
-when it was asked for, and whatever an event told later stays as the event told it. What an earlier daemon said is as
+Owns the rule that a late answer never undoes a newer event: every answer is as old as the newest event that its daemon
+knew when it began to answer, or that was known here when it was asked for, and whatever an event told later stays as
+the event told it. What an earlier daemon said is as
 old as can be, whatever its numbers (tests/unit/tui/test_state.py).
 Refuses to ask anybody. Called by `feed.py` and `polls.py`, read by the pages.
 """
@@ -42,6 +43,10 @@ class Mark(NamedTuple):
 
     life: int
     event: int
+
+    def with_event(self, event: int) -> "Mark":
+        """Return it as new as an answer that knows of an event."""
+        return Mark(self.life, max(self.event, event))
 
 
 @dataclass(slots=True)

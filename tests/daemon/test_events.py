@@ -18,7 +18,8 @@ from flock.client.blocking import Client
 from flock.client.door import Here
 from flock.client.reach import Reach
 from flock.contract import codec
-from flock.contract.events import Event, FollowEvents
+from flock.contract.events import Event, FollowEvents, ShowTop
+from flock.contract.models import ListModels
 from flock.errors import InvalidRequest
 from tests.daemon.conftest import Door, UnixConnection, bearer
 from tests.running import PATIENCE, Flock, running_flock, wait_for
@@ -139,6 +140,15 @@ def test_a_reader_goes_on_where_it_was(flock: Flock) -> None:
         assert new.event()[1]["id"] == 1
     found, _ = Client(flock.home / "run" / "flock.sock").call(FollowEvents(subject=request, since=0, once=True))
     assert [event.data["stage"] for event in found] == LIFE
+
+
+def test_an_answer_says_which_events_it_knows_of(flock: Flock) -> None:
+    chat(flock)
+    with reaching(flock) as reach:
+        top, _, event = reach.told(ShowTop(once=True))
+        assert event == top.last_event >= len(LIFE)
+        chat(flock)
+        assert reach.told(ListModels())[2] >= event + len(LIFE)
 
 
 def test_filters_and_kinds_that_do_not_exist(flock: Flock) -> None:

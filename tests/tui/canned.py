@@ -31,6 +31,7 @@ class Done:
 
     def __init__(self, value: Any) -> None:
         self.value = value
+        self.event = 0
 
 
 class Stream:

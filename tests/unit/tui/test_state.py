@@ -100,6 +100,7 @@ class Screen:
         self.told = 0
         self.looks: list[Top] = []
         self.answers: list[tuple[list[Engine], Mark]] = []
+        self.shown: dict[str, tuple[int, int]] = {}
         self.heard: dict[str, tuple[int, int]] = {}
         self.connect()
 
@@ -129,7 +130,7 @@ class Screen:
         elif what == "look" and self.looks:
             self.state.take_top(self.looks.pop(which % len(self.looks)))
         elif what == "ask":
-            self.answers.append((daemon.listed(), self.state.mark))
+            self.answers.append((daemon.listed(), self.state.mark.with_event(len(daemon.events))))
         elif what == "answer" and self.answers:
             value, mark = self.answers.pop(which % len(self.answers))
             self.state.take(ENGINES, value, mark)
@@ -147,8 +148,10 @@ class Screen:
             assert at >= self.stages.get(id, 0), f"{id} went back to {live.stage}"
             self.stages[id] = at
         for one in self.state.engines(ENGINES) or ():
-            # an answer may know of events that are on their way still, but never undoes one that was heard
-            assert number(one) >= self.heard.get(one.name, (0, 0)), f"{one.name} went back to {one.error}"
+            # an answer may know of events that are on their way still; neither undoes what the other said
+            least = max(self.heard.get(one.name, (0, 0)), self.shown.get(one.name, (0, 0)))
+            assert number(one) >= least, f"{one.name} went back to {one.error}"
+            self.shown[one.name] = number(one)
 
     def settle(self) -> None:
         """Let all that is on its way arrive, and one more of each."""
