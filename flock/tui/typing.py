@@ -11,10 +11,13 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from textual import events
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.app import App
+from textual.keys import _character_to_key  # pyright: ignore[reportPrivateUsage]
 from textual.message_pump import MessagePump
 from textual.widgets import Input, TextArea
 
@@ -26,8 +29,25 @@ _ROUNDS = 3
 _PATIENCE_SECONDS = 2.0
 # Between two looks at whether what is waited for is still there
 _LOOK_SECONDS = 0.01
+# What begins a longer sequence behind Escape
+_INTRODUCERS = "[]OPX^_"
+# How a key is named that came with Escape in front
+_BEHIND = "escape_and_"
 # Nothing holds up leaving
 _AT_ONCE = ("ctrl+c",)
+
+
+def _tell_apart() -> None:
+    """Let Textual (8.2.8) hear of Escape and a key that came in one packet: it makes "^" and the key of them, and
+    letters of a Mac of the digits ("™" for the second page).
+    """
+    known = cast("dict[str, object]", ANSI_SEQUENCES_KEYS)
+    for letter in map(chr, range(33, 127)):
+        if letter not in _INTRODUCERS and (letter.isdigit() or f"\x1b{letter}" not in known):
+            known[f"\x1b{letter}"] = (SimpleNamespace(value=_BEHIND + letter),)
+
+
+_tell_apart()
 
 
 class InOrder:
@@ -47,15 +67,29 @@ class InOrder:
         if self._task is not None and not (isinstance(event, events.Key) and event.key in _AT_ONCE):
             self._waiting.append(event)
             return
+        event = self._apart(event)
         settles = not self._is_written(event)
         await self._hand(event)
         if settles and self._task is None:
             self._task = asyncio.create_task(self._go_on())
 
+    def _apart(self, event: events.Key | events.Paste) -> events.Key | events.Paste:
+        """Return what is handed on: Escape, while the rest waits, for the two in one packet; in a field it is nothing,
+        since there some hold letters with Alt, and would lose what they typed.
+        """
+        if isinstance(event, events.Key) and event.key.startswith(_BEHIND) and not self._writes():
+            letter = event.key.removeprefix(_BEHIND)
+            self._waiting.appendleft(events.Key(_character_to_key(letter), letter))
+            return events.Key("escape", None)
+        return event
+
     def _is_written(self, event: events.Key | events.Paste) -> bool:
         """Return whether a field takes it as its words: such opens nothing, and long texts are to go fast."""
         letters = isinstance(event, events.Paste) or event.is_printable
-        return letters and isinstance(self._app.focused, (Input, TextArea))
+        return letters and self._writes()
+
+    def _writes(self) -> bool:
+        return isinstance(self._app.focused, (Input, TextArea))
 
     async def _go_on(self) -> None:
         try:
@@ -67,7 +101,7 @@ class InOrder:
                             await self._settled()
                 if not self._waiting:
                     return
-                event = self._waiting.popleft()
+                event = self._apart(self._waiting.popleft())
                 settles = not self._is_written(event)
                 await self._reached(self._app, lambda event=event: self._hand(event))
         finally:

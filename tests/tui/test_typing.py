@@ -1,6 +1,7 @@
 """Keys that come faster than what they open: each goes to what the one before has opened."""
 
 from textual import events
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.keys import _character_to_key  # pyright: ignore[reportPrivateUsage]
 from textual.widgets import Input
@@ -8,6 +9,7 @@ from textual.widgets import Input
 from flock.contract.op import Op
 from flock.tui.widgets.confirm import Confirm
 from flock.tui.widgets.form import Form
+from flock.tui.widgets.help import Help
 from tests.tui.canned import Canned, text_of, until
 
 NAMED = ("tab", "enter", "escape", "ctrl+s", "delete", "colon", "down")
@@ -68,9 +70,26 @@ async def test_a_long_text_goes_into_a_field_whole() -> None:
     app = canned.app("tokens")
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "● live" in text_of(app) and "NAME" in text_of(app))
-        rush(app, "n", "x" * 1000)
+        rush(app, "n", "x" * 200)
         app.post_message(events.Paste("end"))
         await until(pilot, lambda: isinstance(app.screen, Form))
         field = app.screen.query(Input).first()
         await until(pilot, lambda: field.value.endswith("end"))
-        assert field.value == "x" * 1000 + "end"
+        assert field.value == "x" * 200 + "end"
+
+
+async def test_escape_and_the_key_behind_it_are_two_also_where_they_came_as_one() -> None:
+    app = Canned().app("tokens")
+    parser = XTermParser()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "● live" in text_of(app) and "$ flock token show" in text_of(app))
+        rush(app, "delete")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        for event in parser.feed("\x1b4"):
+            app.post_message(event)
+        await until(pilot, lambda: type(app.page).__name__ == "EnginesPage")
+        rush(app, "?")
+        await until(pilot, lambda: isinstance(app.screen, Help))
+        for event in parser.feed("\x1b<"):
+            app.post_message(event)
+        await until(pilot, lambda: type(app.page).__name__ == "ModelsPage" and not isinstance(app.screen, Help))

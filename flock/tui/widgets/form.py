@@ -143,6 +143,8 @@ class Form(Modal[Op[Any]]):
         self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:
+        if not self.query("#send"):
+            return  # it is being opened, or closed
         scroll, box = self.query_one(VerticalScroll), self.query_one(".box")
         around = sum(
             c.outer_size.height + c.styles.margin.height for c in box.children if c is not scroll and c.display

@@ -72,7 +72,8 @@ class Install(Modal[AddModel]):
 
     def on_resize(self) -> None:
         """Leave room for the command and the buttons, whatever the terminal's height."""
-        self.query_one(VerticalScroll).styles.max_height = max(3, self.flock.size.height - _AROUND)
+        for words in self.query(VerticalScroll):  # none yet, or no more, while the box is opened or closed
+            words.styles.max_height = max(3, self.flock.size.height - _AROUND)
 
     @work(exclusive=True)
     async def ask_plan(self) -> None:

@@ -61,7 +61,8 @@ class Once(Modal[None]):
     def on_resize(self) -> None:
         """Leave room for the title and the keys, whatever the terminal's height, and draw it anew."""
         # the frame of the box, its title, a gap and the line of keys
-        self.query_one(VerticalScroll).styles.max_height = max(3, self.flock.size.height * 9 // 10 - 6)
+        for words in self.query(VerticalScroll):  # none yet, or no more, while the box is opened or closed
+            words.styles.max_height = max(3, self.flock.size.height * 9 // 10 - 6)
         self._draw()
 
     def on_unmount(self) -> None:
