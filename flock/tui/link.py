@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from flock.contract.events import Event, FollowEvents
 from flock.contract.op import Op
 from flock.errors import FlockError, InternalError
+from flock.plain import is_object
 
 Out = TypeVar("Out")
 
@@ -179,4 +180,7 @@ class Events:
 def _event(data: bytes) -> Event:
     # not by the codec: ten thousand a second come from a busy gateway, and it takes three times as long
     plain: dict[str, Any] = json.loads(str(data, "utf-8"))
-    return Event(plain["id"], plain["at"], plain["kind"], plain["subject"], plain.get("data") or {})
+    told: object = plain.get("data") or {}
+    if not (isinstance(plain["id"], int) and is_object(told)):
+        raise TypeError("an event has a number and an object")
+    return Event(plain["id"], plain["at"], plain["kind"], plain["subject"], told)

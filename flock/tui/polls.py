@@ -47,10 +47,12 @@ class Polls:
 
     def want(self, polls: tuple[Poll, ...]) -> None:
         """Ask for these from now on, at once, and no more for others."""
-        new = {poll.op for poll in polls} - {poll.op for poll in self._wanted}
+        before, ops = {poll.op for poll in self._wanted}, {poll.op for poll in polls}
         self._wanted = polls
-        for op in new:
-            self._asked.pop(op, None)
+        if ops != before:
+            self._asked = {op: at for op, at in self._asked.items() if op in ops & before}
+            self._seen = {op: seen for op, seen in self._seen.items() if op in ops}
+            self._state.keep(ops)
 
     def refresh(self) -> None:
         """Ask for everything that is wanted at once."""

@@ -9,7 +9,7 @@ Refuses to ask anybody. Called by `feed.py` and `polls.py`, read by the pages.
 
 from calendar import timegm
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from time import strptime
 from typing import Any, Literal, NamedTuple
@@ -28,6 +28,8 @@ from flock.plain import is_array
 ENDED_KEPT = 200
 ACTIVITY_KEPT = 200
 JOBS_KEPT = 200
+# Answers that no page wants now: another page shows them at once when it is opened again
+ANSWERS_KEPT = 100
 
 # By how much the time at which one daemon was started may seem to move: its uptime is rounded to a tenth of a second.
 # Both are of one clock over there, so that setting it moves nothing; none stops and starts again within this.
@@ -196,6 +198,7 @@ class State:
         before = self._answers.get(op)
         if asked.life != self.life or (before is not None and before.asked > asked):
             return False
+        self._answers.pop(op, None)  # the newest stands last
         self._answers[op] = Answered(value, asked)
         failed = self._failures.pop(op, None)
         if failed is not None or before is None or before.value != value:
@@ -210,6 +213,13 @@ class State:
             return False
         self._changed("answers")
         return True
+
+    def keep(self, wanted: Collection[Op[Any]]) -> None:
+        """Forget the oldest answers that nobody wants, where there are many."""
+        for known in (self._answers, self._failures):
+            unwanted = [op for op in known if op not in wanted]
+            for op in unwanted[: max(0, len(unwanted) - ANSWERS_KEPT)]:
+                self.forget(op)
 
     def forget(self, op: Op[Any]) -> None:
         """Keep no answer to an operation any more: nobody will look at it again."""
@@ -344,7 +354,10 @@ class State:
         self._changed("models")
 
     def _job(self, event: Event) -> None:
-        job = codec.from_plain(Job, event.data)
+        try:
+            job = codec.from_plain(Job, event.data)
+        except FlockError:
+            return  # another release's: the listing tells of it
         before = self.jobs.get(job.id)
         if before is not None and before.revision > job.revision:
             return

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flock.contract import codec
-from flock.contract.engines import Engine, ListEngines
+from flock.contract.engines import Engine, ListEngines, ShowEngine
 from flock.contract.events import MOST_REQUESTS, Event, Top
 from flock.contract.jobs import Job
 from flock.contract.models import ListModels
 from flock.contract.requests import RequestRow
 from flock.contract.usage import SummarizeUsage
 from flock.errors import Conflict
-from flock.tui.state import ACTIVITY_KEPT, ENDED_KEPT, JOBS_KEPT, Mark, State
+from flock.tui.state import ACTIVITY_KEPT, ANSWERS_KEPT, ENDED_KEPT, JOBS_KEPT, Mark, State
 from tests.cli.top_values import BUSY, QWEN
 
 ENGINES, MODELS = ListEngines(), ListModels()
@@ -312,12 +312,34 @@ def test_the_newest_revision_of_a_job_stays() -> None:
     assert [one.words for one in state.activity] == ["model.add done"]
 
 
+def test_a_job_that_cannot_be_read_changes_nothing() -> None:
+    state = State()
+    state.apply(Event(1, clock(1), "job.progress", "j_1", {"id": "j_1", "state": 5}))
+    assert (state.jobs, state.last) == ({}, 1)
+
+
 def test_jobs_that_ran_are_gone_with_their_daemon() -> None:
     state = State()
     state.apply(replace(job(1), id=1))
     state.apply(replace(job(1, "done", "j_2"), id=2))
     state.restart()
     assert set(state.jobs) == {"j_2"}
+
+
+def test_answers_that_nobody_wants_are_bound_and_the_oldest_go() -> None:
+    state = State()
+    ops = [SummarizeUsage(user=f"u{n}") for n in range(2 * ANSWERS_KEPT)]
+    for op in ops:
+        state.take(op, op, state.mark)
+        state.fail(ShowEngine(name=op.user), Conflict("no"))
+    state.take(ops[0], ops[1], state.mark)
+    state.keep({ops[1]})
+    assert state.answer(ops[0]) == ops[1]
+    assert state.answer(ops[1]) is ops[1]
+    kept = [op for op in ops if state.answer(op) is not None]
+    assert len(kept) == ANSWERS_KEPT + 1
+    assert kept[2:] == ops[-ANSWERS_KEPT + 1 :]
+    assert len(state._failures) == ANSWERS_KEPT  # pyright: ignore[reportPrivateUsage]
 
 
 def test_rings_are_bound() -> None:
