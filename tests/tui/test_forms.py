@@ -36,7 +36,7 @@ async def _live(pilot: Pilot[Any], app: FlockApp) -> None:
 
 async def _form(pilot: Pilot[Any], app: FlockApp, kind: type[Op[Any]], **given: Any) -> Form:
     app.acts.ask(kind, given)
-    await until(pilot, lambda: isinstance(app.screen, Form) and bool(app.screen.query("#send")), "the form")
+    await until(pilot, lambda: isinstance(app.screen, Form) and app.focused is not None, "the form")
     screen = app.screen
     assert isinstance(screen, Form)
     return screen

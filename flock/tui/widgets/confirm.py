@@ -54,7 +54,8 @@ class Confirm(Modal[bool]):
 
     def on_mount(self) -> None:
         """Begin at "no"."""
-        self.query_one("#no").focus()
+        for no in self.query("#no"):  # none when it was closed while it was opened
+            no.focus()
 
     def action_yes(self) -> None:
         """Agree."""

@@ -153,6 +153,8 @@ class Form(Modal[Op[Any]]):
 
     def on_mount(self) -> None:
         """Begin at the first field that is not filled."""
+        if not self.query("#send"):
+            return  # it was closed while it was opened
         self._spell()
         empty = [f for f in self._fields if f.name not in self._given]
         if first := (empty or self._fields):

@@ -54,7 +54,8 @@ class Once(Modal[None]):
 
     def on_mount(self) -> None:
         """Draw it."""
-        self.query_one(VerticalScroll).focus()
+        for words in self.query(VerticalScroll):  # none when it was closed while it was opened
+            words.focus()
         self._said.update(look.plain(self._keys()))
         self._draw()
 
