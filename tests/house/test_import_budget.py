@@ -143,3 +143,12 @@ def test_the_daemon_loads_no_terminal_and_no_migrations(environ: dict[str, str])
     unwanted |= {"alembic", "keyring", "multiprocessing", "questionary", "rich", "textual", "typer", "xllamacpp"}
     assert tops(loaded - bare) & unwanted == set()
     assert not [module for module in loaded if module.startswith(("flock.cli", "flock.tui"))]
+
+
+def test_the_full_screen_paints_before_it_loads_what_its_pages_need(environ: dict[str, str]) -> None:
+    bare, _ = run("", environ)
+    loaded, done = run("import flock.tui.app", environ)
+    assert done.returncode == 0, done.stderr[-2000:]
+    mine = {module for module in loaded - bare if tops({module}) == {"flock"}}
+    assert {module for module in mine if not module.startswith("flock.tui")} == {"flock", "flock.errors", "flock.text"}
+    assert not {"http.client", "json", "sqlite3"} & (loaded - bare)

@@ -17,6 +17,7 @@ from flock.client import chat
 from flock.tui import look
 from flock.tui.screens.playground_talk import Settings, command, tools_of
 from flock.tui.widgets.modal import Modal
+from flock.tui.widgets.writing import Paragraph
 
 _THINKING: tuple[tuple[Literal["", "on", "off"], str], ...] = (("", "as the model does"), ("on", "on"), ("off", "off"))
 # Lines of the box beside the fields: its frame, title, what is wrong, the command (two lines of it), the buttons
@@ -95,7 +96,7 @@ class ChatSettings(Modal[Settings]):
         with Vertical(classes="box"):
             yield Static(look.plain("settings of this conversation"), classes="title")
             with VerticalScroll(can_focus=False):
-                yield from _row("system", TextArea(now.system, id="system", compact=True), "what stands before it all")
+                yield from _row("system", Paragraph(now.system, id="system", compact=True), "what stands before it all")
                 degrees = "" if now.temperature is None else f"{now.temperature:g}"
                 yield from _row(
                     "temperature",
@@ -111,7 +112,7 @@ class ChatSettings(Modal[Settings]):
                 )
                 yield from _row(
                     "tools",
-                    TextArea(now.tools, id="tools", compact=True),
+                    Paragraph(now.tools, id="tools", compact=True),
                     'what the model may call, JSON: [{"name": "get_weather"}]',
                 )
             yield self._wrong

@@ -20,6 +20,15 @@ _NEW_LINE = ("ctrl+j", "alt+enter", "shift+enter")
 cast("dict[str, tuple[Keys, ...]]", ANSI_SEQUENCES_KEYS).setdefault("\x1b\r", (Keys.ControlJ,))
 
 
+class Paragraph(TextArea):
+    """Several lines in a box that is closed again."""
+
+    def on_unmount(self) -> None:
+        """Be forgotten: Textual (8.2.8) has the application keep each that was ever there, to tell it of a theme."""
+        watchers: dict[str, list[tuple[object, object]]] = getattr(cast(object, self.app), "__watchers", {})  # pyright: ignore[reportUnknownMemberType]
+        watchers["theme"] = [one for one in watchers.get("theme", []) if one[0] is not self]
+
+
 class Writing(TextArea):
     """A message being written. Enter sends it, ctrl+j makes a new line; what is pasted stays as it is."""
 
