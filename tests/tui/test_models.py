@@ -302,3 +302,13 @@ def _plain(job: Job) -> dict[str, Any]:
     from flock.contract import codec
 
     return json.loads(codec.dumps(job))
+
+
+async def test_the_part_in_front_is_not_offered() -> None:
+    app = Canned(model__list=MODELS).app("models")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "b Browse" in text_of(app) and "i Installed" not in text_of(app).splitlines()[-1])
+        await pilot.press("b")
+        await until(pilot, lambda: "i Installed" in text_of(app).splitlines()[-1] and "b Browse" not in text_of(app))
+        await pilot.press("i")
+        await until(pilot, lambda: "b Browse" in text_of(app))

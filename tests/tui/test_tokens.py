@@ -273,3 +273,9 @@ def _created() -> Any:
     from dataclasses import replace
 
     return replace(CREATED, token=KEY)
+
+
+async def test_on_a_low_terminal_the_list_has_the_room() -> None:
+    app = filled().app("tokens")
+    async with app.run_test(size=(40, 12)) as pilot:
+        await until(pilot, lambda: "alice" in text_of(app) and "bob" in text_of(app))

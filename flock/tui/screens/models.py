@@ -38,7 +38,7 @@ class ModelsPage(Page):
 
     topics: ClassVar[tuple[Topic, ...]] = ("answers", "models", "jobs")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("i", "part('installed')", "What is installed", show=False),
+        Binding("i", "part('installed')", "Installed"),
         Binding("b", "part('catalog')", "Browse"),
         Binding("m", "part('memory')", "What is in memory", show=False),
         Binding("a", "add", "Add one from the hub, Ollama, a file or a URL", show=False),
@@ -149,9 +149,14 @@ class ModelsPage(Page):
 
     # -- keys
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer no part that is in front already."""
+        return (action, parameters) != ("part", (self._front,))
+
     def action_part(self, name: str) -> None:
         """Bring a part to the front."""
         self._bring(name)
+        self.refresh_bindings()
         self.wants()
         self.draw()
         self.part.opened()

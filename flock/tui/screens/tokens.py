@@ -39,6 +39,8 @@ from flock.tui.widgets.panel import put
 EMPTY = "no API key yet; n makes one: flock token create NAME"
 # Cells from which the details stand beside the list and how wide they are there, on a wide and a very wide terminal
 _BESIDE, _PANE, _FAR, _WIDE_PANE = 110, 54, 160, 76
+# On fewer lines the list has all of them: the details below it would leave it none
+_LOW = 14
 
 
 class TokensPage(Page):
@@ -63,6 +65,7 @@ class TokensPage(Page):
     DEFAULT_CSS = """
     TokensPage #parts { layout: vertical; height: 1fr; }
     TokensPage #pane { height: 9; border-top: solid $panel-lighten-2; padding: 0 0 0 2; }
+    TokensPage.-low #pane { display: none; }
     TokensPage.-wide #parts { layout: horizontal; }
     TokensPage.-wide #pane { width: 54; height: 1fr; border-top: none; border-left: solid $panel-lighten-2; }
     TokensPage.-far #pane { width: 76; }
@@ -101,6 +104,7 @@ class TokensPage(Page):
     def draw(self) -> None:
         """Draw what is known."""
         self.set_class(self.size.width >= _BESIDE, "-wide")
+        self.set_class(self.size.height < _LOW, "-low")
         self.set_class(self.size.width >= _FAR, "-far")
         op = self._list_op()
         tokens: list[Token] | None = self.state.answer(op)
