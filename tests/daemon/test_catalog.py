@@ -62,7 +62,7 @@ def test_searches_are_sorted_and_limited(flock: Flock) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--sort", "age"), "'age' is no order: it is one of name, released, size"),
+        (("--sort", "age"), "'age' is no order: it is one of released, size, name"),
         (("--capability", "flying"), "'flying' is no capability: it is one of audio, chat, code"),
         (("--since", "yesterday"), "'yesterday' is no date: a day, a month or a year such as 2026-01-31"),
         (("--since", "2026-02-30"), "'2026-02-30' is no date"),
