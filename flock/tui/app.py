@@ -68,6 +68,11 @@ class FlockApp(App[int]):
     #pages { height: 1fr; }
     Toast { max-width: 76; padding: 0 1; margin: 0 0 1 0; }
     CommandPalette > Vertical { margin: 1 2; width: 1fr; }
+    CommandPalette #--input { border: none; padding: 0 0 0 1; background: $panel; }
+    CommandPalette CommandList {
+        border: none; background: $surface;
+        scrollbar-size-vertical: 1; scrollbar-background: $surface; scrollbar-background-hover: $surface;
+    }
     CommandPalette SearchIcon { display: none; }
     Input > .input--placeholder { color: $text-muted; }
     """
