@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from textual.content import Content
-from textual.markup import escape
 
 from flock import text
 from flock.errors import FlockError
@@ -135,7 +134,7 @@ def bar(part: float, width: int, tone: str = "$primary") -> Content:
     eighths = round(part * width * 8)
     full, rest = divmod(eighths, 8)
     drawn = "█" * full + (_WIDTHS[rest] if rest else "")
-    return Content.assemble((drawn, tone), (" " * 0 + "░" * (width - len(drawn)), "$foreground 15%"))
+    return Content.assemble((drawn, tone), ("░" * (width - len(drawn)), "$foreground 15%"))
 
 
 def curve(values: Sequence[float], width: int) -> str:
@@ -238,6 +237,3 @@ def trouble(sentence: str, hint: str = "") -> Content:
     """Return what went wrong, in one line, and the command that mends it below."""
     said = styled(f"✗ {sentence}", "$text-error")
     return said if not hint else Content.assemble(said, ("\n→ ", "$text-muted"), (clean(hint), "$text-accent"))
-
-
-__all__ = ["escape"]

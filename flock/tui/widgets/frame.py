@@ -29,7 +29,7 @@ class TopBar(Static):
         """Show one line, the least needed left out where there is no room."""
         top = state.top
         left = Content.assemble(("flock ", "bold $text-accent"), (f"{name} " if name else "", "bold"))
-        left += look.dot({"live": "live"}.get(state.connection, state.connection))
+        left += look.dot(state.connection)
         parts = [Content(f"{len(state.requests)} running")]
         if top is not None:
             parts.append(Content(f"{look.number(top.requests_per_minute)} rpm"))
