@@ -68,9 +68,13 @@ class Tmux:
 
         def dead() -> list[str] | None:
             said = self._tmux("display-message", "-p", state).split()
-            return said if said[0] == "1" else None
+            # that it has ended is known before how
+            return said if said[0] == "1" and len(said) == 2 else None
 
-        return int([*wait_for(dead, "its end", PATIENCE), "-1"][1])
+        try:
+            return int(wait_for(dead, "its end", PATIENCE)[1])
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.shown()}") from None
 
     def close(self) -> None:
         """End it all."""

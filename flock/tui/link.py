@@ -5,11 +5,11 @@ Owns the threads, so that nothing on the screen ever waits. Refuses to know what
 """
 
 import asyncio
+import contextlib
 import json
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, Protocol, TypeVar
 
 from flock.contract.events import Event, FollowEvents
@@ -92,7 +92,7 @@ class Link:
     def __init__(self, reach: Reach, perform: Perform) -> None:
         self.reach = reach
         self._perform = perform
-        self._threads = ThreadPoolExecutor(_CALLS_AT_ONCE, thread_name_prefix="call")
+        self._turns = asyncio.Semaphore(_CALLS_AT_ONCE)
         self.name = reach.name
         self.host = reach.host
         self.slow = reach.kind != "here"
@@ -108,7 +108,8 @@ class Link:
     async def work(self, do: Callable[[], Out]) -> Out:
         """Do what blocks in a thread and return what it gives. Raises its FlockErrors; anything else as one."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, do)
+            async with self._turns:
+                return await _in_a_thread(do)
         except (FlockError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -121,9 +122,38 @@ class Link:
         return Events(self.reach, FollowEvents(since=since))
 
     def close(self) -> None:
-        """Leave: connections are closed, and what still waits is given up."""
+        """Leave: connections are closed; a thread that waits for a program of this machine is left to itself."""
         self.reach.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+async def _in_a_thread(do: Callable[[], Out]) -> Out:
+    """Do what blocks in a thread of its own, which the end of this process does not wait for.
+
+    Not an executor's: Python joins those at its end, and whoever closes the screen would wait for the slowest tool that
+    was just being asked for its version.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Out] = loop.create_future()
+
+    def tell(value: Any, error: BaseException | None) -> None:
+        if done.done():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(value)
+
+    def run() -> None:
+        value, failure = None, None
+        try:
+            value = do()
+        except BaseException as error:  # whatever it is, it is the caller's
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(tell, value, failure)
+
+    threading.Thread(target=run, name="call", daemon=True).start()
+    return await done
 
 
 class Events:
