@@ -46,7 +46,7 @@ async def test_a_fault_is_told_by_the_caller_and_shows_no_local_value() -> None:
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("key sk-secret")
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 - it comes out where the screen is left
         async with app.run_test(size=(80, 24)) as pilot:
             await until(pilot, lambda: "● live" in text_of(app), "live")
             app.call_later(broken)
