@@ -67,8 +67,9 @@ class Residence:
             self.schedule.know(resident)
         model = own.model
         resident.need = own.need_bytes
-        planned = own.loading.spec.slots if own.loading is not None else 1
-        resident.slots = own.slots or planned
+        # one that is on its way, or out, will have what it is told now, not what it had before
+        planned = own.loading.spec.slots if own.loading is not None else 0
+        resident.slots = (planned if own.upstream is None else 0) or own.slots or planned or 1
         resident.load_seconds = own.load_seconds
         resident.progress = own.progress
         resident.pinned, resident.priority = model.pinned, model.priority

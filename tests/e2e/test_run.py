@@ -41,8 +41,13 @@ def real(models: dict[str, Path]) -> Iterator[Flock]:
         flock.ok("model", "add", f"file:{models['tiny-script']}", "--name", "script")
         flock.ok("model", "add", f"file:{models['tiny-chat']}", "--name", "endless")
         flock.ok("model", "config", "endless", "--slots", "1")
+        wait_for(lambda: ("endless", "ready", 1) in _models(flock), "it has started anew with one slot")
         yield flock
         assert "Traceback" not in (flock.home / "logs/flock.log").read_text()
+
+
+def _models(flock: Flock) -> list[tuple[str, str, int]]:
+    return [(one["id"], one["state"], one["slots"]) for one in flock.json("model", "ls")]
 
 
 def seen(port: int) -> dict[str, Any]:
@@ -160,28 +165,28 @@ def on_terminal(flock: Flock, *words: str, **more: str) -> tuple[int, str]:
 
 @real_engine
 def test_a_person_goes_before_every_request_of_low_priority_that_waits(real: Flock, tmp_path: Path) -> None:
-    """Six of a batch want the engine of one slot; one is let to it, and whoever asks meanwhile is next."""
+    """Three of a batch want the engine of one slot; one is let to it, and whoever asks meanwhile is next."""
     said = {"model": "endless", "messages": [{"role": "user", "content": "count"}], "max_tokens": 1500}
-    lines = [{"custom_id": str(n), "url": "/v1/chat/completions", "body": said} for n in range(6)]
+    lines = [{"custom_id": str(n), "url": "/v1/chat/completions", "body": said} for n in range(3)]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     batch = began(real, "batch", str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl"), "--concurrency", "6")
 
     def waiting() -> list[dict[str, Any]]:
         return [w for w in real.json("queue")["waiting"] if w["why"] == WHY]
 
-    waiters = wait_for(lambda: waiting() if len(waiting()) == 5 else None, "five wait")
-    assert [w["position"] for w in waiters] == [1, 2, 3, 4, 5]
+    waiters = wait_for(lambda: waiting() if len(waiting()) == 2 else None, "two wait")
+    assert [w["position"] for w in waiters] == [1, 2]
     assert {w["user"] for w in waiters} == {user_name()}
     person = real.json("run", "me first", "-m", "endless", "--max-tokens", "2")
     out, err = batch.communicate(timeout=PATIENCE * 2)
     assert batch.returncode == 0, err
-    rows = {row["id"]: _sent(real, row["id"]) for row in request_rows(real)[:7]}
+    rows = {row["id"]: _sent(real, row["id"]) for row in request_rows(real)[:4]}
     arrived, sent = rows.pop(person["request_id"])
-    assert len(rows) == 6
+    assert len(rows) == 3
     assert [low for low, (_, when) in rows.items() if arrived < when < sent] == []
-    assert len([low for low, (_, when) in rows.items() if when > sent]) >= 4
+    assert len([low for low, (_, when) in rows.items() if when > sent]) >= 1
     notes = [real.json("explain", low)["notes"][-1] for low in rows]
-    assert len([note for note in notes if note.startswith("low priority, and let others go first")]) >= 4
+    assert len([note for note in notes if note.startswith("low priority, and let others go first")]) >= 2
     assert out
 
 
