@@ -114,7 +114,14 @@ class Canned:
         self._events.put(None)
 
     def app(self, page: str = "home", theme: str = "dark") -> FlockApp:
-        return FlockApp(lambda: (self, self.perform), page, theme, now=lambda: FROZEN)
+        return Patient(lambda: (self, self.perform), page, theme, now=lambda: FROZEN)
+
+
+class Patient(FlockApp):
+    """The screen with toasts that stay: on a busy machine they would be gone before anybody looks."""
+
+    def notify(self, message: str, **more: Any) -> None:
+        super().notify(message, **{**more, "timeout": 600.0})
 
 
 def absent() -> DaemonUnreachable:
