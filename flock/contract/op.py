@@ -209,7 +209,7 @@ def command_line(op: Op[Any], yes: bool = False) -> str:
 
 
 # Commands whose verb alone asks nothing that is understood
-_ASKED = {("down",): ("flock", "stop")}
+_ASKED: dict[tuple[str, ...], tuple[str, ...]] = {("down",): ("flock", "stop")}
 
 
 def question(op: Op[Any]) -> str:
