@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from flock.contract.events import MOST_REQUESTS
 from flock.tui.state import State
-from tests.unit.tui.test_state import STAGES, staged
+from tests.unit.tui.test_state import STAGES, look, row, staged
 
 
 @pytest.mark.parametrize("running", [10, 200])
