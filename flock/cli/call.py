@@ -68,7 +68,7 @@ def settle() -> None:
     """Let ssh ask what it has to ask, and say what there is to say, before somebody draws on the terminal; afterwards
     neither happens. Raises what `reach` raises, and DaemonUnreachable where nobody comes as far as the other machine.
     """
-    if not (_Way.said or os.environ.get("FLOCK_HOST") or find_home().contexts.exists()):
+    if not (_Way.said or os.environ.get("FLOCK_HOST") or os.path.exists(find_home().contexts)):
         return  # this machine's: nothing more is loaded for it
     way = reach()
     if way.kind == "here":

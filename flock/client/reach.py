@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flock.client.blocking import TIMEOUT_SECONDS
 from flock.client.calls import decode, encode
-from flock.client.door import Door, Here, Kind, unreachable
+from flock.client.door import Door, Here, Kind, bearer, unreachable
 from flock.client.stream import Line, Stream, unsent
 from flock.contract.op import Op
 from flock.errors import FlockError
@@ -107,7 +107,7 @@ class Reach:
         """
         call = encode(op)
         waits = getattr(op, "wait_seconds", 0.0) + getattr(op, "grace_seconds", 0.0)
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = bearer(key)
         stream = self._sent(call.method, call.path, call.body, headers, TIMEOUT_SECONDS + waits, streams=False)
         body = stream.read()
         # a key of the caller's own is none that the door knows anything of
@@ -176,7 +176,14 @@ class Reach:
             line.close()
 
     def _sent(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], timeout: float, *, streams: bool
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str | bytes],
+        timeout: float,
+        *,
+        streams: bool,
     ) -> Stream:
         said: dict[str, str | bytes] = {**self.door.headers, **headers}
         if body is not None:
@@ -254,7 +261,7 @@ def find(said: str = "", environ: Mapping[str, str] = os.environ, *, asks: bool 
     """
     home = find_home()
     meant = said.strip() or environ.get("FLOCK_HOST", "").strip()
-    if not meant and not home.contexts.exists():
+    if not meant and not os.path.exists(home.contexts):  # a place that may not be looked into is told of by its door
         return _here(home)
     from flock.client import address, contexts
 

@@ -2,6 +2,7 @@
 
 import shlex
 import typing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -294,15 +295,15 @@ async def test_a_job_is_followed_to_its_end() -> None:
         await until(pilot, lambda: f"{running.target}: done" in text_of(app))
         assert app.acts.line != line, "another command stands below by now, and stays"
         assert "remove other" in text_of(app)
+        # another one: what is known of the first is that it has ended
+        canned.answers["model.add"] = other = replace(running, id="j_other")
         await app.acts.do(AddModel(source="qwen3-8b"))
-        failed = _job(running, revision=92, state="failed", error="no room on the disk", hint="flock model ls")
-        canned.tell("job.progress", running.id, **failed)
+        failed = _job(other, revision=92, state="failed", error="no room on the disk", hint="flock model ls")
+        canned.tell("job.progress", other.id, **failed)
         await until(pilot, lambda: "no room on the disk" in text_of(app) and "→ flock model ls" in text_of(app))
 
 
 def _job(job: Any, **more: Any) -> dict[str, Any]:
-    from dataclasses import replace
-
     from flock.contract import codec
 
     return codec.to_plain(replace(job, **more))
