@@ -27,8 +27,9 @@ class Tmux:
         given = [f"{name}={value}" for name, value in environment.items()]
         size = ["-x", str(width), "-y", str(height)]
         # what is set by tmux itself would not reach the program: PATH above all
-        self._tmux("new-session", "-d", *size, "-c", str(ROOT), "env", *given, *words)
-        self._tmux("set-option", "-g", "remain-on-exit", "on")
+        # the shell says how the program ended: tmux (3.3a) does not always know
+        said = ["sh", "-c", '"$@"; echo "ended with $?"; read -r _', "sh", "env", *given, *words]
+        self._tmux("new-session", "-d", *size, "-c", str(ROOT), *said)
 
     def keys(self, *keys: str) -> None:
         """Press keys."""
@@ -64,17 +65,7 @@ class Tmux:
 
     def ended(self) -> int:
         """Wait until the program has ended and return its exit code."""
-        state = "#{pane_dead} #{pane_dead_status}"
-
-        def dead() -> list[str] | None:
-            said = self._tmux("display-message", "-p", state).split()
-            # that it has ended is known before how
-            return said if said[0] == "1" and len(said) == 2 else None
-
-        try:
-            return int(wait_for(dead, "its end", PATIENCE)[1])
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.shown()}") from None
+        return int(self.until("ended with ").rsplit("ended with ", 1)[1].split()[0])
 
     def close(self) -> None:
         """End it all."""
