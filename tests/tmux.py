@@ -20,7 +20,9 @@ class Tmux:
     def __init__(self, name: str, directory: str) -> None:
         self._base = ["tmux", "-L", name, "-f", os.devnull]
         self._environ = {**os.environ, "TMUX_TMPDIR": directory}
-        self._environ.pop("TMUX", None)
+        # COLUMNS and LINES, which a worker of the tests is given, would go before the terminal's own size
+        for name in ("TMUX", "COLUMNS", "LINES"):
+            self._environ.pop(name, None)
 
     def start(self, width: int, height: int, words: list[str], environment: Mapping[str, str]) -> None:
         """Run a program on a terminal of that size."""
