@@ -36,7 +36,7 @@ def prepare() -> None:
                 os.dup2(nothing, number)
                 os.close(nothing)
             # standard output that may only be read: who writes to it is told so, as by any other program
-            stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115
+            stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115  # for good
             setattr(sys, name, stream)
     for stream in (sys.stdout, sys.stderr):
         # Python takes the C locale for UTF-8 (PEP 540); a terminal that was set to it shows ASCII

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flock.cli import out
 from flock.contract.screens import PAGES, THEMES
 from flock.errors import FlockError, UsageError, WouldAsk
+from flock.text import closest, did_you_mean
 
 if TYPE_CHECKING:
     from flock.cli.call import Perform
@@ -21,14 +22,13 @@ def run(op: "OpenTui", given: "Given", perform: "Perform") -> int:
     """Open the screen and return when it is closed. Raises UsageError for no such page or theme, WouldAsk without a
     terminal.
     """
-    from flock.cli.words import either, nearest
-
-    for what, word, known in (("page", op.page, PAGES), ("theme", op.theme, ("", *THEMES))):
-        if word not in known:
-            close = nearest(word, [one for one in known if one])
-            meant = f"; did you mean {either(close)}?" if close else ""
-            hint = f"flock tui {close[0]}" if close and what == "page" else "flock tui --help"
-            raise UsageError(f"there is no {what} {word!r}{meant}", hint=hint)
+    if op.page not in PAGES:
+        close = closest(op.page, PAGES)
+        hint = f"flock tui {close}" if close else "flock tui --help"
+        raise UsageError(f"there is no page {op.page!r}{did_you_mean(op.page, PAGES)}", hint=hint)
+    if op.theme not in ("", *THEMES):
+        hint = f"flock tui --theme {closest(op.theme, THEMES) or THEMES[0]}"
+        raise UsageError(f"there is no theme {op.theme!r}{did_you_mean(op.theme, THEMES)}", hint=hint)
     if not out.can_draw():
         raise WouldAsk("the full screen needs a terminal at both ends that can be drawn on", hint="flock status")
     return _open(op.page, op.theme)

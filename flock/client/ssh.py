@@ -187,7 +187,7 @@ class SshDoor:
             stdin=None if stdin else subprocess.DEVNULL,
             env={**self._environ},
         )
-        child = _Child(process, open(os.devnull, "rb"))  # noqa: SIM115
+        child = _Child(process, open(os.devnull, "rb"))  # noqa: SIM115  # the child closes it
         with self._kept(child):
             code = _waited(process)
         if code == 255:

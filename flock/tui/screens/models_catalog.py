@@ -94,7 +94,8 @@ class Catalog(Part):
         super().__init__(id, jobs)
         self.listing = Listing(_COLUMNS, _NONE)
         self._filters = Static(id="filters")
-        self._query, self._sort, self._capability = "", "", ""
+        self._query, self._capability = "", ""
+        self._sort: Sort = ""
         self._fits = self._hides = False
 
     def compose(self) -> ComposeResult:
@@ -117,7 +118,7 @@ class Catalog(Part):
         if known is None:
             self.listing.show([], "asking …" if self.failed is None else "nothing is known: flock model search")
             return
-        meant = sorted((m for m in known if self._is_meant(m)), key=_SORTS[self._sort])  # type: ignore[index]
+        meant = sorted((m for m in known if self._is_meant(m)), key=_SORTS[self._sort])
         chosen = look_models.filters(self._sort, self._fits, self._capability, self._hides, len(meant), len(known))
         put(self._filters, chosen)
         self.listing.show([_row(m) for m in meant], _NONE)
@@ -202,7 +203,7 @@ class Catalog(Part):
     def action_sort(self) -> None:
         """Take the next order."""
         orders = list(_SORTS)
-        self._sort = orders[(orders.index(self._sort) + 1) % len(orders)]  # type: ignore[arg-type]
+        self._sort = orders[(orders.index(self._sort) + 1) % len(orders)]
         self._narrow()
 
     def action_fits(self) -> None:

@@ -16,7 +16,7 @@ from textual.widgets import Button, Input, Static, TextArea
 from flock.client import chat
 from flock.tui import look
 from flock.tui.screens.playground_talk import Settings, command, tools_of
-from flock.tui.widgets.modal import Modal
+from flock.tui.widgets.modal import FormBox
 from flock.tui.widgets.writing import Paragraph
 
 _THINKING: tuple[tuple[Literal["", "on", "off"], str], ...] = (("", "as the model does"), ("on", "on"), ("off", "off"))
@@ -24,7 +24,7 @@ _THINKING: tuple[tuple[Literal["", "on", "off"], str], ...] = (("", "as the mode
 _AROUND = 10
 
 
-class Switch(Static, can_focus=True):
+class Choice(Static, can_focus=True):
     """One of a few words, changed by the arrows, the space bar or a click."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -59,7 +59,7 @@ class Switch(Static, can_focus=True):
         self.action_turn(1)
 
 
-class ChatSettings(Modal[Settings]):
+class ChatSettings(FormBox[Settings]):
     """Lets the settings be changed; gives them back, None when it was closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -75,8 +75,8 @@ class ChatSettings(Modal[Settings]):
     ChatSettings .field { width: 1fr; height: auto; }
     ChatSettings Input, ChatSettings Input:focus { height: 1; border: none; padding: 0 1; background: $panel; }
     ChatSettings TextArea, ChatSettings TextArea:focus { height: 3; border: none; padding: 0; background: $panel; }
-    ChatSettings Switch { height: 1; width: 1fr; padding: 0 1; background: $panel; }
-    ChatSettings Input:focus, ChatSettings TextArea:focus, ChatSettings Switch:focus { background: $primary 25%; }
+    ChatSettings Choice { height: 1; width: 1fr; padding: 0 1; background: $panel; }
+    ChatSettings Input:focus, ChatSettings TextArea:focus, ChatSettings Choice:focus { background: $primary 25%; }
     ChatSettings .help { color: $text-muted; height: auto; padding: 0 1; }
     ChatSettings .wrong { color: $text-error; height: auto; padding: 0 1; }
     ChatSettings #buttons { height: 1; align-horizontal: right; margin: 1 0 0 0; }
@@ -108,7 +108,7 @@ class ChatSettings(Modal[Settings]):
                     "max tokens", Input(most, id="max-tokens", compact=True), "empty: as many as the model likes"
                 )
                 yield from _row(
-                    "thinking", Switch(now.thinking, id="thinking"), "‹ › changes it, where the model has a switch"
+                    "thinking", Choice(now.thinking, id="thinking"), "‹ › changes it, where the model has a switch"
                 )
                 yield from _row(
                     "tools",
@@ -145,13 +145,13 @@ class ChatSettings(Modal[Settings]):
             system=self.query_one("#system", TextArea).text.strip(),
             temperature=_temperature(degrees),
             max_tokens=_tokens(most),
-            thinking=cast("Literal['', 'on', 'off']", self.query_one("#thinking", Switch).value),
+            thinking=cast("Literal['', 'on', 'off']", self.query_one("#thinking", Choice).value),
             tools=tools,
         )
 
     @on(Input.Changed)
     @on(TextArea.Changed)
-    @on(Switch.Changed)
+    @on(Choice.Changed)
     def _spell(self) -> None:
         try:
             line = self.flock.acts.spelled(command("…", self._model, self.built()))
@@ -161,17 +161,6 @@ class ChatSettings(Modal[Settings]):
         self._wrong.update("")
         self._line.update(look.command(line))
 
-    @on(Input.Submitted)
-    def _submitted(self) -> None:
-        self.action_send()
-
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        if event.button.id == "send":
-            self.action_send()
-        else:
-            self.action_close()
-
     def action_send(self) -> None:
         """Give the settings back, or say what is wrong."""
         try:
@@ -180,7 +169,7 @@ class ChatSettings(Modal[Settings]):
             self._wrong.update(look.plain(str(error)))
 
 
-def _row(label: str, field: Input | TextArea | Switch, help: str) -> ComposeResult:
+def _row(label: str, field: Input | TextArea | Choice, help: str) -> ComposeResult:
     with Horizontal(classes="row"):
         yield Static(Content(label), classes="label")
         with Vertical(classes="field"):

@@ -17,10 +17,10 @@ from flock.errors import FlockError
 from flock.tui import look
 from flock.tui.screens import settings_look as looks
 from flock.tui.widgets.form import Tick
-from flock.tui.widgets.modal import Modal
+from flock.tui.widgets.modal import FormBox
 
 
-class EditSetting(Modal[tuple[SetConfig, SettingChanged]]):
+class EditSetting(FormBox[tuple[SetConfig, SettingChanged]]):
     """Sets a setting; gives back what was carried out and its answer, None when it was closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -90,17 +90,6 @@ class EditSetting(Modal[tuple[SetConfig, SettingChanged]]):
         self._line.update(look.command(self.flock.acts.spelled(self.op)))
         self._wrong.update("")
         self._field.remove_class("-invalid")
-
-    @on(Input.Submitted)
-    def _submitted(self) -> None:
-        self.action_send()
-
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        if event.button.id == "send":
-            self.action_send()
-        else:
-            self.action_close()
 
     @work(exclusive=True)
     async def action_send(self) -> None:

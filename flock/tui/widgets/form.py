@@ -22,7 +22,7 @@ from flock.errors import FlockError
 from flock.show.nouns import views
 from flock.tui import look
 from flock.tui.meant import typed
-from flock.tui.widgets.modal import Modal
+from flock.tui.widgets.modal import FormBox
 
 Field = dataclasses.Field[Any]
 
@@ -66,7 +66,7 @@ def fields_of(kind: type[Op[Any]]) -> list[Field]:
     return [f for f in dataclasses.fields(kind) if f.metadata.get("kind") in ("arg", "flag", "secret")]  # pyright: ignore[reportArgumentType]
 
 
-class Form(Modal[Op[Any]]):
+class Form(FormBox[Op[Any]]):
     """Lets an operation be filled in; gives it back, None when it was closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -214,17 +214,6 @@ class Form(Modal[Op[Any]]):
         for field in self.query(Input):
             field.remove_class("-invalid")
         self.call_after_refresh(self._fit)
-
-    @on(Input.Submitted)
-    def _submitted(self) -> None:
-        self.action_send()
-
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        if event.button.id == "send":
-            self.action_send()
-        else:
-            self.action_close()
 
     def action_send(self) -> None:
         """Give the operation back, or say what is wrong."""

@@ -5,10 +5,12 @@ Owns the frame. Refuses content. Subclassed by confirm, form, answer, help and w
 
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
+from textual import on
 from textual._styles_cache import StylesCache
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
+from textual.widgets import Button, Input
 
 if TYPE_CHECKING:
     from flock.tui.app import FlockApp
@@ -51,3 +53,22 @@ class Modal(ModalScreen[Out]):
     def action_close(self) -> None:
         """Close without a result."""
         self.dismiss(None)
+
+
+class FormBox(Modal[Out]):
+    """A box with fields: Enter in one of them and the button `send` send what they say, every other button closes."""
+
+    def action_send(self) -> object:
+        """Give back what the fields say, or say what is wrong with it. Every form has its own."""
+        return self.dismiss(None)
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self.action_send()
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "send":
+            self.action_send()
+        else:
+            self.action_close()
