@@ -18,7 +18,7 @@ def mended(hint: str, words: list[str]) -> str:
         option, *values = shlex.split(hint)
     except ValueError:
         return hint
-    if len(values) != 1:
+    if len(values) > 1:
         return hint
     end = words.index("--") if "--" in words else len(words)
     kept: list[str] = []
@@ -29,7 +29,7 @@ def mended(hint: str, words: list[str]) -> str:
             kept.append(word)
             continue
         place = len(kept) if place is None else place
-        if word == option:
+        if word == option and values:
             next(given, None)
     place = len(kept) if place is None else place
-    return shlex.join(["flock", *kept[:place], option, values[0], *kept[place:], *words[end:]])
+    return shlex.join(["flock", *kept[:place], option, *values, *kept[place:], *words[end:]])

@@ -16,6 +16,8 @@ CREATE = ["token", "create", "x"]
         ("--note 'the build server'", [*CREATE, "--note", "\n"], "flock token create x --note 'the build server'"),
         ("--over 30d", ["limit", "simulate"], "flock limit simulate --over 30d"),
         ("--over 30d", ["connect", "x", "--", "--over"], "flock connect x --over 30d -- --over"),
+        ("--resume", ["batch", "in", "out", "--json"], "flock batch in out --json --resume"),
+        ("--resume", ["batch", "--resume", "in", "out"], "flock batch --resume in out"),
         # neither a line with a key in it nor what is no single option is touched
         ("--model auto", ["connect", "x", "--token", "secret", "--model", "?"], "--model auto"),
         ("--model auto", ["connect", "sk-orc-0", "--model", "?"], "--model auto"),
