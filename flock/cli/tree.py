@@ -110,8 +110,17 @@ def build(word: str, meant: Callable[[Line], None], second: str = "") -> typer.T
     if only and (word,) not in verbs:
         verbs = only
     for first in words:
-        _grow(app, (first,), {verb: op for verb, op in verbs.items() if verb[0] == first}, meant)
+        mine = {verb: op for verb, op in verbs.items() if verb[0] == first}
+        _grow(app, (first,), dict(sorted(mine.items(), key=lambda pair: _place(first, pair[1]))), meant)
     return app
+
+
+def _place(word: str, op: type[Op[Any]]) -> int:
+    """Return where an operation's noun stands among those of a word. The table is in the order in which nouns were
+    imported, which is another one where others were needed before; within a noun it is that of the declarations.
+    """
+    nouns, noun = WORDS[word].split(), op.__module__.rpartition(".")[2]
+    return nouns.index(noun) if noun in nouns else len(nouns)
 
 
 def _declare(word: str = "", second: str = "") -> None:

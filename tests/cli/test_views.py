@@ -4,6 +4,8 @@
 """
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,13 @@ def test_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert half.startswith("Usage: flock")
     assert "Examples:" in half
     compare(f"help/{'-'.join(words) or 'flock'}.txt", half)
+
+
+@pytest.mark.parametrize("first", ["", "import flock.contract.presets; ", "import flock.contract.catalog; "])
+def test_help_is_the_same_whatever_was_needed_before(first: str) -> None:
+    code = f"{first}from flock.cli import tree; tree.parse(['model', '--help'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout + "\n" == (GOLDEN / "help" / "model.txt").read_text("utf-8")
 
 
 def test_a_terminal_gets_colour_for_states() -> None:
